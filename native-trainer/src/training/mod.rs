@@ -1,0 +1,34 @@
+//! Training: a signal in, a field out.
+//!
+//! | module | what it holds |
+//! | --- | --- |
+//! | `plan` | what to train, and the events and the outcome that a front end sees |
+//! | `run` | the loop: stop conditions, best weights, checkpoints |
+//! | `engine` | loss and gradients: burn's general operations, or the fused kernel |
+//! | `batch` | which samples a step sees |
+//! | `optimiser` | burn's Adam on the two weight arrays |
+//! | `checkpoint` | the file from which an interrupted run continues bit for bit |
+//! | `device` | where tensors live |
+//!
+//! burn's `Learner` was the alternative to a loop of our own. It wants a data loader of independent items, while a
+//! field has one item, its signal, and thousands of tiny networks that must be stepped as one tensor.
+
+mod batch;
+mod checkpoint;
+mod device;
+mod engine;
+mod error;
+mod optimiser;
+mod plan;
+mod run;
+
+pub use batch::{Batch, Batches};
+pub use checkpoint::Checkpoint;
+pub use device::{OpenDevice, devices_in_this_build};
+pub use engine::{Engine, General, Gradients, engine_for};
+pub use error::TrainingError;
+pub use optimiser::{Adam, Moments};
+pub use plan::{
+    CheckpointSettings, DeviceChoice, EngineChoice, Event, Outcome, Settings, StoppedBy, TrainingPlan, psnr_db_of_loss,
+};
+pub use run::{train, train_from};

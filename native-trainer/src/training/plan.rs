@@ -1,0 +1,263 @@
+//! What to train, and what a front end gets to see of it.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use tessera_core::field::{Field, FieldSpec};
+use tessera_core::grid::Grid;
+use tessera_core::signal::Signal;
+
+use super::TrainingError;
+
+/// A signal, the network that shall represent it, and how to train it.
+#[derive(Debug, Clone)]
+pub struct TrainingPlan {
+    /// The values to reproduce, in [-1, 1].
+    pub signal: Signal,
+    /// Canvas and partitions.
+    pub grid: Grid,
+    /// The network.
+    pub spec: FieldSpec,
+    /// Everything else.
+    pub settings: Settings,
+}
+
+/// How to train. [`Settings::default`] is the published setting for pictures (reference/local-global.md 3).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// Updates of the weights after which training ends.
+    pub steps: u64,
+    /// Ends training as soon as the training loss means this PSNR, in dB.
+    pub psnr_db: Option<f64>,
+    /// Ends training after this many seconds; an earlier run that is resumed counts.
+    pub max_seconds: Option<f64>,
+    /// Step size of Adam, constant; above 0, at most 1.
+    pub learning_rate: f64,
+    /// Share of every partition's samples that one step sees, above 0, at most 1. Below 1 they are drawn uniformly
+    /// with replacement, at least one per partition.
+    pub sample_fraction: f64,
+    /// Determines the start weights and the drawn samples.
+    pub seed: u64,
+    /// Where to compute.
+    pub device: DeviceChoice,
+    /// Worker threads on the CPU; all cores where `None`.
+    pub threads: Option<usize>,
+    /// Where to save the state of the run, if at all.
+    pub checkpoint: Option<CheckpointSettings>,
+    /// What computes loss and gradients.
+    pub engine: EngineChoice,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            steps: 1000,
+            psnr_db: None,
+            max_seconds: None,
+            learning_rate: 5e-4,
+            sample_fraction: 1.0,
+            seed: 0,
+            device: DeviceChoice::Auto,
+            threads: None,
+            checkpoint: None,
+            engine: EngineChoice::Auto,
+        }
+    }
+}
+
+/// When and where the state of a run is saved.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CheckpointSettings {
+    /// The file. It is replaced atomically, and written at the end of a run as well.
+    pub path: PathBuf,
+    /// Seconds between two saves.
+    pub every_seconds: f64,
+    /// Continue from the file where it exists; without one the run starts at step 0.
+    pub resume: bool,
+}
+
+/// Where to compute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum DeviceChoice {
+    /// A GPU where this program was built for one and one answers, else the CPU.
+    Auto,
+    /// The CPU, by burn's flex backend or the fused kernel.
+    Cpu,
+    /// The CPU, by burn's older ndarray backend (feature `ndarray`).
+    Ndarray,
+    /// An NVIDIA GPU (feature `cuda`).
+    Cuda,
+    /// A GPU through Vulkan (feature `vulkan`).
+    Vulkan,
+    /// An Apple GPU (feature `metal`).
+    Metal,
+    /// A GPU through WebGPU's shading language on whatever driver there is (feature `webgpu`).
+    Webgpu,
+}
+
+impl DeviceChoice {
+    /// Every choice, in the order of the help text.
+    pub const ALL: [Self; 7] =
+        [Self::Auto, Self::Cpu, Self::Ndarray, Self::Cuda, Self::Vulkan, Self::Metal, Self::Webgpu];
+
+    /// The name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Cpu => "cpu",
+            Self::Ndarray => "ndarray",
+            Self::Cuda => "cuda",
+            Self::Vulkan => "vulkan",
+            Self::Metal => "metal",
+            Self::Webgpu => "webgpu",
+        }
+    }
+}
+
+impl fmt::Display for DeviceChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for DeviceChoice {
+    type Err = TrainingError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL.into_iter().find(|choice| choice.name() == text).ok_or_else(|| {
+            let names: Vec<&str> = Self::ALL.iter().map(|c| c.name()).collect();
+            TrainingError::Settings(format!("unknown device `{text}`: it is one of {}", names.join(", ")))
+        })
+    }
+}
+
+/// What computes loss and gradients.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum EngineChoice {
+    /// The fused kernel where the device has one, else burn's general operations.
+    Auto,
+    /// The fused kernel with its hand-written backward pass.
+    Fused,
+    /// burn's general operations and automatic differentiation: works on every device, and checks the fused one.
+    General,
+}
+
+impl EngineChoice {
+    /// The name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Fused => "fused",
+            Self::General => "general",
+        }
+    }
+}
+
+impl fmt::Display for EngineChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for EngineChoice {
+    type Err = TrainingError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        [Self::Auto, Self::Fused, Self::General]
+            .into_iter()
+            .find(|choice| choice.name() == text)
+            .ok_or_else(|| TrainingError::Settings(format!("unknown engine `{text}`: it is auto, fused or general")))
+    }
+}
+
+/// What a front end sees while training runs.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Event {
+    /// Device and engine are ready.
+    Started {
+        /// The device in words.
+        device: String,
+        /// The engine in words.
+        engine: String,
+        /// Updates that were done before, by the run that is resumed; 0 for a fresh one.
+        first_step: u64,
+    },
+    /// One update was done.
+    Step {
+        /// Updates so far.
+        step: u64,
+        /// Updates in all, unless something ends training earlier.
+        steps: u64,
+        /// Mean squared error on this step's samples, of the weights before the update.
+        loss: f64,
+        /// The same as PSNR in dB, for values in [-1, 1].
+        psnr_db: f64,
+        /// Seconds of training so far, an earlier run that was resumed included.
+        seconds: f64,
+        /// Samples of this step over its seconds.
+        samples_per_second: f64,
+    },
+    /// The state was saved.
+    CheckpointSaved {
+        /// Updates so far.
+        step: u64,
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+/// What ended training.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum StoppedBy {
+    /// All steps are done.
+    Steps,
+    /// The wanted PSNR is reached.
+    Psnr,
+    /// The time is up.
+    MaxTime,
+    /// The stop flag was set.
+    Interrupted,
+}
+
+impl StoppedBy {
+    /// The name in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Steps => "steps",
+            Self::Psnr => "psnr",
+            Self::MaxTime => "max-time",
+            Self::Interrupted => "interrupted",
+        }
+    }
+}
+
+/// The end of a training run.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// The field with the best weights seen.
+    pub field: Field,
+    /// Updates that were done, an earlier run that was resumed included.
+    pub steps: u64,
+    /// Seconds of training, an earlier run that was resumed included.
+    pub seconds: f64,
+    /// After how many updates the best weights were seen.
+    pub best_step: u64,
+    /// Why it ended.
+    pub stopped_by: StoppedBy,
+    /// The device in words.
+    pub device: String,
+    /// The engine in words.
+    pub engine: String,
+    /// PSNR in dB of the loss by which the best weights were chosen: over every sample in full-batch training, over a
+    /// fixed draw of at most about 65,536 samples in sampled training. Values are not clamped or rounded before.
+    pub psnr_db: f64,
+}
+
+
+/// PSNR in dB of a mean squared error between values in [-1, 1], whose range is 2: the error of values in [0, 1] is a
+/// quarter of it. Infinite for an error of zero.
+pub fn psnr_db_of_loss(loss: f64) -> f64 {
+    -10.0 * (loss / 4.0).log10()
+}
