@@ -1,0 +1,98 @@
+//! Draws the sample pictures and their list, `samples.json`: `cargo run --release -p tessera-samples [FOLDER]`.
+//!
+//! The pictures are our own, so that anyone may pass them on, and each mixes what is hard for a neural field in its
+//! own way: smooth skies, sharp edges, lettering, texture, transparency. They are functions of exact arithmetic
+//! ([`maths`]), so the committed files can be compared with what this program draws, bit for bit.
+
+mod canvas;
+mod chart;
+mod coast;
+mod leaf;
+mod lettering;
+mod maths;
+
+use anyhow::{Context, Result};
+use canvas::Picture;
+use serde::Serialize;
+use std::fs::File;
+use std::io::BufWriter;
+use std::path::{Path, PathBuf};
+
+/// One line of `samples.json`, which the page reads.
+#[derive(Debug, Clone, Serialize, PartialEq, Eq)]
+struct Sample {
+    name: &'static str,
+    title: &'static str,
+    /// The encoded field, made from `original` by `cargo xtask samples`.
+    file: String,
+    original: String,
+}
+
+/// Name, title and drawing of a sample.
+type Entry = (&'static str, &'static str, fn() -> Picture);
+
+/// The samples in the order in which the page shows them.
+const SAMPLES: [Entry; 3] = [
+    ("mosaic", "Evening coast, 512 x 512", coast::draw),
+    ("chart", "Test chart, 384 x 256", chart::draw),
+    ("leaf", "Leaf with transparency, 256 x 256", leaf::draw),
+];
+
+fn list() -> Vec<Sample> {
+    SAMPLES
+        .iter()
+        .map(|&(name, title, _)| Sample { name, title, file: format!("{name}.inr"), original: format!("{name}.png") })
+        .collect()
+}
+
+/// The folder of the committed samples.
+fn default_folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).to_path_buf()
+}
+
+fn main() -> Result<()> {
+    let folder = std::env::args_os().nth(1).map_or_else(default_folder, PathBuf::from);
+    std::fs::create_dir_all(&folder).with_context(|| format!("cannot create the folder {}", folder.display()))?;
+    for (name, title, draw) in SAMPLES {
+        let path = folder.join(format!("{name}.png"));
+        let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
+        draw().write_png(BufWriter::new(file)).with_context(|| format!("while writing {}", path.display()))?;
+        println!("{}: {title}, {} bytes", path.display(), std::fs::metadata(&path)?.len());
+    }
+    let path = folder.join("samples.json");
+    std::fs::write(&path, serde_json::to_string_pretty(&list())? + "\n")
+        .with_context(|| format!("cannot write {}", path.display()))?;
+    println!("{}", path.display());
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_committed_pictures_are_what_this_program_draws() {
+        for (name, _, draw) in SAMPLES {
+            let path = default_folder().join(format!("{name}.png"));
+            let stored = image::open(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+            let drawn = draw();
+            assert_eq!(
+                (stored.width(), stored.height(), stored.color().channel_count()),
+                (drawn.width, drawn.height, drawn.channels),
+                "{name}"
+            );
+            let differ = stored.as_bytes().iter().zip(&drawn.samples).filter(|(a, b)| a != b).count();
+            assert_eq!(differ, 0, "{name}: {differ} samples differ; run `cargo xtask samples`");
+        }
+    }
+
+    #[test]
+    fn the_committed_list_is_current() {
+        let text = std::fs::read_to_string(default_folder().join("samples.json")).expect("samples.json is committed");
+        assert_eq!(
+            text,
+            serde_json::to_string_pretty(&list()).expect("plain strings") + "\n",
+            "run `cargo xtask samples`"
+        );
+    }
+}
