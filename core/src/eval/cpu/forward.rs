@@ -1,0 +1,212 @@
+//! A block through all layers.
+
+use pulp::{Simd, WithSimd};
+
+use super::block::{Samples, Segment, block_vectors, blocks};
+use super::dense::{dense, sines, sines_and_slopes};
+use crate::field::{FieldSpec, Layer};
+
+/// A field's weights with its layer tables.
+#[derive(Debug)]
+pub(super) struct Network<'a> {
+    pub(super) spec: &'a FieldSpec,
+    pub(super) local_layers: Vec<Layer>,
+    pub(super) global_layers: Vec<Layer>,
+    pub(super) merge: Option<Layer>,
+    pub(super) shared: &'a [f32],
+    local: &'a [f32],
+    local_size: usize,
+}
+
+impl<'a> Network<'a> {
+    pub(super) fn new(spec: &'a FieldSpec, shared: &'a [f32], local: &'a [f32]) -> Self {
+        let local_layers = spec.local_layers();
+        let local_size = local_layers.last().map_or(0, |l| l.biases.end);
+        Self { spec, local_layers, global_layers: spec.global_layers(), merge: spec.merge_layer(), shared, local, local_size }
+    }
+
+    /// Weights of the local network in place `slot`.
+    pub(super) fn local(&self, slot: usize) -> &'a [f32] {
+        &self.local[slot * self.local_size..][..self.local_size]
+    }
+
+    pub(super) fn local_size(&self) -> usize {
+        self.local_size
+    }
+
+    pub(super) fn local_width(&self) -> usize {
+        self.spec.local_width as usize
+    }
+
+    /// Width of the merge's input: local features, then global ones.
+    pub(super) fn joined_width(&self) -> usize {
+        (self.spec.local_width + self.spec.global_width) as usize
+    }
+
+    /// Number of sine layers of the local path, merges not counted.
+    pub(super) fn depths(&self) -> usize {
+        self.spec.hidden_layers as usize + 1
+    }
+
+    pub(super) fn omega(&self, depth: usize) -> f32 {
+        if depth == 0 { self.spec.first_omega } else { self.spec.hidden_omega }
+    }
+}
+
+/// Activations of one block, feature-major.
+#[derive(Debug)]
+pub(super) struct Activations<S: Simd> {
+    /// Coordinates `[inputs]`.
+    pub(super) coordinates: Vec<S::f32s>,
+    /// Per depth: local features, then global ones, `[joined_width]`.
+    pub(super) joined: Vec<Vec<S::f32s>>,
+    /// Per depth: merged features `[local_width]`; empty without a merge.
+    pub(super) merged: Vec<Vec<S::f32s>>,
+    /// Derivatives of `joined` and `merged` by their arguments; empty where only the output is wanted.
+    pub(super) joined_slopes: Vec<Vec<S::f32s>>,
+    pub(super) merged_slopes: Vec<Vec<S::f32s>>,
+    /// `[outputs]`.
+    pub(super) output: Vec<S::f32s>,
+}
+
+impl<S: Simd> Activations<S> {
+    /// Buffers for `network`; with `slopes` for a backward pass.
+    pub(super) fn new(simd: S, network: &Network<'_>, slopes: bool) -> Self {
+        let width = block_vectors::<S>();
+        let rows = |features: usize| vec![simd.splat_f32s(0.0); features * width];
+        let per_depth = |features: usize, wanted: bool| -> Vec<Vec<S::f32s>> {
+            (0..if wanted { network.depths() } else { 0 }).map(|_| rows(features)).collect()
+        };
+        let merge = network.merge.is_some();
+        Self {
+            coordinates: rows(network.spec.inputs as usize),
+            joined: per_depth(network.joined_width(), true),
+            merged: per_depth(network.local_width(), merge),
+            joined_slopes: per_depth(network.joined_width(), slopes),
+            merged_slopes: per_depth(network.local_width(), slopes && merge),
+            output: rows(network.spec.outputs as usize),
+        }
+    }
+
+    /// Loads the coordinates of a block's samples; padding repeats nothing and stays at zero.
+    #[inline(always)]
+    pub(super) fn load(&mut self, samples: &Samples, segments: &[Segment]) {
+        let (lanes, width) = (S::F32_LANES, block_vectors::<S>());
+        for (input, row) in self.coordinates.chunks_exact_mut(width).enumerate() {
+            let row: &mut [f32] = lanes_of_mut::<S>(row);
+            row.fill(0.0);
+            for segment in segments {
+                let lane = segment.vectors.start * lanes;
+                let coordinates = &samples.coordinates[segment.samples.start * samples.inputs..];
+                for (place, sample) in
+                    row[lane..lane + segment.samples.len()].iter_mut().zip(coordinates.chunks_exact(samples.inputs))
+                {
+                    *place = sample[input];
+                }
+            }
+        }
+    }
+}
+
+/// A row of vectors as its floats.
+pub(super) fn lanes_of_mut<S: Simd>(vectors: &mut [S::f32s]) -> &mut [f32] {
+    pulp::bytemuck::cast_slice_mut(vectors)
+}
+
+/// A row of vectors as its floats.
+pub(super) fn lanes_of<S: Simd>(vectors: &[S::f32s]) -> &[f32] {
+    pulp::bytemuck::cast_slice(vectors)
+}
+
+/// Runs a loaded block through the network (reference/local-global.md 1.3).
+#[inline(always)]
+pub(super) fn forward<S: Simd>(simd: S, network: &Network<'_>, segments: &[Segment], a: &mut Activations<S>) {
+    let width = block_vectors::<S>();
+    let used = segments.last().map_or(0, |s| s.vectors.end);
+    let split = network.local_width() * width;
+    for depth in 0..network.depths() {
+        let (before, now) = a.joined.split_at_mut(depth);
+        let joined = &mut now[0];
+        let slopes = a.joined_slopes.get_mut(depth);
+        if let Some(layer) = network.global_layers.get(depth) {
+            let input = before.last().map_or(&a.coordinates[..], |joined| &joined[split..]);
+            dense_layer(simd, layer, network.shared, input, &mut joined[split..], 0..used);
+        }
+        let input = match (a.merged.get(depth.wrapping_sub(1)), before.last()) {
+            (Some(merged), _) => &merged[..],
+            (None, Some(joined)) => &joined[..],
+            (None, None) => &a.coordinates[..],
+        };
+        for segment in segments {
+            let weights = network.local(segment.slot);
+            dense_layer(simd, &network.local_layers[depth], weights, input, &mut joined[..split], segment.vectors.clone());
+        }
+        activate(simd, joined, slopes, network.omega(depth));
+        if let Some(layer) = &network.merge {
+            let merged = &mut a.merged[depth];
+            dense_layer(simd, layer, network.shared, joined, merged, 0..used);
+            activate(simd, merged, a.merged_slopes.get_mut(depth), network.spec.hidden_omega);
+        }
+    }
+    let features = a.merged.last().or(a.joined.last()).map_or(&a.coordinates[..], |f| &f[..]);
+    let last = &network.local_layers[network.depths()];
+    for segment in segments {
+        dense_layer(simd, last, network.local(segment.slot), features, &mut a.output, segment.vectors.clone());
+    }
+}
+
+#[inline(always)]
+fn dense_layer<S: Simd>(
+    simd: S,
+    layer: &Layer,
+    weights: &[f32],
+    input: &[S::f32s],
+    output: &mut [S::f32s],
+    span: std::ops::Range<usize>,
+) {
+    let biases = &weights[layer.biases.clone()];
+    let weights = &weights[layer.weights.clone()];
+    dense(simd, weights, Some(biases), layer.outputs, input, output, block_vectors::<S>(), span);
+}
+
+#[inline(always)]
+fn activate<S: Simd>(simd: S, values: &mut [S::f32s], slopes: Option<&mut Vec<S::f32s>>, omega: f32) {
+    match slopes {
+        Some(slopes) => sines_and_slopes(simd, values, slopes, omega),
+        None => sines(simd, values, omega),
+    }
+}
+
+/// The outputs of grouped samples, `[samples * outputs]` in their order.
+pub(super) struct Evaluate<'a> {
+    pub(super) network: &'a Network<'a>,
+    pub(super) samples: &'a Samples,
+}
+
+impl WithSimd for Evaluate<'_> {
+    type Output = Vec<f32>;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> Vec<f32> {
+        let Self { network, samples } = self;
+        let outputs = network.spec.outputs as usize;
+        let (lanes, width) = (S::F32_LANES, block_vectors::<S>());
+        let mut values = vec![0.0; samples.len() * outputs];
+        let mut activations = Activations::new(simd, network, false);
+        for segments in blocks::<S>(&samples.spans) {
+            activations.load(samples, &segments);
+            forward(simd, network, &segments, &mut activations);
+            for segment in &segments {
+                let lane = segment.vectors.start * lanes;
+                let out = &mut values[segment.samples.start * outputs..segment.samples.end * outputs];
+                for (channel, row) in activations.output.chunks_exact(width).enumerate() {
+                    let row = lanes_of::<S>(row);
+                    for (value, &y) in out[channel..].iter_mut().step_by(outputs).zip(&row[lane..]) {
+                        *value = y;
+                    }
+                }
+            }
+        }
+        values
+    }
+}

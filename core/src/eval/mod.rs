@@ -1,0 +1,13 @@
+//! Decoding: evaluating a field at the positions of a view.
+//!
+//! Three engines compute the same function: [`reference`] (scalar and obvious, the truth that the others are tested
+//! against), [`cpu`] (fused, SIMD) and [`gpu`] (fused, CubeCL). All take the sine of [`sine`], so that they agree.
+
+pub mod cpu;
+#[cfg(feature = "gpu")]
+pub mod gpu;
+pub mod reference;
+pub mod sine;
+mod view;
+
+pub use view::{Axis, Run, View};

@@ -1,0 +1,72 @@
+//! The scalar decoder: one sample at a time, straight from the formulas (reference/local-global.md 1.1 to 1.3).
+//!
+//! It is slow on purpose. The other engines are tested against it.
+
+use super::View;
+use super::sine::sin;
+use crate::error::Error;
+use crate::field::{Field, FieldSpec, Layer};
+use crate::signal::ABSENT;
+
+/// Evaluates `field` at every position of `view`: `[samples * channels]`, row-major, [`ABSENT`] where the owning
+/// partition has no network.
+///
+/// # Errors
+/// [`Error::Parameter`] or [`Error::Limit`] for a view that does not suit the field.
+pub fn decode(field: &Field, view: &View) -> Result<Vec<f32>, Error> {
+    let axes = view.resolve(field.grid())?;
+    let channels = field.spec().outputs as usize;
+    let mut out = Vec::with_capacity(view.samples() * channels);
+    let shape = view.shape();
+    for sample in 0..view.samples() {
+        let mut rest = sample;
+        let mut places = vec![0; shape.len()];
+        for (place, &n) in places.iter_mut().zip(&shape).rev() {
+            *place = rest % n;
+            rest /= n;
+        }
+        let coordinates: Vec<f32> = places.iter().zip(&axes).map(|(&p, axis)| axis.coordinates[p]).collect();
+        let owner: Vec<u32> = places.iter().zip(&axes).map(|(&p, axis)| axis.owners[p]).collect();
+        let local = field.grid().ravel(&owner).and_then(|partition| field.local_of(partition));
+        match local {
+            Some(local) => out.extend(evaluate(field.spec(), field.shared(), local, &coordinates)),
+            None => out.extend(std::iter::repeat_n(ABSENT, channels)),
+        }
+    }
+    Ok(out)
+}
+
+/// One sample: `shared` and `local` weights in the layouts of [`Field`], `coordinates` `[inputs]`; returns `[outputs]`.
+pub fn evaluate(spec: &FieldSpec, shared: &[f32], local: &[f32], coordinates: &[f32]) -> Vec<f32> {
+    let local_layers = spec.local_layers();
+    let global_layers = spec.global_layers();
+    let merge = spec.merge_layer();
+    let (last, sines) = local_layers.split_last().expect("a network has a last layer");
+    let mut features = coordinates.to_vec();
+    let mut global = coordinates.to_vec();
+    for (depth, layer) in sines.iter().enumerate() {
+        let omega = if depth == 0 { spec.first_omega } else { spec.hidden_omega };
+        features = sine_layer(layer, local, &features, omega);
+        if let Some(merge) = &merge {
+            global = sine_layer(&global_layers[depth], shared, &global, omega);
+            let joined = [features.as_slice(), global.as_slice()].concat();
+            features = sine_layer(merge, shared, &joined, spec.hidden_omega);
+        }
+    }
+    linear(last, local, &features)
+}
+
+fn sine_layer(layer: &Layer, weights: &[f32], inputs: &[f32], omega: f32) -> Vec<f32> {
+    linear(layer, weights, inputs).iter().map(|u| sin(omega * u)).collect()
+}
+
+fn linear(layer: &Layer, weights: &[f32], inputs: &[f32]) -> Vec<f32> {
+    let matrix = &weights[layer.weights.clone()];
+    let mut out = weights[layer.biases.clone()].to_vec();
+    for (x, row) in inputs.iter().zip(matrix.chunks_exact(layer.outputs)) {
+        for (sum, w) in out.iter_mut().zip(row) {
+            *sum += x * w;
+        }
+    }
+    out
+}

@@ -1,0 +1,124 @@
+//! What network a field is, and its weights in plain arrays.
+
+mod automatic;
+mod initial;
+mod spec;
+
+pub use automatic::{AutomaticRequest, automatic};
+pub use initial::{SplitMix64, initialise};
+pub use spec::{FieldSpec, Layer, Model, PUBLISHED_OMEGA};
+
+use crate::error::{Error, check_limit};
+use crate::grid::Grid;
+use crate::limits;
+
+/// A field: the grid, the network, and the weights of the partitions that are present.
+///
+/// Layouts: every layer is its weights `[inputs, outputs]` row-major, then its biases `[outputs]`.
+/// - `shared`: global layers first to last, then the merge layer, whose inputs are the local features followed by the
+///   global ones. Empty without a global network.
+/// - `local`: one block of [`FieldSpec::local_parameters`] numbers per *present* partition, ascending: the first
+///   layer, the hidden ones, the last one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Field {
+    spec: FieldSpec,
+    grid: Grid,
+    shared: Vec<f32>,
+    present: Vec<u32>,
+    local: Vec<f32>,
+}
+
+impl Field {
+    /// Joins the parts of a field.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] where sizes do not fit, `present` is not strictly ascending within the grid, or a weight
+    /// is not finite; [`Error::Limit`] beyond the format.
+    pub fn new(
+        spec: FieldSpec,
+        grid: Grid,
+        present: Vec<u32>,
+        shared: Vec<f32>,
+        local: Vec<f32>,
+    ) -> Result<Self, Error> {
+        spec.validate_on(&grid)?;
+        if present.windows(2).any(|p| p[0] >= p[1]) || present.last().is_some_and(|&p| p >= grid.partitions()) {
+            return Err(Error::parameter("the list of present partitions must ascend and stay within the grid"));
+        }
+        let expected = present.len() as u64 * spec.local_parameters();
+        check_limit("parameters", spec.shared_parameters().saturating_add(expected), limits::PARAMETERS)?;
+        if shared.len() as u64 != spec.shared_parameters() || local.len() as u64 != expected {
+            return Err(Error::parameter(format!(
+                "the network needs {} shared and {expected} local weights, {} and {} were given",
+                spec.shared_parameters(),
+                shared.len(),
+                local.len()
+            )));
+        }
+        if let Some(w) = shared.iter().chain(&local).find(|w| !(w.abs() <= limits::WEIGHT)) {
+            return Err(Error::parameter(format!("a weight is {w}: weights are finite and at most {}", limits::WEIGHT)));
+        }
+        Ok(Self { spec, grid, shared, present, local })
+    }
+
+    /// What network it is.
+    pub fn spec(&self) -> &FieldSpec {
+        &self.spec
+    }
+
+    /// Canvas and partitions.
+    pub fn grid(&self) -> &Grid {
+        &self.grid
+    }
+
+    /// Partitions that have a network, ascending.
+    pub fn present(&self) -> &[u32] {
+        &self.present
+    }
+
+    /// Weights of the global network and the merge layer.
+    pub fn shared(&self) -> &[f32] {
+        &self.shared
+    }
+
+    /// Weights of all local networks, in the order of [`Field::present`].
+    pub fn local(&self) -> &[f32] {
+        &self.local
+    }
+
+    /// Weights of the local network in place `slot` of [`Field::present`].
+    pub fn local_of_slot(&self, slot: usize) -> &[f32] {
+        let size = self.local.len() / self.present.len().max(1);
+        &self.local[slot * size..(slot + 1) * size]
+    }
+
+    /// Weights of `partition`'s local network; `None` where it is absent.
+    pub fn local_of(&self, partition: u32) -> Option<&[f32]> {
+        self.present.binary_search(&partition).ok().map(|slot| self.local_of_slot(slot))
+    }
+
+    /// Number of weights and biases of all networks that are present.
+    pub fn parameters(&self) -> u64 {
+        (self.shared.len() + self.local.len()) as u64
+    }
+
+    /// The same field with only the partitions of `keep` (ascending or not, absent ones are ignored).
+    pub fn restricted_to(&self, keep: &[u32]) -> Self {
+        let slots: Vec<usize> = (0..self.present.len()).filter(|&s| keep.contains(&self.present[s])).collect();
+        Self {
+            spec: self.spec.clone(),
+            grid: self.grid.clone(),
+            shared: self.shared.clone(),
+            present: slots.iter().map(|&s| self.present[s]).collect(),
+            local: slots.iter().flat_map(|&s| self.local_of_slot(s).iter().copied()).collect(),
+        }
+    }
+
+    /// The same field with other weights of the same sizes.
+    ///
+    /// # Errors
+    /// As [`Field::new`].
+    pub fn with_weights(&self, shared: Vec<f32>, local: Vec<f32>) -> Result<Self, Error> {
+        Self::new(self.spec.clone(), self.grid.clone(), self.present.clone(), shared, local)
+    }
+}

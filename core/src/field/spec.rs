@@ -1,0 +1,254 @@
+//! The architecture of a field, its parameter counts and its layer table.
+
+use std::ops::Range;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, check_limit};
+use crate::grid::Grid;
+use crate::limits;
+
+/// The published models (reference/local-global.md section 1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Model {
+    /// One sine network for the whole signal: a grid of one partition.
+    Siren,
+    /// SIREN-per-partition: every partition its own network, nothing shared.
+    PerPartition,
+    /// Local-Global SIREN: small local networks, one global network, one merge layer used after every sine layer.
+    LocalGlobal,
+}
+
+impl Model {
+    /// The name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Siren => "siren",
+            Self::PerPartition => "per-partition",
+            Self::LocalGlobal => "local-global",
+        }
+    }
+}
+
+/// What network a field is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FieldSpec {
+    /// Which of the published models.
+    pub model: Model,
+    /// Coordinates per sample, 1 to 4.
+    pub inputs: u32,
+    /// Channels per sample, 1 to 16.
+    pub outputs: u32,
+    /// Sine layers between the first and the last one, 0 to 16.
+    pub hidden_layers: u32,
+    /// Width of a local network (of the only network for `Siren`).
+    pub local_width: u32,
+    /// Width of the global network; 0 without one.
+    pub global_width: u32,
+    /// The factor omega of the first layers, inside which the bias stands: `sin(omega (x W + b))`.
+    pub first_omega: f32,
+    /// The factor omega of every other sine layer, the merge included.
+    pub hidden_omega: f32,
+}
+
+/// One dense layer inside a weight array.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Layer {
+    /// Fan-in.
+    pub inputs: usize,
+    /// Fan-out.
+    pub outputs: usize,
+    /// Where its weights `[inputs, outputs]` lie.
+    pub weights: Range<usize>,
+    /// Where its biases `[outputs]` lie.
+    pub biases: Range<usize>,
+}
+
+/// The omega of every layer in the published configurations.
+pub const PUBLISHED_OMEGA: f32 = 30.0;
+
+impl FieldSpec {
+    /// A plain SIREN of `width`, three hidden layers.
+    pub fn siren(inputs: u32, outputs: u32, width: u32) -> Self {
+        Self {
+            model: Model::Siren,
+            inputs,
+            outputs,
+            hidden_layers: 3,
+            local_width: width,
+            global_width: 0,
+            first_omega: PUBLISHED_OMEGA,
+            hidden_omega: PUBLISHED_OMEGA,
+        }
+    }
+
+    /// SIREN-per-partition of local width `width`, three hidden layers.
+    pub fn per_partition(inputs: u32, outputs: u32, width: u32) -> Self {
+        Self { model: Model::PerPartition, ..Self::siren(inputs, outputs, width) }
+    }
+
+    /// Local-Global SIREN of the given widths, three hidden layers.
+    pub fn local_global(inputs: u32, outputs: u32, local_width: u32, global_width: u32) -> Self {
+        Self { model: Model::LocalGlobal, global_width, ..Self::siren(inputs, outputs, local_width) }
+    }
+
+    /// Checks every field against the limits of the format.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] for a contradiction, [`Error::Limit`] for an excess.
+    pub fn validate(&self) -> Result<(), Error> {
+        for (name, value, limit) in [
+            ("inputs", self.inputs, limits::AXES),
+            ("outputs", self.outputs, limits::CHANNELS),
+            ("local width", self.local_width, limits::WIDTH),
+        ] {
+            if value == 0 {
+                return Err(Error::parameter(format!("the number of {name} must be at least 1")));
+            }
+            check_limit(name, value.into(), limit)?;
+        }
+        check_limit("global width", self.global_width.into(), limits::WIDTH)?;
+        check_limit("hidden layers", self.hidden_layers.into(), limits::HIDDEN_LAYERS)?;
+        if (self.model == Model::LocalGlobal) != (self.global_width > 0) {
+            return Err(Error::parameter(format!(
+                "a {} field with global width {}: only local-global fields have a global network, and they need one",
+                self.model.name(),
+                self.global_width
+            )));
+        }
+        for omega in [self.first_omega, self.hidden_omega] {
+            if !(omega > 0.0 && omega <= limits::OMEGA) {
+                return Err(Error::parameter(format!("omega must lie in (0, {}], not {omega}", limits::OMEGA)));
+            }
+        }
+        check_limit("multiply-adds per sample", self.multiply_adds_per_sample(), limits::MULTIPLY_ADDS_PER_SAMPLE)
+    }
+
+    /// [`FieldSpec::validate`], and that the grid suits the network.
+    pub(crate) fn validate_on(&self, grid: &Grid) -> Result<(), Error> {
+        self.validate()?;
+        if grid.axes() != self.inputs as usize {
+            return Err(Error::parameter(format!(
+                "a network of {} coordinates cannot serve a grid of {} axes",
+                self.inputs,
+                grid.axes()
+            )));
+        }
+        if self.model == Model::Siren && grid.partitions() != 1 {
+            return Err(Error::parameter("a siren field is one network: its grid has exactly one partition"));
+        }
+        Ok(())
+    }
+
+    /// Whether a global network and a merge layer exist.
+    pub fn has_global(&self) -> bool {
+        self.global_width > 0
+    }
+
+    /// Weights and biases of one local network.
+    pub fn local_parameters(&self) -> u64 {
+        let (d, w, o) = (u64::from(self.inputs), u64::from(self.local_width), u64::from(self.outputs));
+        (d * w + w) + u64::from(self.hidden_layers) * (w * w + w) + (w * o + o)
+    }
+
+    /// Weights and biases of the global network.
+    pub fn global_parameters(&self) -> u64 {
+        let (d, g) = (u64::from(self.inputs), u64::from(self.global_width));
+        if g == 0 { 0 } else { (d * g + g) + u64::from(self.hidden_layers) * (g * g + g) }
+    }
+
+    /// Weights and biases of the merge layer.
+    pub fn merge_parameters(&self) -> u64 {
+        let (w, g) = (u64::from(self.local_width), u64::from(self.global_width));
+        if g == 0 { 0 } else { (w + g) * w + w }
+    }
+
+    /// Weights and biases that all partitions share: global network and merge layer.
+    pub fn shared_parameters(&self) -> u64 {
+        self.global_parameters() + self.merge_parameters()
+    }
+
+    /// Weights and biases of a field with `partitions` local networks.
+    pub fn parameters(&self, partitions: u64) -> u64 {
+        self.shared_parameters() + partitions * self.local_parameters()
+    }
+
+    /// Multiply-adds of one evaluation, biases not counted.
+    pub fn multiply_adds_per_sample(&self) -> u64 {
+        let (d, w, g) = (u64::from(self.inputs), u64::from(self.local_width), u64::from(self.global_width));
+        let (o, h) = (u64::from(self.outputs), u64::from(self.hidden_layers));
+        let local = d * w + h * w * w + w * o;
+        if g == 0 { local } else { local + d * g + h * g * g + (h + 1) * (w + g) * w }
+    }
+
+    /// The layers of a local network: first, hidden, last.
+    pub fn local_layers(&self) -> Vec<Layer> {
+        let w = self.local_width as usize;
+        let mut widths = vec![self.inputs as usize];
+        widths.resize(self.hidden_layers as usize + 2, w);
+        widths.push(self.outputs as usize);
+        chain(&widths)
+    }
+
+    /// The layers of the global network: first, hidden. Empty without one.
+    pub fn global_layers(&self) -> Vec<Layer> {
+        if !self.has_global() {
+            return Vec::new();
+        }
+        let mut widths = vec![self.inputs as usize];
+        widths.resize(self.hidden_layers as usize + 2, self.global_width as usize);
+        chain(&widths)
+    }
+
+    /// The merge layer: `[local features, global features] -> local features`. `None` without a global network.
+    pub fn merge_layer(&self) -> Option<Layer> {
+        let start = self.global_layers().last()?.biases.end;
+        let (w, g) = (self.local_width as usize, self.global_width as usize);
+        Some(layer_at(start, w + g, w))
+    }
+}
+
+fn layer_at(start: usize, inputs: usize, outputs: usize) -> Layer {
+    let biases = start + inputs * outputs;
+    Layer { inputs, outputs, weights: start..biases, biases: biases..biases + outputs }
+}
+
+fn chain(widths: &[usize]) -> Vec<Layer> {
+    let mut start = 0;
+    widths
+        .windows(2)
+        .map(|w| {
+            let layer = layer_at(start, w[0], w[1]);
+            start = layer.biases.end;
+            layer
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Table of reference/local-global.md 1.5.
+    #[test]
+    fn published_parameter_counts() {
+        for (spec, partitions, total) in [
+            (FieldSpec::local_global(2, 3, 14, 84), 256, 206_610),
+            (FieldSpec::local_global(2, 1, 14, 84), 256, 198_930),
+            (FieldSpec::per_partition(2, 3, 15), 256, 208_128),
+            (FieldSpec::siren(2, 3, 256), 1, 198_915),
+            (FieldSpec::local_global(1, 1, 42, 72), 32, 198_182),
+            (FieldSpec::local_global(3, 3, 55, 180), 320, 3_192_400),
+            (FieldSpec::local_global(3, 1, 17, 76), 179, 199_174),
+        ] {
+            assert_eq!(spec.parameters(partitions), total);
+            let last = spec.local_layers().last().unwrap().biases.end as u64;
+            assert_eq!(last, spec.local_parameters());
+            assert_eq!(spec.merge_layer().map_or(0, |l| l.biases.end as u64), spec.shared_parameters());
+        }
+        assert_eq!(FieldSpec::local_global(2, 3, 14, 84).multiply_adds_per_sample(), 27_482);
+        assert_eq!(FieldSpec::per_partition(2, 3, 15).multiply_adds_per_sample(), 750);
+        assert_eq!(FieldSpec::siren(2, 3, 256).multiply_adds_per_sample(), 197_888);
+    }
+}

@@ -1,0 +1,156 @@
+//! How good and how large: PSNR, SSIM, rate.
+//!
+//! Samples are in [0, 1] unless said otherwise; clamp decoded values first with [`to_unit`].
+
+use crate::error::Error;
+
+/// Field values (-1..=1) to clamped unit values (0..=1).
+pub fn to_unit(values: &[f32]) -> Vec<f32> {
+    values.iter().map(|v| (v * 0.5 + 0.5).clamp(0.0, 1.0)).collect()
+}
+
+/// Mean of squared differences.
+///
+/// # Errors
+/// [`Error::Parameter`] for empty signals or different lengths.
+pub fn mse(a: &[f32], b: &[f32]) -> Result<f64, Error> {
+    if a.len() != b.len() || a.is_empty() {
+        return Err(Error::parameter(format!("cannot compare {} values with {}", a.len(), b.len())));
+    }
+    Ok(a.iter().zip(b).map(|(x, y)| (f64::from(*x) - f64::from(*y)).powi(2)).sum::<f64>() / a.len() as f64)
+}
+
+/// Peak signal-to-noise ratio in decibels for a peak of 1; infinite for equal signals.
+///
+/// # Errors
+/// As [`mse`].
+pub fn psnr_db(a: &[f32], b: &[f32]) -> Result<f64, Error> {
+    Ok(psnr_of_mse(mse(a, b)?))
+}
+
+/// PSNR of a mean squared error on [0, 1] values.
+pub fn psnr_of_mse(mse: f64) -> f64 {
+    -10.0 * mse.log10()
+}
+
+/// The published definition for pictures: prediction and truth are *each* stretched to 0..=1 by their own extremes
+/// before the comparison, so overshoots cost contrast; 1.7 to 3 dB below the standard one
+/// (reference/local-global.md 7.1). `prediction` is not clamped.
+///
+/// # Errors
+/// As [`mse`].
+pub fn stretched_psnr_db(prediction: &[f32], truth: &[f32]) -> Result<f64, Error> {
+    psnr_db(&stretch(prediction), &stretch(truth))
+}
+
+fn stretch(values: &[f32]) -> Vec<f32> {
+    let low = values.iter().copied().fold(f32::INFINITY, f32::min);
+    let high = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let span = if high > low { high - low } else { 1.0 };
+    values.iter().map(|v| (v - low) / span).collect()
+}
+
+const WINDOW: usize = 11;
+const SIGMA: f64 = 1.5;
+
+/// Structural similarity of two pictures in [0, 1], `[rows, columns, channels]` interleaved: Gaussian 11x11 window of
+/// sigma 1.5, valid positions only, K = (0.01, 0.03), biased variance, mean over channels (reference/local-global.md
+/// 7.1). Along an axis shorter than 11 samples the window shrinks to that length.
+///
+/// # Errors
+/// [`Error::Parameter`] where the sizes do not fit.
+pub fn ssim(a: &[f32], b: &[f32], rows: usize, columns: usize, channels: usize) -> Result<f64, Error> {
+    let expected = rows.checked_mul(columns).and_then(|n| n.checked_mul(channels));
+    if expected != Some(a.len()) || a.len() != b.len() || a.is_empty() {
+        return Err(Error::parameter(format!(
+            "a {rows}x{columns} picture of {channels} channels does not hold {} and {} values",
+            a.len(),
+            b.len()
+        )));
+    }
+    let plane = |values: &[f32], channel: usize| -> Vec<f64> {
+        values.iter().skip(channel).step_by(channels).map(|&v| f64::from(v)).collect()
+    };
+    let mut total = 0.0;
+    for channel in 0..channels {
+        total += ssim_plane(&plane(a, channel), &plane(b, channel), rows, columns);
+    }
+    Ok(total / channels as f64)
+}
+
+fn ssim_plane(a: &[f64], b: &[f64], rows: usize, columns: usize) -> f64 {
+    const C1: f64 = 0.01 * 0.01;
+    const C2: f64 = 0.03 * 0.03;
+    let product = |x: &[f64], y: &[f64]| -> Vec<f64> { x.iter().zip(y).map(|(p, q)| p * q).collect() };
+    let blurred = |values: &[f64]| blur(values, rows, columns);
+    let (mean_a, mean_b) = (blurred(a), blurred(b));
+    let (aa, bb, ab) = (blurred(&product(a, a)), blurred(&product(b, b)), blurred(&product(a, b)));
+    let mut sum = 0.0;
+    for i in 0..mean_a.len() {
+        let (ma, mb) = (mean_a[i], mean_b[i]);
+        let (va, vb, cov) = (aa[i] - ma * ma, bb[i] - mb * mb, ab[i] - ma * mb);
+        sum += (2.0 * ma * mb + C1) * (2.0 * cov + C2) / ((ma * ma + mb * mb + C1) * (va + vb + C2));
+    }
+    sum / mean_a.len() as f64
+}
+
+/// Separable Gaussian over valid positions.
+fn blur(values: &[f64], rows: usize, columns: usize) -> Vec<f64> {
+    let (vertical, horizontal) = (gaussian(rows.min(WINDOW)), gaussian(columns.min(WINDOW)));
+    let out_columns = columns - horizontal.len() + 1;
+    let across: Vec<f64> = values
+        .chunks_exact(columns)
+        .flat_map(|row| row.windows(horizontal.len()).map(|w| w.iter().zip(&horizontal).map(|(v, g)| v * g).sum()))
+        .collect();
+    let out_rows = rows - vertical.len() + 1;
+    let mut out = vec![0.0; out_rows * out_columns];
+    for (row, out_row) in out.chunks_exact_mut(out_columns).enumerate() {
+        for (offset, g) in vertical.iter().enumerate() {
+            let source = &across[(row + offset) * out_columns..][..out_columns];
+            out_row.iter_mut().zip(source).for_each(|(o, v)| *o += v * g);
+        }
+    }
+    out
+}
+
+fn gaussian(length: usize) -> Vec<f64> {
+    let centre = (length as f64 - 1.0) / 2.0;
+    let weights: Vec<f64> =
+        (0..length).map(|i| (-(i as f64 - centre).powi(2) / (2.0 * SIGMA * SIGMA)).exp()).collect();
+    let sum: f64 = weights.iter().sum();
+    weights.iter().map(|w| w / sum).collect()
+}
+
+/// Bits of a file per sample of its signal (per pixel for a picture).
+pub fn bits_per_sample(bytes: u64, samples: u64) -> f64 {
+    bytes as f64 * 8.0 / samples.max(1) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn psnr_of_a_known_error() {
+        assert!((psnr_db(&[0.5; 10], &[0.6; 10]).unwrap() - 20.0).abs() < 1e-5);
+        assert_eq!(psnr_db(&[0.5], &[0.5]).unwrap(), f64::INFINITY);
+        assert!(psnr_db(&[], &[]).is_err());
+    }
+
+    #[test]
+    fn stretching_hides_a_change_of_contrast() {
+        let truth = [0.0, 0.25, 1.0];
+        let prediction = [0.2, 0.35, 0.8];
+        assert!(stretched_psnr_db(&prediction, &truth).unwrap() > 100.0);
+    }
+
+    #[test]
+    fn ssim_falls_with_noise_and_works_on_one_pixel() {
+        let a: Vec<f32> = (0..40 * 30 * 3).map(|i| ((i * 37) % 101) as f32 / 100.0).collect();
+        let b: Vec<f32> = a.iter().enumerate().map(|(i, v)| v * 0.8 + ((i * 53) % 97) as f32 / 500.0).collect();
+        assert!((ssim(&a, &a, 40, 30, 3).unwrap() - 1.0).abs() < 1e-12);
+        let noisy = ssim(&a, &b, 40, 30, 3).unwrap();
+        assert!(noisy < 0.999 && noisy > 0.3, "{noisy}");
+        assert!((ssim(&[0.3], &[0.3], 1, 1, 1).unwrap() - 1.0).abs() < 1e-12);
+    }
+}
