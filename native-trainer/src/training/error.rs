@@ -39,7 +39,9 @@ pub enum TrainingError {
     #[error("{0}")]
     Engine(String),
     /// The loss became infinite or not a number.
-    #[error("training diverged: the loss is {loss} after {step} steps; lower the learning rate (it is {learning_rate})")]
+    #[error(
+        "training diverged: the loss is {loss} after {step} steps; lower the learning rate (it is {learning_rate})"
+    )]
     Diverged {
         /// Updates before it happened.
         step: u64,

@@ -4,7 +4,9 @@
 //! | --- | --- |
 //! | `plan` | what to train, and the events and the outcome that a front end sees |
 //! | `run` | the loop: stop conditions, best weights, checkpoints |
-//! | `engine` | loss and gradients: burn's general operations, or the fused kernel |
+//! | `engine` | what computes loss and gradients: |
+//! | `general` | - burn's general operations |
+//! | `fused` | - the fused kernel of `tessera-core` |
 //! | `batch` | which samples a step sees |
 //! | `optimiser` | burn's Adam on the two weight arrays |
 //! | `checkpoint` | the file from which an interrupted run continues bit for bit |
@@ -18,17 +20,22 @@ mod checkpoint;
 mod device;
 mod engine;
 mod error;
+mod fused;
+mod general;
 mod optimiser;
 mod plan;
 mod run;
 
-pub use batch::{Batch, Batches};
+pub use batch::Batches;
 pub use checkpoint::Checkpoint;
 pub use device::{OpenDevice, devices_in_this_build};
-pub use engine::{Engine, General, Gradients, engine_for};
+pub use engine::{Engine, Gradients, engine_for};
 pub use error::TrainingError;
+pub use fused::Fused;
+pub use general::General;
 pub use optimiser::{Adam, Moments};
 pub use plan::{
     CheckpointSettings, DeviceChoice, EngineChoice, Event, Outcome, Settings, StoppedBy, TrainingPlan, psnr_db_of_loss,
 };
 pub use run::{train, train_from};
+pub use tessera_core::eval::cpu::training::Batch;

@@ -255,7 +255,6 @@ pub struct Outcome {
     pub psnr_db: f64,
 }
 
-
 /// PSNR in dB of a mean squared error between values in [-1, 1], whose range is 2: the error of values in [0, 1] is a
 /// quarter of it. Infinite for an error of zero.
 pub fn psnr_db_of_loss(loss: f64) -> f64 {

@@ -1,0 +1,168 @@
+//! Which samples a step sees, grouped by partition.
+//!
+//! Full batches hold every sample once. Sampled ones draw, from every partition, its share of samples uniformly with
+//! replacement, as the published trainer does (reference/local-global.md 3). The draw is a function of seed and step
+//! alone, so a resumed run sees the samples that the interrupted one would have seen.
+
+use tessera_core::eval::cpu::training::Batch;
+use tessera_core::field::SplitMix64;
+use tessera_core::grid::Grid;
+
+/// Makes batches from a signal. Holds one coordinate per row, column, ... and borrows the values, so that a large
+/// picture costs no more than itself.
+#[derive(Debug)]
+pub struct Batches<'a> {
+    grid: &'a Grid,
+    values: &'a [f32],
+    outputs: usize,
+    fraction: f64,
+    seed: u64,
+    coordinates: Vec<Vec<f32>>,
+}
+
+/// Samples that judge the weights in sampled training, at most about this many.
+const EVALUATION_SAMPLES: u64 = 1 << 16;
+/// Separates the evaluation's draw from those of the steps.
+const EVALUATION_STREAM: u64 = u64::MAX;
+
+impl<'a> Batches<'a> {
+    /// Batches of `fraction` (above 0, at most 1) of `values` `[samples * outputs]`, which cover `grid`.
+    pub fn new(grid: &'a Grid, values: &'a [f32], outputs: usize, fraction: f64, seed: u64) -> Self {
+        let axis = |(axis, &n): (usize, &u32)| (0..n).map(|i| grid.coordinate(axis, f64::from(i))).collect();
+        let coordinates = grid.shape().iter().enumerate().map(axis).collect();
+        Self { grid, values, outputs, fraction, seed, coordinates }
+    }
+
+    /// Whether every step sees every sample.
+    pub fn is_full(&self) -> bool {
+        self.fraction >= 1.0
+    }
+
+    /// Every sample once, row-major within its partition.
+    pub fn full(&self) -> Batch {
+        self.collect(|samples| 0..samples)
+    }
+
+    /// The samples of the step after `step` updates.
+    pub fn sampled(&self, step: u64) -> Batch {
+        self.drawn(step, |samples| share(samples, self.fraction))
+    }
+
+    /// A fixed draw that judges the weights where a step's loss is too noisy to: every sample where there are few,
+    /// else about 65,536 spread evenly over the partitions.
+    pub fn evaluation(&self) -> Batch {
+        if self.grid.samples() <= EVALUATION_SAMPLES {
+            return self.full();
+        }
+        let fraction = EVALUATION_SAMPLES as f64 / self.grid.samples() as f64;
+        self.drawn(EVALUATION_STREAM, |samples| share(samples, fraction))
+    }
+
+    fn drawn(&self, stream: u64, count: impl Fn(u64) -> u64) -> Batch {
+        let mut keys = SplitMix64(SplitMix64(self.seed).next_word() ^ SplitMix64(stream).next_word());
+        self.collect(|samples| {
+            let mut random = SplitMix64(keys.next_word());
+            (0..count(samples)).map(move |_| random.below(samples))
+        })
+    }
+
+    /// Gathers the samples that `pick` names per partition, as places in the partition's box, row-major.
+    #[expect(clippy::cast_possible_truncation, reason = "the values are in memory, so their indices fit")]
+    fn collect<I: Iterator<Item = u64>>(&self, mut pick: impl FnMut(u64) -> I) -> Batch {
+        let inputs = self.grid.axes();
+        let mut batch = Batch {
+            inputs,
+            outputs: self.outputs,
+            spans: Vec::with_capacity(self.grid.partitions() as usize),
+            coordinates: Vec::new(),
+            targets: Vec::new(),
+        };
+        let mut place = vec![0_u32; inputs];
+        let mut samples = 0;
+        for partition in 0..self.grid.partitions() {
+            let bounds = self.grid.partition_box(partition);
+            let start = samples;
+            for chosen in pick(self.grid.partition_samples(partition)) {
+                let mut rest = chosen;
+                for (position, range) in place.iter_mut().zip(&bounds).rev() {
+                    let length = u64::from(range.end - range.start);
+                    *position = range.start + (rest % length) as u32;
+                    rest /= length;
+                }
+                let mut index = 0_usize;
+                for ((&position, &n), axis) in place.iter().zip(self.grid.shape()).zip(&self.coordinates) {
+                    batch.coordinates.push(axis[position as usize]);
+                    index = index * n as usize + position as usize;
+                }
+                batch.targets.extend_from_slice(&self.values[index * self.outputs..][..self.outputs]);
+                samples += 1;
+            }
+            batch.spans.push(start..samples);
+        }
+        batch
+    }
+}
+
+/// `floor(fraction * samples)`, at least 1.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 1 and `samples`")]
+fn share(samples: u64, fraction: f64) -> u64 {
+    ((samples as f64 * fraction).floor() as u64).clamp(1, samples)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tessera_core::grid::UNIT_RANGE;
+
+    fn values(grid: &Grid, outputs: usize) -> Vec<f32> {
+        (0..grid.samples() as usize * outputs).map(|i| i as f32).collect()
+    }
+
+    #[test]
+    fn a_full_batch_holds_every_sample_at_its_coordinates() {
+        let grid = Grid::new(vec![7, 5], vec![3, 2], UNIT_RANGE).unwrap();
+        let values = values(&grid, 2);
+        let batch = Batches::new(&grid, &values, 2, 1.0, 0).full();
+        assert_eq!(batch.spans.len(), 6);
+        assert_eq!((batch.samples(), batch.coordinates.len(), batch.targets.len()), (35, 70, 70));
+        for (partition, span) in batch.spans.iter().enumerate() {
+            let indices = grid.partition_sample_indices(partition as u32);
+            assert_eq!(span.len(), indices.len());
+            for (sample, index) in span.clone().zip(indices) {
+                let (row, column) = (index / 5, index % 5);
+                assert_eq!(batch.targets[sample * 2..][..2], [index as f32 * 2.0, index as f32 * 2.0 + 1.0]);
+                let expected = [grid.coordinate(0, row as f64), grid.coordinate(1, column as f64)];
+                assert_eq!(batch.coordinates[sample * 2..][..2], expected);
+            }
+        }
+    }
+
+    #[test]
+    fn draws_depend_on_seed_and_step_alone_and_stay_in_their_partition() {
+        let grid = Grid::new(vec![40, 30], vec![3, 2], UNIT_RANGE).unwrap();
+        let values = values(&grid, 1);
+        let batches = Batches::new(&grid, &values, 1, 0.1, 7);
+        let batch = batches.sampled(3);
+        assert_eq!(batch, Batches::new(&grid, &values, 1, 0.1, 7).sampled(3));
+        assert_ne!(batch, batches.sampled(4));
+        assert_ne!(batch, Batches::new(&grid, &values, 1, 0.1, 8).sampled(3));
+        for (partition, span) in batch.spans.iter().enumerate() {
+            let own = grid.partition_sample_indices(partition as u32);
+            assert_eq!(span.len(), own.len() / 10);
+            assert!(batch.targets[span.clone()].iter().all(|&v| own.contains(&(v as u64))));
+        }
+        let tiny = Batches::new(&grid, &values, 1, 1e-9, 7).sampled(0);
+        assert!(tiny.spans.iter().all(|span| span.len() == 1));
+    }
+
+    #[test]
+    fn the_evaluation_is_fixed_and_bounded() {
+        let grid = Grid::new(vec![600, 400], vec![16, 16], UNIT_RANGE).unwrap();
+        let values = values(&grid, 1);
+        let batches = Batches::new(&grid, &values, 1, 0.1, 7);
+        let batch = batches.evaluation();
+        assert_eq!(batch, batches.evaluation());
+        assert!(batch.samples() <= 1 << 16 && batch.samples() > 60_000);
+        assert_ne!(batch, batches.sampled(0));
+    }
+}

@@ -1,0 +1,194 @@
+//! Where tensors live: turns a choice into a burn device, or says why it cannot.
+
+use burn::tensor::Device;
+
+use super::{DeviceChoice, TrainingError};
+
+/// A device that answered.
+#[derive(Debug, Clone)]
+pub struct OpenDevice {
+    /// burn's handle, without automatic differentiation.
+    pub device: Device,
+    /// Which choice it is; never `Auto`.
+    pub choice: DeviceChoice,
+    /// The device in words.
+    pub name: String,
+}
+
+impl OpenDevice {
+    /// Opens what was asked for. `Auto` tries the GPUs of this build and settles for the CPU.
+    ///
+    /// # Errors
+    /// [`TrainingError::DeviceAbsent`] where this build lacks it, [`TrainingError::Device`] where it does not answer.
+    pub fn open(choice: DeviceChoice) -> Result<Self, TrainingError> {
+        match choice {
+            DeviceChoice::Auto => Ok(Self::automatic()),
+            DeviceChoice::Cpu => Ok(Self { device: Device::flex(), choice, name: "cpu".to_owned() }),
+            DeviceChoice::Ndarray => ndarray(),
+            DeviceChoice::Cuda => cuda(),
+            DeviceChoice::Vulkan => graphics::vulkan(),
+            DeviceChoice::Metal => graphics::metal(),
+            DeviceChoice::Webgpu => graphics::webgpu(),
+        }
+    }
+
+    fn automatic() -> Self {
+        for choice in [DeviceChoice::Cuda, DeviceChoice::Metal, DeviceChoice::Vulkan, DeviceChoice::Webgpu] {
+            match Self::open(choice) {
+                Ok(opened) => return opened,
+                Err(TrainingError::DeviceAbsent { .. }) => {}
+                Err(reason) => tracing::info!("not using {choice}: {reason}"),
+            }
+        }
+        Self { device: Device::flex(), choice: DeviceChoice::Cpu, name: "cpu".to_owned() }
+    }
+
+    /// Whether this is the CPU through burn's flex backend, which the fused kernel serves.
+    pub fn is_cpu(&self) -> bool {
+        self.choice == DeviceChoice::Cpu
+    }
+
+    /// Whether work runs on this process's own threads.
+    pub fn uses_threads(&self) -> bool {
+        matches!(self.choice, DeviceChoice::Cpu | DeviceChoice::Ndarray)
+    }
+}
+
+/// The names of the devices in this build.
+pub fn devices_in_this_build() -> Vec<&'static str> {
+    let mut names = vec![DeviceChoice::Cpu.name()];
+    for (built, choice) in [
+        (cfg!(feature = "ndarray"), DeviceChoice::Ndarray),
+        (cfg!(feature = "cuda"), DeviceChoice::Cuda),
+        (graphics::BUILT, DeviceChoice::Vulkan),
+        (graphics::BUILT && cfg!(target_vendor = "apple"), DeviceChoice::Metal),
+        (graphics::BUILT, DeviceChoice::Webgpu),
+    ] {
+        if built {
+            names.push(choice.name());
+        }
+    }
+    names
+}
+
+#[cfg(not(all(feature = "ndarray", feature = "cuda", feature = "wgpu")))]
+fn absent(choice: DeviceChoice, feature: &'static str) -> TrainingError {
+    TrainingError::DeviceAbsent { device: choice.name(), feature, available: devices_in_this_build().join(", ") }
+}
+
+#[cfg(feature = "ndarray")]
+#[expect(clippy::unnecessary_wraps, reason = "the twin without the feature fails")]
+fn ndarray() -> Result<OpenDevice, TrainingError> {
+    Ok(OpenDevice { device: Device::ndarray(), choice: DeviceChoice::Ndarray, name: "cpu (ndarray)".to_owned() })
+}
+
+#[cfg(not(feature = "ndarray"))]
+fn ndarray() -> Result<OpenDevice, TrainingError> {
+    Err(absent(DeviceChoice::Ndarray, "ndarray"))
+}
+
+#[cfg(feature = "cuda")]
+fn cuda() -> Result<OpenDevice, TrainingError> {
+    use burn::tensor::Tensor;
+
+    // burn has no fallible constructor for CUDA: it panics in the first operation where the driver is missing.
+    let probe = std::panic::catch_unwind(|| {
+        let device = Device::cuda(0);
+        let sum = Tensor::<1>::ones([2], &device).sum().try_into_scalar::<f32>();
+        sum.map(|_| device).map_err(|e| e.to_string())
+    });
+    let failed = |reason: String| TrainingError::Device { device: "cuda", reason };
+    match probe {
+        Ok(Ok(device)) => Ok(OpenDevice { device, choice: DeviceChoice::Cuda, name: "cuda (device 0)".to_owned() }),
+        Ok(Err(reason)) => Err(failed(reason)),
+        Err(_) => Err(failed("no NVIDIA driver or device was found".to_owned())),
+    }
+}
+
+#[cfg(not(feature = "cuda"))]
+fn cuda() -> Result<OpenDevice, TrainingError> {
+    Err(absent(DeviceChoice::Cuda, "cuda"))
+}
+
+/// Vulkan, Metal and WebGPU are one runtime of burn, wgpu, pinned to one graphics interface or to none.
+#[cfg(any(feature = "wgpu", feature = "vulkan", feature = "metal", feature = "webgpu"))]
+mod graphics {
+    use std::sync::Mutex;
+
+    use burn::tensor::Device;
+    use burn::tensor::wgpu::WgpuBackend;
+
+    use super::{DeviceChoice, OpenDevice, TrainingError};
+
+    pub(super) const BUILT: bool = true;
+
+    /// A second initialisation in one process fails, so a device that answered is kept.
+    static OPENED: Mutex<Vec<OpenDevice>> = Mutex::new(Vec::new());
+
+    pub(super) fn vulkan() -> Result<OpenDevice, TrainingError> {
+        open(DeviceChoice::Vulkan, WgpuBackend::Vulkan)
+    }
+
+    pub(super) fn metal() -> Result<OpenDevice, TrainingError> {
+        open(DeviceChoice::Metal, WgpuBackend::Metal)
+    }
+
+    /// `WgpuBackend::WebGpu` is the browser's own; natively the same shaders run on whichever interface there is.
+    pub(super) fn webgpu() -> Result<OpenDevice, TrainingError> {
+        open(DeviceChoice::Webgpu, WgpuBackend::Auto)
+    }
+
+    fn open(choice: DeviceChoice, backend: WgpuBackend) -> Result<OpenDevice, TrainingError> {
+        let mut opened = OPENED.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(device) = opened.iter().find(|d| d.choice == choice) {
+            return Ok(device.clone());
+        }
+        let device = Device::wgpu_options()
+            .graphics_api(backend)
+            .init()
+            .map_err(|e| TrainingError::Device { device: choice.name(), reason: e.to_string() })?;
+        let device = OpenDevice { name: format!("{choice} ({device:?})"), device, choice };
+        opened.push(device.clone());
+        Ok(device)
+    }
+}
+
+#[cfg(not(any(feature = "wgpu", feature = "vulkan", feature = "metal", feature = "webgpu")))]
+mod graphics {
+    use super::{DeviceChoice, OpenDevice, TrainingError, absent};
+
+    pub(super) const BUILT: bool = false;
+
+    pub(super) fn vulkan() -> Result<OpenDevice, TrainingError> {
+        Err(absent(DeviceChoice::Vulkan, "vulkan"))
+    }
+
+    pub(super) fn metal() -> Result<OpenDevice, TrainingError> {
+        Err(absent(DeviceChoice::Metal, "metal"))
+    }
+
+    pub(super) fn webgpu() -> Result<OpenDevice, TrainingError> {
+        Err(absent(DeviceChoice::Webgpu, "webgpu"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cpu_always_opens() {
+        assert!(OpenDevice::open(DeviceChoice::Cpu).unwrap().is_cpu());
+        assert!(devices_in_this_build().contains(&"cpu"));
+    }
+
+    #[test]
+    #[cfg(not(any(feature = "cuda", feature = "wgpu", feature = "vulkan")))]
+    fn an_absent_device_names_its_feature_and_what_is_there() {
+        for choice in [DeviceChoice::Cuda, DeviceChoice::Vulkan] {
+            let message = OpenDevice::open(choice).unwrap_err().to_string();
+            assert!(message.contains(&format!("--features {choice}")) && message.contains("one of: cpu"), "{message}");
+        }
+        assert!(OpenDevice::open(DeviceChoice::Auto).unwrap().is_cpu());
+    }
+}

@@ -1,0 +1,411 @@
+//! The training loop.
+//!
+//! Best weights. In full-batch training a step's loss is the exact loss of the weights before its update, so every
+//! step is judged for free. In sampled training that loss is too noisy to choose by; the weights are judged instead
+//! on one fixed draw ([`Batches::evaluation`]), after as many steps as keep this below about a tenth of the work. The
+//! final weights are always judged. Nothing here depends on time except when training stops and saves.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use sha2::{Digest, Sha256};
+use tessera_core::field::{Field, initialise};
+use tessera_core::module::FieldModule;
+
+use super::checkpoint::Best;
+use super::device::OpenDevice;
+use super::engine::{Engine, engine_for};
+use super::plan::{CheckpointSettings, Event, Outcome, Settings, StoppedBy, TrainingPlan, psnr_db_of_loss};
+use super::{Adam, Batches, Checkpoint, TrainingError};
+
+/// Trains a field from the start weights of the plan's seed.
+///
+/// `stop` ends training after the step in progress; the best weights so far are returned. `on_event` is called on
+/// this thread, once per step.
+///
+/// # Errors
+/// [`TrainingError`]: a plan that contradicts itself, a device that is not there, a checkpoint of another run, a loss
+/// that is not finite any more.
+pub fn train(
+    plan: &TrainingPlan,
+    stop: &AtomicBool,
+    on_event: &mut dyn FnMut(Event),
+) -> Result<Outcome, TrainingError> {
+    let start = initialise(&plan.spec, &plan.grid, plan.settings.seed)?;
+    train_from(plan, &start, stop, on_event)
+}
+
+/// [`train`] from given weights, all partitions present.
+///
+/// # Errors
+/// As [`train`], and for start weights of another network or grid.
+pub fn train_from(
+    plan: &TrainingPlan,
+    start: &Field,
+    stop: &AtomicBool,
+    on_event: &mut dyn FnMut(Event),
+) -> Result<Outcome, TrainingError> {
+    check(plan, start)?;
+    let settings = &plan.settings;
+    let device = OpenDevice::open(settings.device)?;
+    let workers = Workers::new(settings, &device)?;
+    let mut run = Run::new(plan, start, &device, &workers)?;
+    on_event(Event::Started { device: run.device.clone(), engine: run.engine.name().to_owned(), first_step: run.step });
+    run.to_the_end(stop, on_event)
+}
+
+fn check(plan: &TrainingPlan, start: &Field) -> Result<(), TrainingError> {
+    let settings = &plan.settings;
+    let refuse = |message: String| Err(TrainingError::Settings(message));
+    if plan.grid.shape() != plan.signal.info.shape || plan.spec.outputs != plan.signal.info.channels {
+        return refuse(format!(
+            "a grid of {:?} samples and a network of {} outputs do not suit a signal of {:?} samples and {} channels",
+            plan.grid.shape(),
+            plan.spec.outputs,
+            plan.signal.info.shape,
+            plan.signal.info.channels
+        ));
+    }
+    if start.spec() != &plan.spec
+        || start.grid() != &plan.grid
+        || start.present().len() != plan.grid.partitions() as usize
+    {
+        return refuse("the start weights belong to another network, another grid or only a part of it".to_owned());
+    }
+    if !(settings.sample_fraction > 0.0 && settings.sample_fraction <= 1.0) {
+        return refuse(format!("the sample fraction must lie in (0, 1], not {}", settings.sample_fraction));
+    }
+    if !(settings.learning_rate > 0.0 && settings.learning_rate <= 1.0) {
+        return refuse(format!("the learning rate must lie in (0, 1], not {}", settings.learning_rate));
+    }
+    if settings.psnr_db.is_some_and(f64::is_nan) {
+        return refuse("the wanted PSNR is not a number".to_owned());
+    }
+    if settings.max_seconds.is_some_and(|seconds| !(seconds >= 0.0)) {
+        return refuse(format!("the time limit must not be negative, {:?} s was given", settings.max_seconds));
+    }
+    if settings.threads == Some(0) {
+        return refuse("at least one thread is needed".to_owned());
+    }
+    Ok(())
+}
+
+/// Where computations run: in a pool of the wanted size, or on this thread (and rayon's own pool below it). A GPU is
+/// always driven from this thread: its runtime orders work by the thread that queued it.
+struct Workers(Option<rayon::ThreadPool>);
+
+impl Workers {
+    fn new(settings: &Settings, device: &OpenDevice) -> Result<Self, TrainingError> {
+        let Some(threads) = settings.threads.filter(|_| device.uses_threads()) else { return Ok(Self(None)) };
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+        pool.map(|pool| Self(Some(pool)))
+            .map_err(|e| TrainingError::Settings(format!("cannot start {threads} threads: {e}")))
+    }
+
+    fn threads(&self) -> usize {
+        self.0.as_ref().map_or_else(rayon::current_num_threads, rayon::ThreadPool::current_num_threads)
+    }
+
+    fn run<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        match &self.0 {
+            Some(pool) => pool.install(work),
+            None => work(),
+        }
+    }
+}
+
+struct Run<'a> {
+    plan: &'a TrainingPlan,
+    start: &'a Field,
+    workers: &'a Workers,
+    device: String,
+    engine: Box<dyn Engine>,
+    batches: Batches<'a>,
+    /// Steps between two judgements in sampled training.
+    interval: u64,
+    module: FieldModule,
+    adam: Adam,
+    step: u64,
+    best: Option<BestModule>,
+    /// The judgement of the current weights, where there is one.
+    judged: Option<f64>,
+    facts: Vec<(String, String)>,
+    seconds_before: f64,
+    clock: Instant,
+}
+
+struct BestModule {
+    step: u64,
+    loss: f64,
+    module: FieldModule,
+}
+
+impl<'a> Run<'a> {
+    fn new(
+        plan: &'a TrainingPlan,
+        start: &'a Field,
+        device: &OpenDevice,
+        workers: &'a Workers,
+    ) -> Result<Self, TrainingError> {
+        let settings = &plan.settings;
+        let outputs = plan.spec.outputs as usize;
+        let batches = Batches::new(&plan.grid, &plan.signal.values, outputs, settings.sample_fraction, settings.seed);
+        let mut engine = engine_for(settings.engine, device)?;
+        let mut interval = 0;
+        if batches.is_full() {
+            workers.run(|| engine.load(batches.full()))?;
+        } else {
+            // Judging a sample costs at most as much as training on it.
+            let (judged, trained) = (batches.evaluation().samples() as u64, batches.sampled(0).samples() as u64);
+            interval = (10 * judged).div_ceil(trained).max(1);
+        }
+        let name = if device.uses_threads() {
+            format!("{} ({} threads)", device.name, workers.threads())
+        } else {
+            device.name.clone()
+        };
+        let mut run = Self {
+            plan,
+            start,
+            workers,
+            device: name,
+            engine,
+            batches,
+            interval,
+            module: FieldModule::from_field(start, &device.device),
+            adam: Adam::new(settings.learning_rate),
+            step: 0,
+            best: None,
+            judged: None,
+            facts: Vec::new(),
+            seconds_before: 0.0,
+            clock: Instant::now(),
+        };
+        if let Some(checkpoint) = &settings.checkpoint {
+            run.facts = facts(plan, start);
+            if checkpoint.resume {
+                run.resume(checkpoint, device)?;
+            }
+        }
+        Ok(run)
+    }
+
+    fn resume(&mut self, settings: &CheckpointSettings, device: &OpenDevice) -> Result<(), TrainingError> {
+        let path = &settings.path;
+        let Some(saved) = Checkpoint::load(path)? else { return Ok(()) };
+        saved.check_plan(path, &self.facts)?;
+        let unfit = |reason: String| TrainingError::Checkpoint { path: path.clone(), reason };
+        let (shared, local) = (self.start.shared().len(), self.start.local().len());
+        let moments = &saved.moments;
+        let lengths = [moments.shared_first.len(), moments.shared_second.len()];
+        let local_lengths = [moments.local_first.len(), moments.local_second.len()];
+        if saved.step > 0 && (lengths != [shared; 2] || local_lengths != [local; 2]) {
+            return Err(unfit("its moments do not suit the network".to_owned()));
+        }
+        let module = |shared, local| -> Result<FieldModule, TrainingError> {
+            let field = self.start.with_weights(shared, local).map_err(|e| unfit(e.to_string()))?;
+            Ok(FieldModule::from_field(&field, &device.device))
+        };
+        let current = module(saved.shared, saved.local)?;
+        let best = match saved.best {
+            Some(Best { step, loss, shared, local }) => Some(BestModule { step, loss, module: module(shared, local)? }),
+            None => None,
+        };
+        let steps = usize::try_from(saved.step).map_err(|e| unfit(e.to_string()))?;
+        self.adam.restore(&current, steps, saved.moments);
+        self.judged = best.as_ref().filter(|best| best.step == saved.step).map(|best| best.loss);
+        (self.module, self.best, self.step, self.seconds_before) = (current, best, saved.step, saved.seconds);
+        Ok(())
+    }
+
+    fn to_the_end(mut self, stop: &AtomicBool, on_event: &mut dyn FnMut(Event)) -> Result<Outcome, TrainingError> {
+        self.clock = Instant::now();
+        let checkpoint = self.plan.settings.checkpoint.clone();
+        let mut saved_at = self.clock;
+        if let Some(checkpoint) = &checkpoint {
+            // At once, so that a path that cannot be written is found now and not after an hour.
+            self.save(checkpoint, on_event)?;
+        }
+        let stopped_by = loop {
+            if let Some(reason) = self.stops(stop) {
+                break reason;
+            }
+            let Some(event) = self.advance()? else { break StoppedBy::Psnr };
+            on_event(event);
+            let due = |c: &&CheckpointSettings| saved_at.elapsed().as_secs_f64() >= c.every_seconds;
+            if let Some(checkpoint) = checkpoint.as_ref().filter(due) {
+                self.save(checkpoint, on_event)?;
+                saved_at = Instant::now();
+            }
+        };
+        if let Some(checkpoint) = &checkpoint {
+            // Before the last judgement: a run that is continued later must not know of it.
+            self.save(checkpoint, on_event)?;
+        }
+        self.judge()?;
+        let Some(best) = self.best.take() else {
+            return Err(TrainingError::Engine("no weights were judged".to_owned()));
+        };
+        Ok(Outcome {
+            field: best.module.to_field(self.start)?,
+            steps: self.step,
+            seconds: self.seconds(),
+            best_step: best.step,
+            stopped_by,
+            device: self.device,
+            engine: self.engine.name().to_owned(),
+            psnr_db: psnr_db_of_loss(best.loss),
+        })
+    }
+
+    fn stops(&self, stop: &AtomicBool) -> Option<StoppedBy> {
+        let settings = &self.plan.settings;
+        if self.judged.is_some_and(|loss| self.reached(loss)) {
+            return Some(StoppedBy::Psnr);
+        }
+        if stop.load(Ordering::Relaxed) {
+            return Some(StoppedBy::Interrupted);
+        }
+        if self.step >= settings.steps {
+            return Some(StoppedBy::Steps);
+        }
+        settings.max_seconds.filter(|&limit| self.seconds() >= limit).map(|_| StoppedBy::MaxTime)
+    }
+
+    /// One update; `None` where the weights turn out to be good enough already.
+    fn advance(&mut self) -> Result<Option<Event>, TrainingError> {
+        let started = Instant::now();
+        let full = self.batches.is_full();
+        let (step, batches, engine, module) = (self.step, &self.batches, &mut self.engine, &self.module);
+        let samples = if full { self.plan.grid.samples() } else { 0 };
+        let (samples, loss, gradients) = self.workers.run(|| {
+            let mut samples = samples;
+            if !full {
+                let batch = batches.sampled(step);
+                samples = batch.samples() as u64;
+                engine.load(batch)?;
+            }
+            engine.loss_and_gradients(module).map(|(loss, gradients)| (samples, loss, gradients))
+        })?;
+        self.check_loss(loss)?;
+        if full {
+            self.consider(loss);
+            if self.reached(loss) {
+                return Ok(None);
+            }
+        }
+        let (adam, module) = (&mut self.adam, &self.module);
+        self.module = self.workers.run(|| adam.step(module, gradients));
+        self.step += 1;
+        self.judged = None;
+        let seconds = started.elapsed().as_secs_f64();
+        if !full && self.step.is_multiple_of(self.interval) {
+            self.judge()?;
+        }
+        Ok(Some(Event::Step {
+            step: self.step,
+            steps: self.plan.settings.steps,
+            loss,
+            psnr_db: psnr_db_of_loss(loss),
+            seconds: self.seconds(),
+            samples_per_second: samples as f64 / seconds.max(f64::MIN_POSITIVE),
+        }))
+    }
+
+    /// Judges the current weights, unless they have been.
+    fn judge(&mut self) -> Result<(), TrainingError> {
+        if self.judged.is_some() {
+            return Ok(());
+        }
+        let (full, batches, engine, module) = (self.batches.is_full(), &self.batches, &mut self.engine, &self.module);
+        let loss = self.workers.run(|| {
+            if !full {
+                engine.load(batches.evaluation())?;
+            }
+            engine.loss(module)
+        })?;
+        self.check_loss(loss)?;
+        self.consider(loss);
+        Ok(())
+    }
+
+    fn consider(&mut self, loss: f64) {
+        self.judged = Some(loss);
+        if self.best.as_ref().is_none_or(|best| loss < best.loss) {
+            self.best = Some(BestModule { step: self.step, loss, module: self.module.clone() });
+        }
+    }
+
+    fn check_loss(&self, loss: f64) -> Result<(), TrainingError> {
+        if loss.is_finite() {
+            return Ok(());
+        }
+        let learning_rate = self.plan.settings.learning_rate;
+        Err(TrainingError::Diverged { step: self.step, loss, learning_rate })
+    }
+
+    fn reached(&self, loss: f64) -> bool {
+        self.plan.settings.psnr_db.is_some_and(|wanted| psnr_db_of_loss(loss) >= wanted)
+    }
+
+    fn seconds(&self) -> f64 {
+        self.seconds_before + self.clock.elapsed().as_secs_f64()
+    }
+
+    fn save(&self, settings: &CheckpointSettings, on_event: &mut dyn FnMut(Event)) -> Result<(), TrainingError> {
+        let (shared, local) = self.module.to_arrays()?;
+        let best = match &self.best {
+            Some(best) => {
+                let (shared, local) = best.module.to_arrays()?;
+                Some(Best { step: best.step, loss: best.loss, shared, local })
+            }
+            None => None,
+        };
+        let checkpoint = Checkpoint {
+            plan: self.facts.clone(),
+            step: self.step,
+            seconds: self.seconds(),
+            shared,
+            local,
+            moments: self.adam.moments()?,
+            best,
+        };
+        checkpoint.save(&settings.path)?;
+        on_event(Event::CheckpointSaved { step: self.step, path: settings.path.clone() });
+        Ok(())
+    }
+}
+
+/// What makes a run the same run. Device, threads and stop conditions are left out: a run may move to another machine
+/// or go on for longer.
+fn facts(plan: &TrainingPlan, start: &Field) -> Vec<(String, String)> {
+    let settings = &plan.settings;
+    let (spec, grid) = (&plan.spec, &plan.grid);
+    let fact = |name: &str, value: String| (name.to_owned(), value);
+    vec![
+        fact("format of the run", "1".to_owned()),
+        fact("model", spec.model.name().to_owned()),
+        fact("signal", format!("{:?} of {} channels", grid.shape(), spec.outputs)),
+        fact("partitions", format!("{:?}", grid.factors())),
+        fact("coordinate range", format!("{:?}", grid.range())),
+        fact("local width", spec.local_width.to_string()),
+        fact("global width", spec.global_width.to_string()),
+        fact("hidden layers", spec.hidden_layers.to_string()),
+        fact("omega", format!("{:?}, {:?}", spec.first_omega, spec.hidden_omega)),
+        fact("seed", settings.seed.to_string()),
+        fact("learning rate", format!("{:?}", settings.learning_rate)),
+        fact("sample fraction", format!("{:?}", settings.sample_fraction)),
+        fact("content of the signal", digest(&[&plan.signal.values])),
+        fact("set of start weights", digest(&[start.shared(), start.local()])),
+    ]
+}
+
+fn digest(arrays: &[&[f32]]) -> String {
+    let mut hash = Sha256::new();
+    for array in arrays {
+        for chunk in array.chunks(1 << 14) {
+            hash.update(chunk.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>());
+        }
+    }
+    hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}
