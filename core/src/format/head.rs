@@ -1,0 +1,73 @@
+//! Prelude, header and index together: all that is needed to plan a read.
+
+use super::checksum::FileId;
+use super::index::{self, Chunk};
+use super::metadata::Metadata;
+use super::prelude::{PRELUDE_BYTES, Prelude};
+use crate::error::Error;
+
+/// The checked front of a file.
+///
+/// A program that fetches ranges asks [`Head::bytes_needed`] with the first [`PRELUDE_BYTES`] and then has
+/// [`super::Reader::open`] read the whole; everything else here is for the reader itself.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Head {
+    pub(super) prelude: Prelude,
+    pub(super) header: Vec<u8>,
+    pub(super) metadata: Metadata,
+    pub(super) shared: Chunk,
+    pub(super) chunks: Vec<Chunk>,
+}
+
+impl Head {
+    /// Bytes of prelude, header and index, from the first [`PRELUDE_BYTES`] bytes of a file (more do not matter).
+    ///
+    /// # Errors
+    /// As [`super::Reader::open`] for a prelude that is damaged, unsupported or beyond the limits.
+    pub fn bytes_needed(prelude: &[u8]) -> Result<u64, Error> {
+        Prelude::parse(prelude).map(|prelude| prelude.head_bytes())
+    }
+
+    /// Reads the front of a file of `file_bytes` bytes; `bytes` holds at least [`Head::bytes_needed`] of them.
+    pub(super) fn parse(bytes: &[u8], file_bytes: u64) -> Result<Self, Error> {
+        let prelude = Prelude::parse(bytes)?;
+        let header = part(bytes, "header", PRELUDE_BYTES, prelude.header_bytes)?;
+        let index_offset = PRELUDE_BYTES.saturating_add(prelude.header_bytes.into());
+        let index = part(bytes, "index", index_offset, prelude.index_bytes)?;
+        check(prelude.id, header, prelude.header_checksum, "header", PRELUDE_BYTES)?;
+        check(prelude.id, index, prelude.index_checksum, "index", index_offset)?;
+        let metadata = Metadata::parse(header, prelude.minor)?;
+        let (shared, chunks) = index::parse(index, index_offset, file_bytes, &metadata.grid, &metadata.spec)?;
+        Ok(Self { header: header.to_vec(), prelude, metadata, shared, chunks })
+    }
+
+    /// All chunks in file order, the shared one first.
+    pub(super) fn all_chunks(&self) -> impl Iterator<Item = &Chunk> {
+        std::iter::once(&self.shared).chain(&self.chunks)
+    }
+}
+
+fn part<'a>(bytes: &'a [u8], name: &str, offset: u64, length: u32) -> Result<&'a [u8], Error> {
+    slice(bytes, offset, length.into()).ok_or_else(|| {
+        Error::malformed(
+            name,
+            offset,
+            format!("it should have {length} bytes, but the file ends at byte {}: it is cut short", bytes.len()),
+        )
+    })
+}
+
+fn check(id: FileId, bytes: &[u8], expected: u32, part: &str, offset: u64) -> Result<(), Error> {
+    if id.checksum(bytes) == expected {
+        Ok(())
+    } else {
+        Err(Error::malformed(part, offset, "its checksum does not match"))
+    }
+}
+
+/// `length` bytes from `offset`; `None` beyond the end.
+pub(super) fn slice(bytes: &[u8], offset: u64, length: u64) -> Option<&[u8]> {
+    let start = usize::try_from(offset).ok()?;
+    let end = start.checked_add(usize::try_from(length).ok()?)?;
+    bytes.get(start..end)
+}

@@ -1,0 +1,193 @@
+//! The header: flat fields, written by bincode 2 in its standard configuration.
+//!
+//! This module is bincode's only user. `docs/format.md` spells the bytes out, so that another reader needs no bincode
+//! and this one can be exchanged. Numbers stand for the variants of our own enumerations, because the order of a
+//! Rust enumeration is no file format. bincode accepts longer forms of a number than it writes; encoding what was read
+//! once more and comparing leaves one legal form.
+
+use bincode::config;
+use serde::{Deserialize, Serialize};
+
+use super::document::TrainingRecord;
+use super::prelude::{PRELUDE_BYTES, VERSION};
+use crate::error::{Error, Unsupported};
+use crate::field::{FieldSpec, Model};
+use crate::grid::Grid;
+use crate::signal::{ColourSpace, SampleFormat, SignalInfo, SignalKind};
+
+/// More than the longest header that the limits of its texts allow: what bincode may read, and thereby allocate.
+const READ_LIMIT: usize = 1 << 17;
+
+const KINDS: [SignalKind; 4] = [SignalKind::Picture, SignalKind::Sound, SignalKind::Video, SignalKind::Shape];
+const FORMATS: [SampleFormat; 3] = [SampleFormat::U8, SampleFormat::U16, SampleFormat::F32];
+const COLOURS: [ColourSpace; 4] = [ColourSpace::None, ColourSpace::Srgb, ColourSpace::Unknown, ColourSpace::Linear];
+const MODELS: [Model; 3] = [Model::Siren, Model::PerPartition, Model::LocalGlobal];
+/// The only rule so far for coordinates and for the sizes of partitions (see [`Grid`]).
+const GRID_RULE: u8 = 0;
+
+/// The header as a caller sees it.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Metadata {
+    pub(super) signal: SignalInfo,
+    pub(super) grid: Grid,
+    pub(super) spec: FieldSpec,
+    pub(super) training: TrainingRecord,
+}
+
+/// The header as it is written, field by field.
+#[derive(Debug, Serialize, Deserialize)]
+struct Wire {
+    kind: u8,
+    shape: Vec<u32>,
+    channels: u32,
+    sample_format: u8,
+    colour: u8,
+    alpha: bool,
+    rate_numerator: u32,
+    rate_denominator: u32,
+    amplitude: f32,
+    grid_rule: u8,
+    factors: Vec<u32>,
+    range_low: f32,
+    range_high: f32,
+    model: u8,
+    hidden_layers: u32,
+    local_width: u32,
+    global_width: u32,
+    first_omega: f32,
+    hidden_omega: f32,
+    multiply_adds_per_sample: u64,
+    program: String,
+    preset: String,
+    seed: u64,
+    steps: u64,
+    learning_rate: f64,
+    sample_fraction: f64,
+    psnr_db: Option<f64>,
+    configuration: String,
+}
+
+fn code<T: PartialEq>(table: &[T], value: &T) -> u8 {
+    table.iter().zip(0_u8..).find(|(entry, _)| *entry == value).map_or(u8::MAX, |(_, code)| code)
+}
+
+fn value<T: Copy>(table: &[T], code: u8, what: &str) -> Result<T, Error> {
+    table.get(usize::from(code)).copied().ok_or_else(|| unsupported(what, code))
+}
+
+fn unsupported(what: &str, code: u8) -> Error {
+    Unsupported { feature: format!("{what} {code}"), advice: "get a newer Tessera".to_owned() }.into()
+}
+
+fn malformed(reason: impl Into<String>) -> Error {
+    Error::malformed("header", PRELUDE_BYTES, reason)
+}
+
+/// What a contradiction is called depends on who made it: in a file it is damage.
+fn in_file(error: Error) -> Error {
+    match error {
+        Error::Parameter(reason) => malformed(reason),
+        other => other,
+    }
+}
+
+impl Metadata {
+    pub(super) fn to_bytes(&self) -> Result<Vec<u8>, Error> {
+        let Self { signal, grid, spec, training } = self;
+        let [range_low, range_high] = grid.range();
+        encode(&Wire {
+            kind: code(&KINDS, &signal.kind),
+            shape: signal.shape.clone(),
+            channels: signal.channels,
+            sample_format: code(&FORMATS, &signal.format),
+            colour: code(&COLOURS, &signal.colour),
+            alpha: signal.alpha,
+            rate_numerator: signal.rate.0,
+            rate_denominator: signal.rate.1,
+            amplitude: signal.amplitude,
+            grid_rule: GRID_RULE,
+            factors: grid.factors().to_vec(),
+            range_low,
+            range_high,
+            model: code(&MODELS, &spec.model),
+            hidden_layers: spec.hidden_layers,
+            local_width: spec.local_width,
+            global_width: spec.global_width,
+            first_omega: spec.first_omega,
+            hidden_omega: spec.hidden_omega,
+            multiply_adds_per_sample: spec.multiply_adds_per_sample(),
+            program: training.program.clone(),
+            preset: training.preset.clone(),
+            seed: training.seed,
+            steps: training.steps,
+            learning_rate: training.learning_rate,
+            sample_fraction: training.sample_fraction,
+            psnr_db: training.psnr_db,
+            configuration: training.configuration.clone(),
+        })
+    }
+
+    /// Reads the header of a file of minor version `minor`. A newer minor version may append fields, which are left
+    /// alone; up to our own version every byte counts.
+    pub(super) fn parse(bytes: &[u8], minor: u16) -> Result<Self, Error> {
+        let config = config::standard().with_limit::<READ_LIMIT>();
+        let (wire, consumed): (Wire, usize) = bincode::serde::decode_from_slice(bytes, config)
+            .map_err(|error| malformed(format!("its fields cannot be read ({error})")))?;
+        if bytes.get(..consumed) != Some(encode(&wire)?.as_slice()) {
+            return Err(malformed("a field is not in its shortest form"));
+        }
+        if minor <= VERSION.1 && consumed != bytes.len() {
+            return Err(malformed(format!("{} bytes follow its last field", bytes.len().saturating_sub(consumed))));
+        }
+        let signal = SignalInfo {
+            kind: value(&KINDS, wire.kind, "signal kind")?,
+            shape: wire.shape,
+            channels: wire.channels,
+            format: value(&FORMATS, wire.sample_format, "sample format")?,
+            colour: value(&COLOURS, wire.colour, "colour space")?,
+            alpha: wire.alpha,
+            rate: (wire.rate_numerator, wire.rate_denominator),
+            amplitude: wire.amplitude,
+        };
+        signal.validate().map_err(in_file)?;
+        if wire.grid_rule != GRID_RULE {
+            return Err(unsupported("grid rule", wire.grid_rule));
+        }
+        let grid = Grid::new(signal.shape.clone(), wire.factors, [wire.range_low, wire.range_high]).map_err(in_file)?;
+        let spec = FieldSpec {
+            model: value(&MODELS, wire.model, "model")?,
+            inputs: u32::try_from(signal.axes()).unwrap_or(u32::MAX),
+            outputs: signal.channels,
+            hidden_layers: wire.hidden_layers,
+            local_width: wire.local_width,
+            global_width: wire.global_width,
+            first_omega: wire.first_omega,
+            hidden_omega: wire.hidden_omega,
+        };
+        spec.validate_on(&grid).map_err(in_file)?;
+        if spec.multiply_adds_per_sample() != wire.multiply_adds_per_sample {
+            return Err(malformed(format!(
+                "it promises {} multiply-adds per sample, the network takes {}",
+                wire.multiply_adds_per_sample,
+                spec.multiply_adds_per_sample()
+            )));
+        }
+        let training = TrainingRecord {
+            program: wire.program,
+            preset: wire.preset,
+            seed: wire.seed,
+            steps: wire.steps,
+            learning_rate: wire.learning_rate,
+            sample_fraction: wire.sample_fraction,
+            psnr_db: wire.psnr_db,
+            configuration: wire.configuration,
+        };
+        training.validate().map_err(in_file)?;
+        Ok(Self { signal, grid, spec, training })
+    }
+}
+
+fn encode(wire: &Wire) -> Result<Vec<u8>, Error> {
+    bincode::serde::encode_to_vec(wire, config::standard())
+        .map_err(|error| Error::parameter(format!("the header cannot be written ({error})")))
+}
