@@ -292,7 +292,7 @@ impl StateDict {
         let failed = |reason: String| ImportError::File { path: path.to_owned(), reason };
         let bytes = std::fs::read(path).map_err(|e| failed(e.to_string()))?;
         // Zip archives and pickles start otherwise than a small little-endian length and `{`.
-        let tensors = if bytes.get(8) == Some(&b'{') { from_safetensors(&bytes) } else { from_pytorch(&bytes) };
+        let tensors = if bytes.get(8) == Some(&b'{') { from_safetensors(&bytes) } else { from_pytorch(path) };
         tensors.map(Self).map_err(failed)
     }
 
@@ -351,9 +351,9 @@ fn from_safetensors(bytes: &[u8]) -> Result<BTreeMap<String, Array>, String> {
     Ok(arrays)
 }
 
-fn from_pytorch(bytes: &[u8]) -> Result<BTreeMap<String, Array>, String> {
+fn from_pytorch(path: &Path) -> Result<BTreeMap<String, Array>, String> {
     let unfit = |e: &dyn std::fmt::Display| format!("it is neither safetensors nor a PyTorch state dict ({e})");
-    let reader = PytorchReader::from_reader(bytes, None).map_err(|e| unfit(&e))?;
+    let reader = PytorchReader::new(path).map_err(|e| unfit(&e))?;
     let mut arrays = BTreeMap::new();
     for (name, tensor) in reader.tensors() {
         let read = || tensor.read().map_err(|e| format!("the tensor `{name}` cannot be read ({e})"));
