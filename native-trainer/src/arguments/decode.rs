@@ -1,0 +1,54 @@
+//! `tessera decode`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use tessera_core::selection::Selector;
+
+use super::values::Colour;
+
+const EXAMPLES: &str = "\
+Examples:
+  tessera decode photo.inr -o photo.png
+  tessera decode photo.inr -o face.png --region 200x160+120+40 --scale 4
+  tessera decode crop.inr -o whole.png --canvas --fill '#202020'
+  tessera decode photo.inr -o - | display -
+
+Selectors: WxH+X+Y in samples, pct:x,y,w,h in percent, parts=0-3,7 or parts=[0,7,7] by partition, slab=axis:0,7; always
+in the coordinates of the original canvas.";
+
+/// `tessera decode IN.inr -o OUT`
+///
+/// Writes the bounding box of what the file holds, in the kind of picture that was encoded. The output's format
+/// follows its extension (png, jpg, webp, tiff, bmp, ppm, tga, qoi, hdr, ...); stdout gets PNG.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct DecodeArguments {
+    /// File to decode; - for stdin
+    #[arg(value_name = "IN.inr")]
+    pub input: PathBuf,
+    /// Picture to write; - for PNG on stdout
+    #[arg(long, short, value_name = "OUT")]
+    pub output: PathBuf,
+    /// Overwrite the output if it exists
+    #[arg(long, short)]
+    pub force: bool,
+    /// Decode only this part
+    #[arg(long, value_name = "SELECTOR", conflicts_with = "canvas")]
+    pub region: Option<Selector>,
+    /// Sample the field this many times as densely as the original (0.25, 4)
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.0)]
+    pub scale: f64,
+    /// With --scale: repeat the nearest stored sample instead of sampling the field in between
+    #[arg(long)]
+    pub nearest: bool,
+    /// Write the whole original canvas, also where partitions are absent
+    #[arg(long)]
+    pub canvas: bool,
+    /// Colour of absent partitions, instead of transparency (black, white, grey, #rrggbb, #rrggbbaa)
+    #[arg(long, value_name = "COLOUR")]
+    pub fill: Option<Colour>,
+    /// Threads [default: one per core]
+    #[arg(long, env = "TESSERA_THREADS", hide_env = true, value_name = "COUNT")]
+    pub threads: Option<usize>,
+}

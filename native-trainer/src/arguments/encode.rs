@@ -1,0 +1,159 @@
+//! `tessera encode`: the training options (which may also come from a configuration file) and the run's own flags.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use serde::{Deserialize, Serialize};
+
+use super::values::{Count, DeviceName, Extents, ModelName, Partitions, Preset, Seconds, WeightsName};
+
+const EXAMPLES: &str = "\
+Examples:
+  tessera encode photo.jpg -o photo.inr
+  tessera encode photo.jpg -o photo.inr --psnr 35 --max-time 5m
+  tessera encode photo.png -o photo.inr --preset paper --seed 0 --json
+  tessera encode photo.png -o photo.inr --checkpoint photo.ckpt --every 60   (then again with --resume)
+  curl -s https://example.org/photo.png | tessera encode - -o - > photo.inr
+
+Every training option may also stand in the file of --config (TOML, `learning-rate = 5e-4`) or in the environment
+(TESSERA_LEARNING_RATE). Flags win over the environment, the environment over the file, the file over --preset.";
+
+/// `tessera encode IN -o OUT.inr`
+///
+/// Training stops at --steps, --psnr, --max-time or Ctrl-C, whichever comes first, and the best weights so far are
+/// written. Without options: Local-Global with partitions of about 32x32 samples and parameters that grow with the
+/// picture (200k at 512x512).
+#[derive(Debug, Clone, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct EncodeArguments {
+    /// Picture to encode; - for stdin
+    #[arg(value_name = "IN")]
+    pub input: PathBuf,
+    /// File to write; - for stdout
+    #[arg(long, short, value_name = "OUT.inr")]
+    pub output: PathBuf,
+    /// Overwrite the output if it exists
+    #[arg(long, short)]
+    pub force: bool,
+    /// The training options.
+    #[command(flatten)]
+    pub options: EncodeOptions,
+    /// Read training options from a TOML file
+    #[arg(long, value_name = "FILE", env = "TESSERA_CONFIG", hide_env = true, help_heading = "Run")]
+    pub config: Option<PathBuf>,
+    /// Save the training state here, to go on after an interruption
+    #[arg(long, value_name = "FILE", help_heading = "Run")]
+    pub checkpoint: Option<PathBuf>,
+    /// Time between two checkpoints
+    #[arg(long, value_name = "TIME", default_value = "30s", requires = "checkpoint", help_heading = "Run")]
+    pub every: Seconds,
+    /// Go on from the checkpoint if it exists; the result is the same as without the interruption
+    #[arg(long, requires = "checkpoint", help_heading = "Run")]
+    pub resume: bool,
+    /// How training reports on stderr
+    #[arg(long, value_enum, default_value = "auto", value_name = "HOW", help_heading = "Run")]
+    pub progress: ProgressStyle,
+}
+
+/// How training reports on stderr.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ProgressStyle {
+    /// A bar on a terminal, else a line now and then
+    Auto,
+    /// One JSON object per line
+    Json,
+    /// Nothing
+    None,
+}
+
+/// The options that decide the result. All optional: [`crate::config`] merges the layers.
+#[derive(Debug, Clone, Default, PartialEq, Args, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct EncodeOptions {
+    /// Named settings, below all others
+    #[arg(long, value_enum, env = "TESSERA_PRESET", hide_env = true, value_name = "NAME", help_heading = "Run")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub preset: Option<Preset>,
+
+    /// Which network
+    #[arg(long, value_enum, env = "TESSERA_MODEL", hide_env = true, value_name = "NAME", help_heading = "Network")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<ModelName>,
+    /// Partitions along each axis as ROWSxCOLUMNS (16x16), or `auto` to follow --partition-size
+    #[arg(long, env = "TESSERA_PARTITIONS", hide_env = true, value_name = "FACTORS", help_heading = "Network")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub partitions: Option<Partitions>,
+    /// Wanted samples per partition; the first number goes with the longer side [default: 32x32]
+    #[arg(long, env = "TESSERA_PARTITION_SIZE", hide_env = true, value_name = "SIZE", help_heading = "Network")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub partition_size: Option<Extents>,
+    /// Weights and biases in all (200k), where the widths are not given [default: 200k x pixels / 262,144]
+    #[arg(long, env = "TESSERA_PARAMETERS", hide_env = true, value_name = "COUNT", help_heading = "Network")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parameters: Option<Count>,
+    /// Share of the global network in the parameters [default: 0.1]
+    #[arg(long, env = "TESSERA_GLOBAL_SHARE", hide_env = true, value_name = "SHARE", help_heading = "Network")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub global_share: Option<f64>,
+    /// Width of each local network, or of the only one of siren (256 for siren at 512x512)
+    #[arg(long, env = "TESSERA_LOCAL_WIDTH", hide_env = true, value_name = "WIDTH", help_heading = "Network")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub local_width: Option<u32>,
+    /// Width of the global network
+    #[arg(long, env = "TESSERA_GLOBAL_WIDTH", hide_env = true, value_name = "WIDTH", help_heading = "Network")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub global_width: Option<u32>,
+    /// Sine layers between the first and the last [default: 3]
+    #[arg(long, env = "TESSERA_HIDDEN_LAYERS", hide_env = true, value_name = "COUNT", help_heading = "Network")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hidden_layers: Option<u32>,
+    /// Omega of every sine layer [default: 30]
+    #[arg(long, env = "TESSERA_OMEGA", hide_env = true, value_name = "OMEGA", help_heading = "Network")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub omega: Option<f32>,
+    /// Omega of the first layers, if another
+    #[arg(long, env = "TESSERA_FIRST_OMEGA", hide_env = true, value_name = "OMEGA", help_heading = "Network")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_omega: Option<f32>,
+    /// Omega of the hidden layers and the merge, if another
+    #[arg(long, env = "TESSERA_HIDDEN_OMEGA", hide_env = true, value_name = "OMEGA", help_heading = "Network")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hidden_omega: Option<f32>,
+    /// How weights are stored [default: f32]
+    #[arg(long, value_enum, env = "TESSERA_WEIGHTS", hide_env = true, value_name = "TYPE", help_heading = "Network")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weights: Option<WeightsName>,
+
+    /// Stop after this many optimiser steps [default: 500, more for pictures above 512x512]
+    #[arg(long, env = "TESSERA_STEPS", hide_env = true, value_name = "COUNT", help_heading = "Training")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub steps: Option<Count>,
+    /// Stop when this PSNR is reached; exit code 5 if it never is
+    #[arg(long, env = "TESSERA_PSNR", hide_env = true, value_name = "DB", help_heading = "Training")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub psnr: Option<f64>,
+    /// Stop after this time (90s, 5m, 1.5h)
+    #[arg(long, env = "TESSERA_MAX_TIME", hide_env = true, value_name = "TIME", help_heading = "Training")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_time: Option<Seconds>,
+    /// Adam's learning rate [default: 1e-3]
+    #[arg(long, env = "TESSERA_LEARNING_RATE", hide_env = true, value_name = "RATE", help_heading = "Training")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub learning_rate: Option<f64>,
+    /// Share of the samples that each step visits, 0 to 1 [default: about 262,144 samples]
+    #[arg(long, env = "TESSERA_SAMPLE_FRACTION", hide_env = true, value_name = "SHARE", help_heading = "Training")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sample_fraction: Option<f64>,
+    /// Seed of the start weights and of the sampling [default: 0]
+    #[arg(long, env = "TESSERA_SEED", hide_env = true, value_name = "NUMBER", help_heading = "Training")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
+    /// Where to train [default: cpu]
+    #[arg(long, value_enum, env = "TESSERA_DEVICE", hide_env = true, value_name = "NAME", help_heading = "Training")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device: Option<DeviceName>,
+    /// Threads on the CPU [default: one per core]
+    #[arg(long, env = "TESSERA_THREADS", hide_env = true, value_name = "COUNT", help_heading = "Training")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub threads: Option<usize>,
+}

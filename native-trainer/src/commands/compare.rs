@@ -1,0 +1,258 @@
+//! `tessera compare`: two pictures, two fields, or one of each.
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use serde::Serialize;
+use tessera_core::eval::View;
+use tessera_core::format::{MAGIC, Reader};
+use tessera_core::grid::SampleBox;
+use tessera_core::metrics;
+use tessera_core::signal::{Signal, SignalInfo, SignalKind};
+
+use super::describe::{bounding_box, box_text};
+use crate::arguments::CompareArguments;
+use crate::decoding;
+use crate::errors::usage_fault;
+use crate::media::read_picture;
+use crate::output::{is_stream, read_input, shown};
+use crate::quality;
+use crate::report::{Facts, Reporter, bytes as human_bytes, decibels, finite};
+
+/// What `--json` prints. `bytes` and `bits_per_sample` are those of the field (of A where both or neither are).
+#[derive(Debug, Serialize)]
+struct CompareReport {
+    a: Side,
+    b: Side,
+    identical: bool,
+    psnr_db: Option<f64>,
+    ssim: Option<f64>,
+    mse: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    paper_psnr_db: Option<f64>,
+    bytes: u64,
+    bits_per_sample: f64,
+    compared_box: String,
+    compared_samples: u64,
+}
+
+/// One of the two inputs.
+#[derive(Debug, Clone, Serialize)]
+struct Side {
+    file: String,
+    field: bool,
+    bytes: u64,
+    bits_per_sample: f64,
+}
+
+/// An input as unit values, not clamped, on a box of some canvas; NaN where it has nothing.
+struct Loaded {
+    side: Side,
+    canvas: Vec<u32>,
+    bounds: SampleBox,
+    channels: usize,
+    alpha: bool,
+    values: Vec<f32>,
+}
+
+pub(super) fn run(arguments: &CompareArguments, reporter: &Reporter) -> Result<()> {
+    decoding::use_threads(arguments.threads)?;
+    if is_stream(&arguments.a) && is_stream(&arguments.b) {
+        return Err(usage_fault("only one of the two can come from stdin"));
+    }
+    let (mut a, mut b) = (load(&arguments.a)?, load(&arguments.b)?);
+    align(&mut a, &mut b)?;
+    let (channels, alpha) = (a.channels.max(b.channels), a.alpha || b.alpha);
+    let channels = if alpha && channels == 3 { 4 } else { channels };
+    promote(&mut a, channels, alpha);
+    promote(&mut b, channels, alpha);
+    let (rows, columns) = extent(&a.bounds);
+    let quality = quality::compare(&a.values, &b.values, rows, columns, channels)?;
+    let (prediction, truth) = if b.side.field && !a.side.field { (&b, &a) } else { (&a, &b) };
+    let paper = arguments.paper_metric.then(|| stretched(&prediction.values, &truth.values)).transpose()?;
+    let compared = a.values.iter().zip(&b.values).filter(|(x, y)| !(x.is_nan() || y.is_nan())).count() / channels;
+    let report = CompareReport {
+        identical: quality.psnr_db.is_infinite(),
+        psnr_db: finite(quality.psnr_db),
+        ssim: quality.ssim,
+        mse: quality.mse,
+        paper_psnr_db: paper.and_then(finite),
+        bytes: prediction.side.bytes,
+        bits_per_sample: prediction.side.bits_per_sample,
+        compared_box: box_text(&a.bounds),
+        compared_samples: compared as u64,
+        a: a.side.clone(),
+        b: b.side.clone(),
+    };
+    reporter.answer(&report, || {
+        let side =
+            |s: &Side| format!("{} ({}, {:.2} bits per sample)", s.file, human_bytes(s.bytes), s.bits_per_sample);
+        Facts::new()
+            .with("a", side(&report.a))
+            .with("b", side(&report.b))
+            .with(
+                "compared",
+                format_args!("{} samples in {}", crate::report::grouped(report.compared_samples), report.compared_box),
+            )
+            .with("PSNR", decibels(quality.psnr_db))
+            .with("SSIM", quality.ssim.map_or("not defined where samples are absent".to_owned(), |s| format!("{s:.4}")))
+            .with_some("PSNR as published", paper.map(decibels))
+            .to_string()
+    })
+}
+
+fn load(path: &Path) -> Result<Loaded> {
+    let bytes = read_input(path)?;
+    if bytes.starts_with(&MAGIC) { load_field(&bytes, path) } else { load_picture(&bytes, path) }
+}
+
+fn load_picture(bytes: &[u8], path: &Path) -> Result<Loaded> {
+    let Signal { info, values } = read_picture(bytes, path)?.signal;
+    Ok(loaded(&info, info.shape.iter().map(|&n| 0..n).collect(), values, bytes, path, false))
+}
+
+fn load_field(bytes: &[u8], path: &Path) -> Result<Loaded> {
+    let document = Reader::open(bytes).and_then(|r| r.document()).with_context(|| shown(path))?;
+    if document.signal.kind != SignalKind::Picture {
+        return Err(usage_fault(format!(
+            "{} holds a {:?}; this version compares pictures",
+            shown(path),
+            document.signal.kind
+        )));
+    }
+    let bounds = bounding_box(document.field.grid(), document.field.present());
+    let values = decoding::decode(&document.field, &View::region(&bounds))?;
+    Ok(loaded(&document.signal, bounds, values, bytes, path, true))
+}
+
+fn loaded(
+    info: &SignalInfo,
+    bounds: SampleBox,
+    mut values: Vec<f32>,
+    bytes: &[u8],
+    path: &Path,
+    field: bool,
+) -> Loaded {
+    values.iter_mut().for_each(|v| *v = *v * 0.5 + 0.5);
+    let samples = bounds.iter().map(|r| u64::from(r.end - r.start)).product();
+    let side = Side {
+        file: shown(path),
+        field,
+        bytes: bytes.len() as u64,
+        bits_per_sample: metrics::bits_per_sample(bytes.len() as u64, samples),
+    };
+    Loaded { side, canvas: info.shape.clone(), bounds, channels: info.channels as usize, alpha: info.alpha, values }
+}
+
+fn extent(bounds: &SampleBox) -> (usize, usize) {
+    let length = |axis: usize| (bounds[axis].end - bounds[axis].start) as usize;
+    (length(0), length(1))
+}
+
+/// Brings both to one box: the common part where they share a canvas, the whole where only their sizes agree (a crop
+/// and the picture decoded from it).
+fn align(a: &mut Loaded, b: &mut Loaded) -> Result<()> {
+    if a.canvas == b.canvas {
+        let common: SampleBox =
+            a.bounds.iter().zip(&b.bounds).map(|(x, y)| x.start.max(y.start)..x.end.min(y.end)).collect();
+        if common.iter().any(|r| r.start >= r.end) {
+            return Err(usage_fault(format!(
+                "{} and {} hold different parts of the picture",
+                a.side.file, b.side.file
+            )));
+        }
+        cut(a, &common);
+        cut(b, &common);
+        return Ok(());
+    }
+    if extent(&a.bounds) != extent(&b.bounds) {
+        let size = |l: &Loaded| format!("{} ({} wide, {} high)", l.side.file, extent(&l.bounds).1, extent(&l.bounds).0);
+        return Err(usage_fault(format!("{} and {} differ in size", size(a), size(b))));
+    }
+    if b.side.field {
+        a.bounds.clone_from(&b.bounds)
+    } else {
+        b.bounds.clone_from(&a.bounds)
+    }
+    Ok(())
+}
+
+fn cut(loaded: &mut Loaded, bounds: &SampleBox) {
+    if *bounds == loaded.bounds {
+        return;
+    }
+    let (_, columns) = extent(&loaded.bounds);
+    let (rows, width) = extent(bounds);
+    let (top, left) =
+        ((bounds[0].start - loaded.bounds[0].start) as usize, (bounds[1].start - loaded.bounds[1].start) as usize);
+    let row = |r: usize| ((top + r) * columns + left) * loaded.channels;
+    loaded.values =
+        (0..rows).flat_map(|r| loaded.values[row(r)..row(r) + width * loaded.channels].iter().copied()).collect();
+    loaded.bounds.clone_from(bounds);
+}
+
+/// Grey becomes RGB and a missing opacity 1, so that a PNG that an editor saved with other channels still compares.
+fn promote(loaded: &mut Loaded, channels: usize, alpha: bool) {
+    let own = loaded.channels;
+    if own == channels {
+        return;
+    }
+    let colours = channels - usize::from(alpha);
+    let own_colours = own - usize::from(loaded.alpha);
+    let sample = |v: &[f32]| -> Vec<f32> {
+        let opacity = if loaded.alpha {
+            v[own - 1]
+        } else if v[0].is_nan() {
+            f32::NAN
+        } else {
+            1.0
+        };
+        (0..colours).map(|c| v[c.min(own_colours - 1)]).chain(alpha.then_some(opacity)).collect()
+    };
+    loaded.values = loaded.values.chunks_exact(own).flat_map(sample).collect();
+    (loaded.channels, loaded.alpha) = (channels, alpha);
+}
+
+fn stretched(prediction: &[f32], truth: &[f32]) -> Result<f64> {
+    let (p, t): (Vec<f32>, Vec<f32>) =
+        prediction.iter().zip(truth).filter(|(p, t)| !(p.is_nan() || t.is_nan())).map(|(p, t)| (*p, *t)).unzip();
+    Ok(metrics::stretched_psnr_db(&p, &t)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn picture(channels: usize, alpha: bool, values: &[f32]) -> Loaded {
+        let columns = u32::try_from(values.len() / channels).unwrap();
+        Loaded {
+            side: Side { file: "x".into(), field: false, bytes: 1, bits_per_sample: 1.0 },
+            canvas: vec![1, columns],
+            bounds: vec![0..1, 0..columns],
+            channels,
+            alpha,
+            values: values.to_vec(),
+        }
+    }
+
+    #[test]
+    fn grey_and_opacity_are_promoted() {
+        let mut grey = picture(1, false, &[0.25, 0.5]);
+        promote(&mut grey, 4, true);
+        assert_eq!(grey.values, [0.25, 0.25, 0.25, 1.0, 0.5, 0.5, 0.5, 1.0]);
+        let mut grey_alpha = picture(2, true, &[0.25, 0.5]);
+        promote(&mut grey_alpha, 4, true);
+        assert_eq!(grey_alpha.values, [0.25, 0.25, 0.25, 0.5]);
+    }
+
+    #[test]
+    fn the_common_part_is_cut_out() {
+        let mut a = picture(1, false, &[0.0, 0.1, 0.2, 0.3]);
+        let mut b = picture(1, false, &[0.2, 0.3]);
+        (b.canvas, b.bounds) = (vec![1, 4], vec![0..1, 2..4]);
+        align(&mut a, &mut b).unwrap();
+        assert_eq!(a.values, [0.2, 0.3]);
+        let mut c = picture(1, false, &[0.0; 3]);
+        assert!(align(&mut a, &mut c).is_err());
+    }
+}

@@ -1,0 +1,87 @@
+//! Words that several commands need: boxes, sizes, opened files.
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use tessera_core::error::Error;
+use tessera_core::format::Reader;
+use tessera_core::grid::{Grid, SampleBox};
+use tessera_core::signal::{SampleFormat, SignalInfo, SignalKind};
+
+use crate::arguments::values::Extents;
+
+/// Opens the bytes of `path` as a Tessera file.
+///
+/// # Errors
+/// The format's errors with the file's name in front.
+pub(super) fn open<'a>(bytes: &'a [u8], path: &Path) -> Result<Reader<'a>> {
+    Reader::open(bytes).with_context(|| crate::output::shown(path))
+}
+
+/// A box in the notation of the selectors: `256x128+64+32` for pictures, ranges for the rest.
+pub(super) fn box_text(bounds: &SampleBox) -> String {
+    match bounds.as_slice() {
+        [rows, columns] => {
+            format!("{}x{}+{}+{}", columns.end - columns.start, rows.end - rows.start, columns.start, rows.start)
+        }
+        ranges => ranges.iter().map(|r| format!("{}..{}", r.start, r.end)).collect::<Vec<_>>().join(" × "),
+    }
+}
+
+/// The smallest box around partitions; the canvas's first sample where there are none.
+pub(super) fn bounding_box(grid: &Grid, partitions: &[u32]) -> SampleBox {
+    let boxes = partitions.iter().map(|&p| grid.partition_box(p));
+    boxes
+        .reduce(|a, b| a.iter().zip(&b).map(|(x, y)| x.start.min(y.start)..x.end.max(y.end)).collect())
+        .unwrap_or_else(|| grid.shape().iter().map(|_| 0..0).collect())
+}
+
+/// `512x512` in array order.
+pub(super) fn extents(numbers: &[u32]) -> String {
+    Extents(numbers.to_vec()).to_string()
+}
+
+/// `picture, 512 x 512, RGB, 8 bit`.
+pub(super) fn signal_text(info: &SignalInfo) -> String {
+    let depth = match info.format {
+        SampleFormat::U8 => "8 bit",
+        SampleFormat::U16 => "16 bit",
+        SampleFormat::F32 => "float",
+    };
+    let size = match (info.kind, info.shape.as_slice()) {
+        (SignalKind::Picture, [rows, columns]) => format!("{columns} wide, {rows} high"),
+        (_, shape) => format!("{} samples", extents(shape)),
+    };
+    let channels = match (info.kind, info.channels) {
+        (SignalKind::Picture | SignalKind::Video, 1) => "grey".to_owned(),
+        (SignalKind::Picture | SignalKind::Video, 2) => "grey and opacity".to_owned(),
+        (SignalKind::Picture | SignalKind::Video, 3) => "RGB".to_owned(),
+        (SignalKind::Picture | SignalKind::Video, 4) => "RGB and opacity".to_owned(),
+        (_, 1) => "1 channel".to_owned(),
+        (_, n) => format!("{n} channels"),
+    };
+    format!("{}, {size}, {channels}, {depth}", name_of(&info.kind))
+}
+
+/// The name of a serde enum variant as it stands in JSON.
+pub(super) fn name_of(value: &impl serde::Serialize) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(name)) => name,
+        _ => String::new(),
+    }
+}
+
+/// Samples that the present partitions own.
+pub(super) fn present_samples(grid: &Grid, present: &[u32]) -> u64 {
+    present.iter().map(|&p| grid.partition_samples(p)).sum()
+}
+
+/// A selector's partitions that the file holds.
+pub(super) fn intersect(selected: &[u32], present: &[u32]) -> Vec<u32> {
+    present.iter().copied().filter(|p| selected.binary_search(p).is_ok()).collect()
+}
+
+/// A caller's mistake with the option that it was made in.
+pub(super) fn in_option<T>(option: &str, result: Result<T, Error>) -> Result<T> {
+    result.with_context(|| option.to_owned())
+}

@@ -1,0 +1,236 @@
+//! `tessera info`: what a file is and where its bytes are, from header and index alone.
+
+use anyhow::Result;
+use serde::Serialize;
+use tessera_core::format::{Reader, TrainingRecord};
+use tessera_core::metrics;
+use tessera_core::signal::{ColourSpace, SignalInfo, SignalKind};
+
+use super::describe::{bounding_box, box_text, extents, open, present_samples, signal_text};
+use crate::arguments::InfoArguments;
+use crate::output::{read_input, shown};
+use crate::report::{Facts, Reporter, Table, bytes as human_bytes, decibels, grouped};
+
+/// What `--json` prints.
+#[derive(Debug, Serialize)]
+struct InfoReport<'a> {
+    file: String,
+    format_version: String,
+    file_id: String,
+    signal: &'a SignalInfo,
+    samples: u64,
+    model: &'static str,
+    factors: &'a [u32],
+    local_width: u32,
+    global_width: u32,
+    hidden_layers: u32,
+    first_omega: f32,
+    hidden_omega: f32,
+    coordinate_range: [f32; 2],
+    macs_per_sample: u64,
+    parameters: u64,
+    weights: &'static str,
+    partitions: u32,
+    kept_partitions: usize,
+    kept_samples: u64,
+    kept_box: String,
+    bytes: u64,
+    head_bytes: u64,
+    shared_bytes: u64,
+    local_bytes: u64,
+    bits_per_sample: f64,
+    training: &'a TrainingRecord,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    parts: Vec<Part>,
+}
+
+/// One row of `--parts`.
+#[derive(Debug, Serialize)]
+struct Part {
+    /// `None` for the weights that all partitions share.
+    partition: Option<u32>,
+    index: Vec<u32>,
+    region: String,
+    samples: u64,
+    offset: u64,
+    bytes: u64,
+}
+
+pub(super) fn run(arguments: &InfoArguments, reporter: &Reporter) -> Result<()> {
+    let bytes = read_input(&arguments.input)?;
+    let reader = open(&bytes, &arguments.input)?;
+    let (grid, spec) = (reader.grid(), reader.spec());
+    let chunks = reader.chunks();
+    let bytes_of =
+        |shared: bool| chunks.iter().filter(|c| c.partition.is_none() == shared).map(|c| c.bytes).sum::<u64>();
+    let kept_samples = present_samples(grid, reader.present());
+    let (major, minor) = reader.version();
+    let report = InfoReport {
+        file: shown(&arguments.input),
+        format_version: format!("{major}.{minor}"),
+        file_id: reader.file_id().to_string(),
+        signal: reader.signal(),
+        samples: grid.samples(),
+        model: spec.model.name(),
+        factors: grid.factors(),
+        local_width: spec.local_width,
+        global_width: spec.global_width,
+        hidden_layers: spec.hidden_layers,
+        first_omega: spec.first_omega,
+        hidden_omega: spec.hidden_omega,
+        coordinate_range: grid.range(),
+        macs_per_sample: spec.multiply_adds_per_sample(),
+        parameters: reader.parameters(),
+        weights: reader.coding().name(),
+        partitions: grid.partitions(),
+        kept_partitions: reader.present().len(),
+        kept_samples,
+        kept_box: box_text(&bounding_box(grid, reader.present())),
+        bytes: reader.file_bytes(),
+        head_bytes: reader.head_bytes(),
+        shared_bytes: bytes_of(true),
+        local_bytes: bytes_of(false),
+        bits_per_sample: metrics::bits_per_sample(reader.file_bytes(), kept_samples),
+        training: reader.training(),
+        parts: if arguments.parts { parts(&reader) } else { Vec::new() },
+    };
+    reporter.answer(&report, || text(&report))
+}
+
+fn parts(reader: &Reader<'_>) -> Vec<Part> {
+    let grid = reader.grid();
+    let part = |chunk: &tessera_core::format::ChunkInfo| match chunk.partition {
+        Some(p) => Part {
+            partition: Some(p),
+            index: grid.unravel(p),
+            region: box_text(&grid.partition_box(p)),
+            samples: grid.partition_samples(p),
+            offset: chunk.offset,
+            bytes: chunk.bytes,
+        },
+        None => Part {
+            partition: None,
+            index: Vec::new(),
+            region: String::new(),
+            samples: 0,
+            offset: chunk.offset,
+            bytes: chunk.bytes,
+        },
+    };
+    reader.chunks().iter().filter(|chunk| chunk.bytes > 0).map(part).collect()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "percentages")]
+fn text(report: &InfoReport<'_>) -> String {
+    let share =
+        |bytes: u64| format!("{:>10}  {:>5.1} %", human_bytes(bytes), bytes as f64 / report.bytes as f64 * 100.0);
+    let complete = report.kept_partitions as u64 == u64::from(report.partitions);
+    let widths = if report.global_width > 0 {
+        format!("local width {}, global width {}", report.local_width, report.global_width)
+    } else {
+        format!("width {}", report.local_width)
+    };
+    let colour = match report.signal.colour {
+        ColourSpace::None | ColourSpace::Srgb => "",
+        ColourSpace::Linear => ", linear light",
+        ColourSpace::Unknown => ", colours of a profile that was not kept",
+    };
+    let omegas = if report.first_omega == report.hidden_omega {
+        report.first_omega.to_string()
+    } else {
+        format!("{} first, {} hidden", report.first_omega, report.hidden_omega)
+    };
+    let kept = if complete {
+        format!("all {}", report.partitions)
+    } else {
+        format!("{} of {} ({})", report.kept_partitions, report.partitions, report.kept_box)
+    };
+    let training = report.training;
+    let mut out = Facts::new()
+        .with("file", format_args!("{}, format {}, id {}", report.file, report.format_version, report.file_id))
+        .with("signal", format_args!("{}{colour}", signal_text(report.signal)))
+        .with(
+            "network",
+            format_args!("{}, {widths}, {} hidden layers, omega {omegas}", report.model, report.hidden_layers),
+        )
+        .with("partitions", format_args!("{} {}, present: {kept}", extents(report.factors), axes(report.signal.kind)))
+        .with("parameters", format_args!("{} as {}", grouped(report.parameters), report.weights))
+        .with("cost", format_args!("{} multiply-adds per sample", grouped(report.macs_per_sample)))
+        .to_string();
+    out.push_str("\nbytes\n");
+    let rows = Facts::new()
+        .with("  head", share(report.head_bytes))
+        .with("  shared weights", share(report.shared_bytes))
+        .with("  local weights", share(report.local_bytes))
+        .with("  all", format_args!("{}   {:.2} bits per sample kept", share(report.bytes), report.bits_per_sample));
+    out.push_str(&rows.to_string());
+    out.push_str("\ntraining\n");
+    out.push_str(&training_text(training));
+    if !report.parts.is_empty() {
+        out.push('\n');
+        out.push_str(&parts_table(&report.parts));
+    }
+    out
+}
+
+fn axes(kind: SignalKind) -> &'static str {
+    match kind {
+        SignalKind::Picture => "(rows x columns)",
+        SignalKind::Video => "(frames x rows x columns)",
+        SignalKind::Sound | SignalKind::Shape => "",
+    }
+}
+
+fn training_text(training: &TrainingRecord) -> String {
+    if training.program.is_empty() && training.steps == 0 {
+        return "  not recorded\n".to_owned();
+    }
+    let mut out = Facts::new()
+        .with(
+            "  by",
+            format_args!(
+                "{}, preset {}",
+                training.program,
+                if training.preset.is_empty() { "none" } else { &training.preset }
+            ),
+        )
+        .with("  steps", format_args!("{} at learning rate {}", training.steps, training.learning_rate))
+        .with("  samples per step", format_args!("{:.4} %", training.sample_fraction * 100.0))
+        .with("  seed", training.seed)
+        .with_some("  quality", training.psnr_db.map(decibels))
+        .to_string();
+    if !training.configuration.is_empty() {
+        out.push_str("\nconfiguration\n");
+        for line in training.configuration.trim_end().lines() {
+            // The text comes from outside: nothing in it may steer a terminal.
+            out.extend(["  ", &line.replace(char::is_control, " "), "\n"]);
+        }
+    }
+    out
+}
+
+fn parts_table(parts: &[Part]) -> String {
+    let mut table = Table::new(&["partition", "index", "samples at", "samples", "offset", "bytes"]);
+    for part in parts {
+        let index: Vec<String> = part.index.iter().map(u32::to_string).collect();
+        table.row(match part.partition {
+            Some(p) => vec![
+                p.to_string(),
+                index.join(","),
+                part.region.clone(),
+                grouped(part.samples),
+                grouped(part.offset),
+                grouped(part.bytes),
+            ],
+            None => vec![
+                "shared".to_owned(),
+                String::new(),
+                String::new(),
+                String::new(),
+                grouped(part.offset),
+                grouped(part.bytes),
+            ],
+        });
+    }
+    table.to_string()
+}

@@ -1,0 +1,123 @@
+//! The layers of configuration: preset < TOML file < environment < flags.
+//!
+//! clap has merged flags and environment when this runs, so the rest is filling gaps. The merged options (without
+//! paths, and with what was chosen automatically filled in) are kept in the encoded file, where `info` shows them.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::Result;
+
+use crate::arguments::EncodeOptions;
+use crate::arguments::values::{Count, Extents, ModelName, Partitions, Preset};
+use crate::errors::{input_fault, usage_fault};
+
+/// Options from a TOML file whose keys are the flags' names without dashes in front.
+///
+/// # Errors
+/// [`crate::errors::Fault::Input`] where the file cannot be read, [`crate::errors::Fault::Usage`] where a key or value
+/// is not known.
+pub fn read(path: &Path) -> Result<EncodeOptions> {
+    let text = fs::read_to_string(path)
+        .map_err(|e| input_fault(format!("cannot read the configuration {}: {e}", path.display())))?;
+    toml::from_str(&text)
+        .map_err(|e| usage_fault(format!("in the configuration {}: {}", path.display(), e.to_string().trim_end())))
+}
+
+/// Every option of `upper` that is set, else that of `lower`.
+pub fn over(upper: EncodeOptions, lower: EncodeOptions) -> EncodeOptions {
+    macro_rules! first_of {
+        ($($field:ident),+ $(,)?) => { EncodeOptions { $($field: upper.$field.or(lower.$field)),+ } };
+    }
+    // No `..`: a new option that is forgotten here does not compile.
+    first_of!(
+        preset,
+        model,
+        partitions,
+        partition_size,
+        parameters,
+        global_share,
+        local_width,
+        global_width,
+        hidden_layers,
+        omega,
+        first_omega,
+        hidden_omega,
+        weights,
+        steps,
+        psnr,
+        max_time,
+        learning_rate,
+        sample_fraction,
+        seed,
+        device,
+        threads,
+    )
+}
+
+/// All layers merged. `default_steps` depends on the signal and is what `draft` and `fine` scale.
+///
+/// # Errors
+/// Those of [`read`].
+pub fn merged(typed: &EncodeOptions, file: Option<&Path>, default_steps: u64) -> Result<EncodeOptions> {
+    let file = file.map(read).transpose()?.unwrap_or_default();
+    let options = over(typed.clone(), file);
+    let preset = preset(options.preset.unwrap_or(Preset::Standard), &options, default_steps);
+    Ok(over(options, preset))
+}
+
+fn preset(preset: Preset, chosen: &EncodeOptions, default_steps: u64) -> EncodeOptions {
+    let steps = |n: u64| EncodeOptions { steps: Some(Count(n)), ..EncodeOptions::default() };
+    match preset {
+        Preset::Standard => EncodeOptions::default(),
+        Preset::Draft => steps((default_steps / 4).max(1)),
+        Preset::Fine => steps(default_steps * 4),
+        Preset::Paper => {
+            let model = chosen.model.unwrap_or(ModelName::LocalGlobal);
+            let (local, global) = match model {
+                ModelName::LocalGlobal => (14, Some(84)),
+                ModelName::PerPartition => (15, None),
+                ModelName::Siren => (256, None),
+            };
+            EncodeOptions {
+                model: Some(model),
+                partitions: (model != ModelName::Siren).then(|| Partitions::Factors(Extents(vec![16, 16]))),
+                local_width: Some(local),
+                global_width: global,
+                hidden_layers: Some(3),
+                learning_rate: Some(5e-4),
+                sample_fraction: Some(1.0),
+                ..steps(1001)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_win_over_the_file_and_the_file_over_the_preset() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tessera.toml");
+        fs::write(&path, "preset = \"paper\"\nparameters = \"50k\"\nsteps = 30\nlearning-rate = 1e-3\nmax-time = 90\n")
+            .unwrap();
+        let typed = EncodeOptions { steps: Some(Count(7)), ..EncodeOptions::default() };
+        let merged = merged(&typed, Some(&path), 500).unwrap();
+        assert_eq!(merged.steps, Some(Count(7)));
+        assert_eq!(merged.parameters, Some(Count(50_000)));
+        assert_eq!(merged.learning_rate, Some(1e-3));
+        assert_eq!(merged.global_width, Some(84));
+        let text = toml::to_string(&merged).unwrap();
+        assert_eq!(toml::from_str::<EncodeOptions>(&text).unwrap(), merged);
+    }
+
+    #[test]
+    fn unknown_keys_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tessera.toml");
+        fs::write(&path, "stepz = 30\n").unwrap();
+        assert!(read(&path).unwrap_err().to_string().contains("stepz"));
+    }
+}

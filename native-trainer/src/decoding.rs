@@ -1,0 +1,86 @@
+//! Decoding with all cores in bounded memory: the view is cut into bands of rows, each band is decoded by one thread
+//! and turned at once into what the caller keeps.
+//!
+//! The engine's kernel has no threads. Bands are independent, so the result does not depend on how many there are.
+
+use rayon::prelude::*;
+use tessera_core::error::Error;
+use tessera_core::eval::{self, View};
+use tessera_core::field::Field;
+
+/// Samples in a band: enough to amortise the set-up of a partition, small against a picture.
+const BAND_SAMPLES: usize = 1 << 15;
+
+/// Rows of the view in one band.
+pub fn band_rows(view: &View) -> usize {
+    let shape = view.shape();
+    let rows = shape.first().copied().unwrap_or(1).max(1);
+    let row = (view.samples() / rows).max(1);
+    // Four bands per thread even out rows of different cost; partitions are still crossed by few bands.
+    (BAND_SAMPLES / row).clamp(1, rows.div_ceil(4 * rayon::current_num_threads()).max(1))
+}
+
+/// Decodes `view` into `target`, which holds `per_sample` numbers for each sample. `convert` gets the values of one
+/// band (`[samples * channels]`, absent ones are NaN) and that band's part of the target.
+///
+/// # Errors
+/// Those of the engine.
+pub fn decode_into<T: Send>(
+    field: &Field,
+    view: &View,
+    per_sample: usize,
+    target: &mut [T],
+    convert: impl Fn(&[f32], &mut [T]) + Sync,
+) -> Result<(), Error> {
+    let rows = band_rows(view);
+    let band = rows * (view.samples() / view.shape()[0].max(1)) * per_sample;
+    target.par_chunks_mut(band.max(1)).enumerate().try_for_each(|(index, part)| {
+        let values = eval::cpu::decode(field, &view.rows(index * rows..((index + 1) * rows).min(view.shape()[0])))?;
+        convert(&values, part);
+        Ok(())
+    })
+}
+
+/// All values of `view`: `[samples * channels]`, NaN where the partition is absent.
+///
+/// # Errors
+/// Those of the engine.
+pub fn decode(field: &Field, view: &View) -> Result<Vec<f32>, Error> {
+    let channels = field.spec().outputs as usize;
+    let mut values = vec![0.0; view.samples() * channels];
+    decode_into(field, view, channels, &mut values, |band, part| part.copy_from_slice(band))?;
+    Ok(values)
+}
+
+/// Sets the number of threads of everything that follows; does nothing for `None`.
+///
+/// # Errors
+/// [`crate::errors::Fault::Usage`] for a number that makes no sense.
+pub fn use_threads(threads: Option<usize>) -> anyhow::Result<()> {
+    let Some(threads) = threads else { return Ok(()) };
+    if !(1..=1024).contains(&threads) {
+        return Err(crate::errors::usage_fault(format!("--threads must lie in 1..=1024, not {threads}")));
+    }
+    // A pool that exists already was made by this function in the same process (tests): keep it.
+    let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tessera_core::field::{FieldSpec, initialise};
+    use tessera_core::grid::{Grid, UNIT_RANGE};
+
+    #[test]
+    fn bands_give_the_same_bits_as_one_piece() {
+        let grid = Grid::new(vec![301, 211], vec![5, 4], UNIT_RANGE).unwrap();
+        let field = initialise(&FieldSpec::local_global(2, 3, 5, 7), &grid, 3).unwrap();
+        let field = field.restricted_to(&[0, 1, 2, 5, 6, 19]);
+        let view = View::full(&grid);
+        let whole = eval::cpu::decode(&field, &view).unwrap();
+        let banded = decode(&field, &view).unwrap();
+        assert!(whole.iter().zip(&banded).all(|(a, b)| a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan())));
+        assert_eq!(whole.len(), banded.len());
+    }
+}

@@ -1,0 +1,164 @@
+//! Reading inputs and writing outputs: `-` for streams, no overwriting by surprise, files that appear whole or not at
+//! all.
+
+use std::fs::{self, File};
+use std::io::{self, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+
+use crate::errors::{Fault, input_fault, usage_fault};
+
+/// Largest input that is read into memory: 4 GiB.
+const INPUT_BYTES: u64 = 4 << 30;
+
+/// Whether `path` stands for stdin or stdout.
+pub fn is_stream(path: &Path) -> bool {
+    path.as_os_str() == "-"
+}
+
+/// A path for messages.
+pub fn shown(path: &Path) -> String {
+    if is_stream(path) { "standard input".to_owned() } else { path.display().to_string() }
+}
+
+/// Everything in a file or on stdin.
+///
+/// # Errors
+/// [`Fault::Input`] where it cannot be read, [`Fault::Limit`] above 4 GiB.
+pub fn read_input(path: &Path) -> Result<Vec<u8>> {
+    let unreadable = |e: io::Error| input_fault(format!("cannot read {}: {}", shown(path), plain(&e)));
+    let mut bytes = Vec::new();
+    if is_stream(path) {
+        io::stdin().lock().take(INPUT_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    } else {
+        let file = File::open(path).map_err(unreadable)?;
+        if file.metadata().map_err(unreadable)?.is_dir() {
+            return Err(input_fault(format!("cannot read {}: it is a folder", shown(path))));
+        }
+        file.take(INPUT_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    }
+    if bytes.len() as u64 > INPUT_BYTES {
+        return Err(Fault::Limit(format!("{} is larger than 4 GiB", shown(path))).into());
+    }
+    if bytes.is_empty() {
+        return Err(input_fault(format!("{} is empty", shown(path))));
+    }
+    Ok(bytes)
+}
+
+/// An error without the operating system's number.
+fn plain(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+/// Where a result goes. Made before the work starts, so that a run of minutes does not end in "file exists".
+#[derive(Debug, Clone)]
+pub struct Destination {
+    path: PathBuf,
+    force: bool,
+}
+
+impl Destination {
+    /// Checks that `path` can be written.
+    ///
+    /// # Errors
+    /// [`Fault::Usage`] where the file exists without `force`, is a folder, or its folder does not exist; where binary
+    /// output would go to a terminal; and where the JSON report and the data would share stdout.
+    pub fn new(path: &Path, force: bool, json: bool) -> Result<Self> {
+        if is_stream(path) {
+            if json {
+                return Err(usage_fault(
+                    "--json prints on stdout, so the result cannot go there too: name a file with -o",
+                ));
+            }
+            if io::IsTerminal::is_terminal(&io::stdout()) {
+                return Err(usage_fault("stdout is a terminal: redirect it, or name a file with -o"));
+            }
+        } else if path.is_dir() {
+            return Err(usage_fault(format!("{} is a folder: name a file in it", path.display())));
+        } else if !force && is_regular(path) {
+            return Err(usage_fault(format!("{} exists; --force overwrites it", path.display())));
+        } else if !folder_of(path).is_dir() {
+            return Err(usage_fault(format!("there is no folder {}", folder_of(path).display())));
+        }
+        Ok(Self { path: path.to_owned(), force })
+    }
+
+    /// The file's name for messages.
+    pub fn shown(&self) -> String {
+        if is_stream(&self.path) { "standard output".to_owned() } else { self.path.display().to_string() }
+    }
+
+    /// Writes all of `bytes`, or leaves what was there: a temporary file in the same folder, flushed to the disk,
+    /// takes the name in one step. Without `force` a file that appeared meanwhile is not replaced either.
+    ///
+    /// # Errors
+    /// I/O errors, and [`Fault::Usage`] where the file has appeared.
+    pub fn write(&self, bytes: &[u8]) -> Result<()> {
+        if is_stream(&self.path) {
+            let mut stdout = io::stdout().lock();
+            return stdout.write_all(bytes).and_then(|()| stdout.flush()).context("cannot write to stdout");
+        }
+        self.write_file(bytes).with_context(|| format!("cannot write {}", self.path.display()))
+    }
+
+    fn write_file(&self, bytes: &[u8]) -> Result<()> {
+        // A device or a pipe has no content to protect, and must not be replaced by a file.
+        if self.path.exists() && !is_regular(&self.path) {
+            return Ok(File::options().write(true).open(&self.path)?.write_all(bytes)?);
+        }
+        let folder = folder_of(&self.path);
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(".tessera-").suffix(".tmp");
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        let mut file = builder.tempfile_in(&folder)?;
+        file.write_all(bytes)?;
+        file.as_file().sync_all()?;
+        let renamed = if self.force { file.persist(&self.path) } else { file.persist_noclobber(&self.path) };
+        renamed.map_err(|e| match e.error.kind() {
+            io::ErrorKind::AlreadyExists => usage_fault("it has appeared meanwhile; --force overwrites it"),
+            _ => e.error.into(),
+        })?;
+        // The new name itself must reach the disk; not every file system lets a folder be flushed.
+        let _ = File::open(&folder).and_then(|f| f.sync_all());
+        Ok(())
+    }
+}
+
+fn is_regular(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|m| m.is_file())
+}
+
+fn folder_of(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+        _ => PathBuf::from("."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_not_overwritten_without_force() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.inr");
+        let early = Destination::new(&path, false, false).unwrap();
+        Destination::new(&path, false, false).unwrap().write(b"one").unwrap();
+        assert!(Destination::new(&path, false, false).is_err());
+        assert!(early.write(b"two").is_err(), "a file that appeared after the check is protected as well");
+        assert_eq!(fs::read(&path).unwrap(), b"one");
+        Destination::new(&path, true, false).unwrap().write(b"three").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"three");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "no temporary file stays");
+        assert!(Destination::new(&folder.path().join("none/a.inr"), false, false).is_err());
+        assert!(Destination::new(folder.path(), true, false).is_err());
+    }
+}

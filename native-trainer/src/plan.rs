@@ -1,0 +1,244 @@
+//! From merged options and a signal to a network: automatic partitioning, widths and the work of a step.
+
+use anyhow::Result;
+use tessera_core::field::{AutomaticRequest, FieldSpec, Model, PUBLISHED_OMEGA, automatic};
+use tessera_core::grid::{Grid, UNIT_RANGE};
+use tessera_core::signal::SignalInfo;
+
+use crate::arguments::EncodeOptions;
+use crate::arguments::values::{Count, Extents, ModelName, Partitions};
+use crate::errors::usage_fault;
+
+/// The published budget, and the number of samples that it was published for.
+const BUDGET: (u64, u64) = (200_000, 512 * 512);
+/// Budget of a SIREN at that size: width 256, the published baseline.
+const SIREN_BUDGET: u64 = 198_915;
+/// A field of fewer parameters saves nothing: the file's header is of that size.
+const LEAST_BUDGET: u64 = 2_000;
+/// Samples that one step visits when nothing else is said: a whole picture of the published size.
+const STEP_SAMPLES: u64 = 512 * 512;
+/// Wider global networks make every sample dear (a 4 K picture would get 300): the budget goes to local networks.
+const LARGEST_GLOBAL_WIDTH: u32 = 96;
+/// Steps for a picture that one step visits whole.
+const STEPS: u64 = 500;
+/// Adam's step size: twice the published one, for a quarter of the published steps.
+pub const LEARNING_RATE: f64 = 1e-3;
+/// More would take hours on a laptop; who wants them asks for them.
+const MOST_STEPS: u64 = 5_000;
+
+/// What `encode` trains.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Network {
+    /// Canvas and partitions.
+    pub grid: Grid,
+    /// The network.
+    pub spec: FieldSpec,
+}
+
+/// The number that `--parameters` has without options: it grows with the signal.
+pub fn default_budget(model: Model, samples: u64) -> u64 {
+    let published = if model == Model::Siren { SIREN_BUDGET } else { BUDGET.0 };
+    let scaled = u128::from(published) * u128::from(samples) / u128::from(BUDGET.1);
+    u64::try_from(scaled).unwrap_or(u64::MAX).max(LEAST_BUDGET)
+}
+
+/// The share of the samples that a step visits without options.
+#[expect(clippy::cast_precision_loss, reason = "a share needs no more digits")]
+pub fn default_sample_fraction(samples: u64) -> f64 {
+    (STEP_SAMPLES as f64 / samples.max(1) as f64).min(1.0)
+}
+
+/// The steps without options: with the square root of what a step leaves out, for a larger picture of the same scene
+/// has smoother partitions.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "bounded")]
+pub fn default_steps(samples: u64) -> u64 {
+    let more = (1.0 / default_sample_fraction(samples)).sqrt();
+    ((STEPS as f64 * more).round() as u64).min(MOST_STEPS)
+}
+
+/// Chooses factors and widths for a signal.
+///
+/// Widths that are given are kept; those that are not follow from the parameter budget. `siren` is one network, so
+/// partition options contradict it.
+///
+/// # Errors
+/// [`crate::errors::Fault::Usage`] for contradictions, the engine's errors for limits.
+pub fn network(options: &EncodeOptions, info: &SignalInfo) -> Result<Network> {
+    let model: Model = options.model.unwrap_or(ModelName::LocalGlobal).into();
+    if model != Model::LocalGlobal && options.global_width.is_some() {
+        return Err(usage_fault(format!(
+            "--global-width: {} has no global network; --local-width is its width",
+            model.name()
+        )));
+    }
+    let factors = match (&options.partitions, model) {
+        (Some(Partitions::Factors(f)), Model::Siren) if f.0.iter().any(|&n| n != 1) => {
+            return Err(usage_fault(format!(
+                "--partitions {f}: siren is one network for the whole picture; leave it out"
+            )));
+        }
+        (Some(Partitions::Factors(factors)), _) => Some(along_axes(factors, info, "--partitions")?),
+        _ => None,
+    };
+    let partition_size = match &options.partition_size {
+        Some(size) => along_axes(size, info, "--partition-size")?,
+        None => vec![32; info.axes()],
+    };
+    let budget = options.parameters.map_or_else(|| default_budget(model, info.samples()), |Count(n)| n);
+    let request = AutomaticRequest {
+        model,
+        shape: info.shape.clone(),
+        channels: info.channels,
+        partition_size,
+        factors,
+        parameters: budget,
+        global_share: options.global_share.unwrap_or(0.1),
+        largest_global_width: LARGEST_GLOBAL_WIDTH,
+        hidden_layers: options.hidden_layers.unwrap_or(3),
+    };
+    let (factors, mut spec) = automatic(&request)?;
+    // Very thin signals: an axis cannot have more partitions than samples.
+    let grid = Grid::new(info.shape.clone(), factors, UNIT_RANGE)?;
+    let partitions = u64::from(grid.partitions());
+    let total =
+        |local, global| FieldSpec { local_width: local, global_width: global, ..spec.clone() }.parameters(partitions);
+    let (local, global) = match (options.local_width, options.global_width) {
+        (Some(local), Some(global)) => (local, global),
+        (Some(local), None) if model == Model::LocalGlobal => {
+            (local, largest(LARGEST_GLOBAL_WIDTH, |global| total(local, global) <= budget))
+        }
+        (Some(local), None) => (local, 0),
+        (None, Some(global)) => (largest(1_000, |local| total(local, global) <= budget), global),
+        // The published search stops at 95 % of a budget; for the published baseline that would be 251, not 256.
+        (None, None) if model == Model::Siren => (smallest(1_000, |local| total(local, 0) >= budget), 0),
+        (None, None) => (spec.local_width, spec.global_width),
+    };
+    (spec.local_width, spec.global_width) = (local, global);
+    let omega = options.omega.unwrap_or(PUBLISHED_OMEGA);
+    spec.first_omega = options.first_omega.unwrap_or(omega);
+    spec.hidden_omega = options.hidden_omega.unwrap_or(omega);
+    spec.validate()?;
+    Ok(Network { grid, spec })
+}
+
+/// The options as they were carried out, for the file's record: nothing is left to defaults that a later version may
+/// change. Paths and progress are not among the options, so an interrupted and resumed run records the same.
+pub fn carried_out(
+    options: &EncodeOptions,
+    network: &Network,
+    steps: u64,
+    rate: f64,
+    share: f64,
+    seed: u64,
+) -> EncodeOptions {
+    let spec = &network.spec;
+    EncodeOptions {
+        partitions: Some(Partitions::Factors(Extents(network.grid.factors().to_vec()))),
+        local_width: Some(spec.local_width),
+        global_width: spec.has_global().then_some(spec.global_width),
+        hidden_layers: Some(spec.hidden_layers),
+        omega: None,
+        first_omega: Some(spec.first_omega),
+        hidden_omega: Some(spec.hidden_omega),
+        model: Some(options.model.unwrap_or(ModelName::LocalGlobal)),
+        steps: Some(Count(steps)),
+        learning_rate: Some(rate),
+        sample_fraction: Some(share),
+        seed: Some(seed),
+        ..options.clone()
+    }
+}
+
+fn along_axes(numbers: &Extents, info: &SignalInfo, option: &str) -> Result<Vec<u32>> {
+    if numbers.0.len() != info.axes() {
+        return Err(usage_fault(format!(
+            "{option} {numbers}: this signal has {} axes, so {} numbers are needed",
+            info.axes(),
+            info.axes()
+        )));
+    }
+    Ok(numbers.0.clone())
+}
+
+fn largest(limit: u32, fits: impl Fn(u32) -> bool) -> u32 {
+    smallest(limit, |n| !fits(n + 1))
+}
+
+fn smallest(limit: u32, enough: impl Fn(u32) -> bool) -> u32 {
+    (1..limit).find(|&n| enough(n)).unwrap_or(limit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tessera_core::signal::SampleFormat;
+
+    fn chosen(options: &EncodeOptions, rows: u32, columns: u32) -> Network {
+        network(options, &SignalInfo::picture(rows, columns, 3, SampleFormat::U8).unwrap()).unwrap()
+    }
+
+    fn parameters(network: &Network) -> u64 {
+        network.spec.parameters(network.grid.partitions().into())
+    }
+
+    fn factors(text: &str) -> Option<Partitions> {
+        Some(text.parse().unwrap())
+    }
+
+    #[test]
+    fn published_networks_are_reached_by_their_options() {
+        let lg = EncodeOptions {
+            partitions: factors("16x16"),
+            local_width: Some(14),
+            global_width: Some(84),
+            ..Default::default()
+        };
+        assert_eq!(parameters(&chosen(&lg, 512, 512)), 206_610);
+        let alone = EncodeOptions {
+            model: Some(ModelName::PerPartition),
+            partitions: factors("16x16"),
+            local_width: Some(15),
+            ..Default::default()
+        };
+        assert_eq!(parameters(&chosen(&alone, 512, 512)), 208_128);
+        let siren = EncodeOptions { model: Some(ModelName::Siren), ..Default::default() };
+        assert_eq!(parameters(&chosen(&siren, 512, 512)), 198_915);
+        let automatic =
+            EncodeOptions { partitions: factors("12x14"), parameters: Some(Count(200_000)), ..Default::default() };
+        assert_eq!(parameters(&chosen(&automatic, 512, 512)), 199_106);
+        assert_eq!(parameters(&chosen(&EncodeOptions::default(), 512, 512)), 199_425);
+    }
+
+    #[test]
+    fn any_size_gets_a_network_near_its_budget() {
+        for (rows, columns) in [(1, 1), (7, 5), (1, 500), (64, 64), (451, 300), (2000, 3000), (4000, 6000)] {
+            let network = chosen(&EncodeOptions::default(), rows, columns);
+            let budget = default_budget(Model::LocalGlobal, u64::from(rows) * u64::from(columns));
+            let found = parameters(&network);
+            assert!(found as f64 <= 1.2 * budget as f64, "{rows}x{columns}: {found} for a budget of {budget}");
+            assert!(network.spec.global_width <= LARGEST_GLOBAL_WIDTH);
+        }
+        assert_eq!(default_steps(512 * 512), 500);
+        assert_eq!(default_sample_fraction(100), 1.0);
+    }
+
+    #[test]
+    fn one_given_width_leaves_the_rest_to_the_budget() {
+        let local = EncodeOptions { local_width: Some(12), parameters: Some(Count(200_000)), ..Default::default() };
+        assert!(parameters(&chosen(&local, 512, 512)) <= 200_000);
+        let global = EncodeOptions { global_width: Some(64), parameters: Some(Count(200_000)), ..Default::default() };
+        let found = parameters(&chosen(&global, 512, 512));
+        assert!((170_000..=200_000).contains(&found), "{found}");
+    }
+
+    #[test]
+    fn contradictions_are_refused() {
+        let info = SignalInfo::picture(64, 64, 3, SampleFormat::U8).unwrap();
+        let siren = EncodeOptions { model: Some(ModelName::Siren), partitions: factors("4x4"), ..Default::default() };
+        assert!(network(&siren, &info).is_err());
+        assert!(network(&EncodeOptions { partitions: factors("4"), ..Default::default() }, &info).is_err());
+        assert!(network(&EncodeOptions { partitions: factors("65x1"), ..Default::default() }, &info).is_err());
+        let wide = EncodeOptions { model: Some(ModelName::PerPartition), global_width: Some(9), ..Default::default() };
+        assert!(network(&wide, &info).is_err());
+    }
+}

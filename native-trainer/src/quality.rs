@@ -1,0 +1,103 @@
+//! PSNR and SSIM of whole pictures, on all cores and in bounded memory.
+//!
+//! SSIM needs a neighbourhood of 11 rows, so a picture is cut into bands that overlap by 10: their means, weighted by
+//! their valid positions, are the picture's mean, while the double-precision planes exist for one band per thread.
+
+use rayon::prelude::*;
+use tessera_core::error::Error;
+use tessera_core::metrics;
+
+/// How near two pictures are. Values are clamped to [0, 1], the peak is 1.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Quality {
+    /// Mean of squared differences over the samples that exist in both.
+    pub mse: f64,
+    /// The same in decibels; infinite for identical pictures.
+    pub psnr_db: f64,
+    /// Structural similarity; `None` where samples are absent, for it is defined on whole rectangles.
+    pub ssim: Option<f64>,
+}
+
+/// Rows and columns of SSIM's window.
+const WINDOW: usize = 11;
+/// Output rows in a band.
+const BAND: usize = 64;
+
+/// Compares two pictures in unit values, `[rows, columns, channels]`; NaN marks absent samples.
+///
+/// # Errors
+/// [`Error::Parameter`] where the sizes differ or nothing is present.
+pub fn compare(a: &[f32], b: &[f32], rows: usize, columns: usize, channels: usize) -> Result<Quality, Error> {
+    if a.len() != b.len() || a.len() != rows * columns * channels || a.is_empty() {
+        return Err(Error::parameter(format!("cannot compare {} values with {}", a.len(), b.len())));
+    }
+    let present = |(x, y): &(&f32, &f32)| !(x.is_nan() || y.is_nan());
+    // Bands of a fixed size keep the sum's order, and with it the last digit, independent of the threads.
+    let size = BAND * columns * channels;
+    let bands: Vec<(f64, usize)> = a
+        .par_chunks(size)
+        .zip(b.par_chunks(size))
+        .map(|(x, y)| {
+            x.iter().zip(y).filter(present).fold((0.0, 0), |(sum, n), (x, y)| {
+                let difference = f64::from(x.clamp(0.0, 1.0)) - f64::from(y.clamp(0.0, 1.0));
+                (sum + difference * difference, n + 1)
+            })
+        })
+        .collect();
+    let (sum, count) = bands.iter().fold((0.0, 0_usize), |(s, n), (bs, bn)| (s + bs, n + bn));
+    if count == 0 {
+        return Err(Error::parameter("no sample is present in both"));
+    }
+    #[expect(clippy::cast_precision_loss, reason = "counts below 2^52")]
+    let mse = sum / count as f64;
+    let ssim = (count == a.len()).then(|| ssim(a, b, rows, columns, channels)).transpose()?;
+    Ok(Quality { mse, psnr_db: metrics::psnr_of_mse(mse), ssim })
+}
+
+#[expect(clippy::cast_precision_loss, reason = "row counts below 2^24")]
+fn ssim(a: &[f32], b: &[f32], rows: usize, columns: usize, channels: usize) -> Result<f64, Error> {
+    let clamped = |values: &[f32]| -> Vec<f32> { values.iter().map(|v| v.clamp(0.0, 1.0)).collect() };
+    let valid = rows.saturating_sub(WINDOW) + 1;
+    let overlap = WINDOW.min(rows) - 1;
+    let starts: Vec<usize> = (0..valid).step_by(BAND).collect();
+    let means: Vec<f64> = starts
+        .par_iter()
+        .map(|&start| {
+            let count = BAND.min(valid - start);
+            let part = start * columns * channels..(start + count + overlap) * columns * channels;
+            let mean =
+                metrics::ssim(&clamped(&a[part.clone()]), &clamped(&b[part]), count + overlap, columns, channels)?;
+            Ok(mean * count as f64)
+        })
+        .collect::<Result<_, Error>>()?;
+    Ok(means.iter().sum::<f64>() / valid as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pattern(n: usize, step: usize) -> Vec<f32> {
+        (0..n).map(|i| ((i * step) % 251) as f32 / 250.0).collect()
+    }
+
+    #[test]
+    fn bands_agree_with_the_whole_picture() {
+        for (rows, columns) in [(1, 1), (5, 40), (11, 11), (74, 13), (75, 13), (200, 30)] {
+            let a = pattern(rows * columns * 3, 37);
+            let b = pattern(rows * columns * 3, 41);
+            let quality = compare(&a, &b, rows, columns, 3).unwrap();
+            assert!((quality.ssim.unwrap() - metrics::ssim(&a, &b, rows, columns, 3).unwrap()).abs() < 1e-12);
+            assert!((quality.mse - metrics::mse(&a, &b).unwrap()).abs() < 1e-12);
+        }
+    }
+
+    #[test]
+    fn absent_samples_do_not_count() {
+        let quality = compare(&[0.5, f32::NAN, 0.25, 0.5], &[0.5, 0.1, 0.35, 0.5], 2, 2, 1).unwrap();
+        assert!((quality.mse - 0.01 / 3.0).abs() < 1e-8);
+        assert_eq!(quality.ssim, None);
+        assert!(compare(&[f32::NAN], &[0.0], 1, 1, 1).is_err());
+        assert_eq!(compare(&[2.0], &[1.0], 1, 1, 1).unwrap().psnr_db, f64::INFINITY);
+    }
+}
