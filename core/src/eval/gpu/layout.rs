@@ -1,0 +1,191 @@
+//! How a field and a view are laid out for the GPU: plain arrays, no framework, so that the ordinary test suite checks
+//! them against the reference decoder without a GPU.
+//!
+//! **Everything is a multiple of four.** Widths are padded with zeros to blocks of four floats, so that the kernel
+//! reads weights and features as vectors and needs no remainder loops: a padded output is sin(0) = 0 and its weights in
+//! the next layer are zero. Sums keep the reference's order (bias first, then the inputs ascending).
+//!
+//! A packed layer with `n` input blocks and `m` output blocks is `m` runs of `4 n` vectors (the run of an output block
+//! holds its four columns for every input row, contiguous in the order in which the kernel walks them), then `m`
+//! vectors of biases. The four axes of a sample are right-aligned: a picture has two leading axes of one position.
+
+use crate::error::{Error, check_limit};
+use crate::eval::View;
+use crate::field::{Field, FieldSpec, Layer};
+use crate::limits;
+
+/// Floats in a block.
+pub(crate) const BLOCK: usize = 4;
+/// Axes of every decode, the limit of the format.
+pub(crate) const AXES: usize = limits::AXES as usize;
+/// Invocations of a workgroup: what every WebGPU device grants.
+pub(crate) const GROUP: u32 = 256;
+/// Widest local and global network together that the kernel takes, in floats. Its activations are two copies of both
+/// in function-local arrays, of which WGSL promises 8 KiB; half of that leaves the compiler its own.
+pub(crate) const WIDTHS: u64 = 512;
+/// Bytes of one weight buffer: the smallest limit of a storage binding that WebGPU allows.
+const BUFFER_BYTES: u64 = 128 << 20;
+/// In the slot table: this partition has no network.
+pub(crate) const NO_SLOT: i32 = -1;
+/// Written where the owning partition is absent. WGSL may assume that there are no NaNs; no field comes near this
+/// number, since weights and widths are limited (see [`limits::WEIGHT`]).
+pub(crate) const ABSENT_MARK: f32 = 1e38;
+/// Most samples of one dispatch: 16 MiB of one-channel output, and 4,096 groups, far below the 65,535 of a dimension,
+/// so that no grid needs folding.
+const DISPATCH_SAMPLES: u64 = 1 << 20;
+
+/// A field, packed.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Packed {
+    /// Blocks of the local width.
+    pub(crate) local_blocks: usize,
+    /// Blocks of the global width; 0 without a global network.
+    pub(crate) global_blocks: usize,
+    /// Blocks of the channels.
+    pub(crate) channel_blocks: usize,
+    /// Vectors of one local network.
+    pub(crate) local_stride: usize,
+    /// Global layers, then the merge layer; one zero block where there is none, since a buffer cannot be empty.
+    pub(crate) shared: Vec<f32>,
+    /// The local networks in slot order, [`Packed::local_stride`] vectors each.
+    pub(crate) local: Vec<f32>,
+    /// Slot of every partition of the grid, or [`NO_SLOT`].
+    pub(crate) slots: Vec<i32>,
+}
+
+/// A view, resolved for a grid.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Tables {
+    /// Positions per axis, right-aligned.
+    pub(crate) extents: [u32; AXES],
+    /// Network inputs of all axes, one after the other.
+    pub(crate) coordinates: Vec<f32>,
+    /// Owners along each axis times the stride of that axis: the sum over the axes is the partition.
+    pub(crate) owners: Vec<i32>,
+}
+
+/// Vectors of a packed layer of `inputs` and `outputs` blocks.
+pub(crate) const fn layer_vectors(inputs: usize, outputs: usize) -> usize {
+    outputs * inputs * BLOCK + outputs
+}
+
+impl Packed {
+    /// Packs the weights of `field`.
+    ///
+    /// # Errors
+    /// [`Error::Device`] for networks that are too wide or too many for a GPU that grants what WebGPU guarantees.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "there are at most 2^20 partitions")]
+    pub(crate) fn new(field: &Field) -> Result<Self, Error> {
+        let spec = field.spec();
+        let width = u64::from(spec.local_width) + u64::from(spec.global_width);
+        if width > WIDTHS {
+            return Err(Error::Device(format!(
+                "its kernel holds networks of at most {WIDTHS} activations per layer, this field has {width}"
+            )));
+        }
+        let blocks = |n: u32| (n as usize).div_ceil(BLOCK);
+        let (local_blocks, global_blocks) = (blocks(spec.local_width), blocks(spec.global_width));
+        let channel_blocks = blocks(spec.outputs);
+        let hidden = spec.hidden_layers as usize;
+        let local_stride = layer_vectors(1, local_blocks)
+            + hidden * layer_vectors(local_blocks, local_blocks)
+            + layer_vectors(local_blocks, channel_blocks);
+        let bytes = (local_stride * BLOCK * size_of::<f32>()) as u64 * field.present().len() as u64;
+        if bytes > BUFFER_BYTES {
+            return Err(Error::Device(format!(
+                "its buffers hold {BUFFER_BYTES} bytes, the local networks need {bytes}"
+            )));
+        }
+
+        let mut local = Vec::with_capacity(local_stride * BLOCK * field.present().len());
+        let local_layers = spec.local_layers();
+        for slot in 0..field.present().len() {
+            for (depth, layer) in local_layers.iter().enumerate() {
+                let rows = if depth == 0 { coordinate_rows(spec) } else { padded_rows(0, layer.inputs) };
+                pack_layer(layer, field.local_of_slot(slot), &rows, &mut local);
+            }
+        }
+        let mut shared = Vec::new();
+        for (depth, layer) in spec.global_layers().iter().enumerate() {
+            let rows = if depth == 0 { coordinate_rows(spec) } else { padded_rows(0, layer.inputs) };
+            pack_layer(layer, field.shared(), &rows, &mut shared);
+        }
+        if let Some(merge) = spec.merge_layer() {
+            let (w, g) = (spec.local_width as usize, spec.global_width as usize);
+            pack_layer(&merge, field.shared(), &[padded_rows(0, w), padded_rows(w, g)].concat(), &mut shared);
+        }
+        if shared.is_empty() {
+            shared.resize(BLOCK, 0.0);
+        }
+        let mut slots = vec![NO_SLOT; field.grid().partitions() as usize];
+        for (slot, &partition) in field.present().iter().enumerate() {
+            slots[partition as usize] = slot as i32;
+        }
+        // A buffer cannot be empty; without any network no slot points into it.
+        if local.is_empty() {
+            local.resize(BLOCK, 0.0);
+        }
+        Ok(Self { local_blocks, global_blocks, channel_blocks, local_stride, shared, local, slots })
+    }
+}
+
+impl Tables {
+    /// Coordinates and owners of `view` on the grid of `field`. `None` for a view without samples.
+    ///
+    /// # Errors
+    /// As [`View::resolve`].
+    #[expect(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "limited to 2^30 samples, 2^20 partitions")]
+    pub(crate) fn new(field_grid: &crate::grid::Grid, view: &View) -> Result<Option<Self>, Error> {
+        let axes = view.resolve(field_grid)?;
+        if view.samples() == 0 {
+            return Ok(None);
+        }
+        let lead = AXES - axes.len();
+        let mut extents = [1; AXES];
+        let mut coordinates = vec![0.0; lead];
+        let mut owners = vec![0; lead];
+        for (index, axis) in axes.iter().enumerate() {
+            let stride: u32 = field_grid.factors()[index + 1..].iter().product();
+            extents[lead + index] = axis.coordinates.len() as u32;
+            coordinates.extend_from_slice(&axis.coordinates);
+            owners.extend(axis.owners.iter().map(|&owner| (owner * stride) as i32));
+        }
+        Ok(Some(Self { extents, coordinates, owners }))
+    }
+}
+
+/// Ranges of sample indices, each of which costs at most `multiply_adds` (but holds at least one group of samples).
+pub(crate) fn dispatches(spec: &FieldSpec, samples: u64, multiply_adds: u64) -> Result<Vec<std::ops::Range<u32>>, Error> {
+    check_limit("samples of a view", samples, limits::DECODE_SAMPLES)?;
+    let most = (multiply_adds / spec.multiply_adds_per_sample().max(1)).clamp(GROUP.into(), DISPATCH_SAMPLES);
+    #[expect(clippy::cast_possible_truncation, reason = "samples are limited to 2^30, a dispatch to 2^20")]
+    let (samples, most) = (samples as u32, most as u32);
+    Ok((0..samples).step_by(most as usize).map(|start| start..samples.min(start + most)).collect())
+}
+
+/// Rows of a first layer: the coordinates, right-aligned in one block.
+fn coordinate_rows(spec: &FieldSpec) -> Vec<Option<usize>> {
+    let inputs = spec.inputs as usize;
+    (0..AXES).map(|axis| (axis + inputs).checked_sub(AXES)).collect()
+}
+
+/// Rows `start..start + count` of a layer, then `None` up to the next whole block.
+fn padded_rows(start: usize, count: usize) -> Vec<Option<usize>> {
+    (0..count.next_multiple_of(BLOCK)).map(|row| (row < count).then_some(start + row)).collect()
+}
+
+/// Appends a layer in the order of the module's documentation; a row of `None` is zero.
+fn pack_layer(layer: &Layer, weights: &[f32], rows: &[Option<usize>], into: &mut Vec<f32>) {
+    let matrix = &weights[layer.weights.clone()];
+    let biases = &weights[layer.biases.clone()];
+    let columns = layer.outputs.next_multiple_of(BLOCK);
+    for block in (0..columns).step_by(BLOCK) {
+        for row in rows {
+            into.extend((block..block + BLOCK).map(|column| match row {
+                Some(row) if column < layer.outputs => matrix[row * layer.outputs + column],
+                _ => 0.0,
+            }));
+        }
+    }
+    into.extend((0..columns).map(|column| biases.get(column).copied().unwrap_or(0.0)));
+}

@@ -1,0 +1,28 @@
+//! The fused decoder on a GPU: all networks of a sample in one invocation, through burn's CubeCL backend, so that one
+//! source serves WebGPU, Vulkan, Metal, DirectX and CUDA.
+//!
+//! General tensor operations were the alternative: they write every activation to memory, need hundreds of kernels to
+//! be compiled before the first picture, and burn's matrix product does not run in Chromium (gfx-rs/wgpu#10146).
+//!
+//! A decode is cut into dispatches of bounded work, so that a weak device stays responsive and drivers do not take it
+//! for hung. The next dispatch is queued before the last one is read back.
+//!
+//! | file | what it holds |
+//! | --- | --- |
+//! | `layout` | weights, tables and dispatches as plain arrays; tested everywhere |
+//! | `kernel` | the kernel |
+//! | `glue` | its registration with the framework |
+//! | `twin` | a scalar walk over the same arrays, for tests |
+
+#[cfg(feature = "gpu")]
+mod decoder;
+#[cfg(feature = "gpu")]
+mod glue;
+#[cfg(feature = "gpu")]
+mod kernel;
+mod layout;
+#[cfg(test)]
+mod twin;
+
+#[cfg(feature = "gpu")]
+pub use decoder::{DEFAULT_MULTIPLY_ADDS, GpuDecoder};

@@ -1,0 +1,112 @@
+//! The GPU module: one device per Worker, and a decoder with the same signature as the CPU's.
+
+use std::cell::{OnceCell, RefCell};
+use std::rc::Rc;
+
+use burn::tensor::Device;
+use tessera_core::Error;
+use tessera_core::eval::gpu::GpuDecoder;
+use tessera_core::format::Reader;
+use tessera_core::signal::SignalInfo;
+use wasm_bindgen::prelude::{JsValue, wasm_bindgen};
+
+use crate::failure::failure;
+use crate::picture;
+
+thread_local! {
+    /// The framework registers one device per process and refuses a second registration.
+    static DEVICE: OnceCell<(Device, String)> = const { OnceCell::new() };
+    /// Whether a first call is under way: two of them would both register.
+    static STARTING: RefCell<bool> = const { RefCell::new(false) };
+}
+
+/// Finds a WebGPU device and returns its description. Later calls return the same description.
+///
+/// # Errors
+/// A sentence for the engine badge where WebGPU is absent, blocked or unusable; `kind` is 'device'.
+#[wasm_bindgen]
+pub async fn initialise() -> Result<String, JsValue> {
+    if let Some(description) = DEVICE.with(|device| device.get().map(|(_, description)| description.clone())) {
+        return Ok(description);
+    }
+    if STARTING.replace(true) {
+        return Err(thrown(Error::Device("it is being started already; wait for the first call".into())));
+    }
+    let found = find().await;
+    STARTING.set(false);
+    let (device, description) = found.map_err(thrown)?;
+    DEVICE.with(|cell| cell.set((device, description.clone()))).map_err(|_| {
+        thrown(Error::Device("it was started twice".into()))
+    })?;
+    Ok(description)
+}
+
+async fn find() -> Result<(Device, String), Error> {
+    let gpu = js_sys::Reflect::get(&js_sys::global(), &"navigator".into())
+        .and_then(|navigator| js_sys::Reflect::get(&navigator, &"gpu".into()))
+        .unwrap_or(JsValue::UNDEFINED);
+    // Asked here first, because the framework does not tell a browser without WebGPU from one without a device.
+    if !gpu.is_object() {
+        return Err(Error::Device("this browser has no WebGPU, or the page is not served over https".into()));
+    }
+    let (device, setup) = Device::wgpu_options()
+        .init_with_setup_async()
+        .await
+        .map_err(|error| Error::Device(format!("no usable WebGPU device was found ({error})")))?;
+    let name = setup.adapter.get_info().name;
+    Ok((device, if name.trim().is_empty() { "WebGPU".to_owned() } else { name }))
+}
+
+/// A file whose weights are on the device.
+#[wasm_bindgen]
+#[derive(Debug)]
+pub struct GpuField {
+    // Shared with the decodes that are under way, so that freeing the field does not pull it from under them.
+    decoder: Rc<GpuDecoder>,
+    signal: SignalInfo,
+}
+
+#[wasm_bindgen]
+impl GpuField {
+    /// Parses `bytes` and uploads the weights. [`initialise`] must have succeeded.
+    ///
+    /// # Errors
+    /// As the CPU module's constructor; `kind` 'device' where the network is too large for the kernel (the CPU
+    /// decodes it) or no device is there.
+    #[wasm_bindgen(constructor)]
+    pub fn new(bytes: &[u8]) -> Result<Self, JsValue> {
+        let document = Reader::open(bytes).and_then(|reader| reader.document()).map_err(thrown)?;
+        let decoder = DEVICE.with(|cell| match cell.get() {
+            Some((device, _)) => GpuDecoder::new(device, &document.field),
+            None => Err(Error::Device("call initialise() first".into())),
+        });
+        Ok(Self { decoder: Rc::new(decoder.map_err(thrown)?), signal: document.signal })
+    }
+
+    /// As `decode` of the CPU module: straight RGBA code values, absent partitions transparent.
+    ///
+    /// # Errors
+    /// As there; `kind` 'device' where the device fails or is lost. A WebAssembly `RuntimeError` means that the
+    /// module is beyond use: drop it and decode on the CPU.
+    #[expect(clippy::too_many_arguments, reason = "plain numbers cross the border to JavaScript without an object")]
+    pub async fn decode(
+        &self,
+        row0: f64,
+        row1: f64,
+        col0: f64,
+        col1: f64,
+        rows: u32,
+        columns: u32,
+        nearest: bool,
+    ) -> Result<Vec<u8>, JsValue> {
+        let (decoder, channels, alpha) = (self.decoder.clone(), self.signal.channels as usize, self.signal.alpha);
+        let view = picture::view(&self.signal, [row0..row1, col0..col1], rows, columns, nearest).map_err(thrown)?;
+        let values = decoder.decode(&view).await.map_err(thrown)?;
+        Ok(picture::to_rgba8(&values, channels, alpha))
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]
+fn thrown(error: Error) -> JsValue {
+    failure(&error)
+}
