@@ -1,0 +1,166 @@
+// The information panel: what the file is, where its bytes are, what network it holds, how fast and how good.
+
+import type { TesseraViewer } from '../viewer';
+import type { FileInfo, Quality } from '../worker/protocol';
+import { bytes, decibels, duration, exactBytes, integer } from '../viewer/text';
+
+type Row = readonly [label: string, value: string];
+
+const MODELS: Readonly<Record<string, string>> = { siren: 'SIREN', 'per-partition': 'SIREN per partition', 'local-global': 'Local-Global SIREN' };
+const CHANNELS: Readonly<Record<number, string>> = { 1: 'grey', 2: 'grey and opacity', 3: 'RGB', 4: 'RGB and opacity' };
+const FORMATS: Readonly<Record<string, string>> = { u8: '8 bit', u16: '16 bit', f32: 'float' };
+const COLOURS: Readonly<Record<string, string>> = { srgb: 'sRGB', unknown: 'of a profile that was not kept', linear: 'linear light', none: 'none' };
+
+export class Panel {
+  readonly #viewer: TesseraViewer;
+  readonly #panel: HTMLElement;
+  readonly #toggle: HTMLButtonElement;
+
+  constructor(viewer: TesseraViewer, panel: HTMLElement, toggle: HTMLButtonElement) {
+    this.#viewer = viewer;
+    this.#panel = panel;
+    this.#toggle = toggle;
+    toggle.addEventListener('click', () => this.show(panel.hidden === true));
+    panel.addEventListener('keydown', (event) => {
+      if (event.key !== 'Escape') return;
+      this.show(false);
+      toggle.focus();
+    });
+    for (const event of ['load', 'engine', 'timings', 'comparison', 'crop'] as const) viewer.addEventListener(event, () => this.#fill());
+    viewer.addEventListener('load', () => {
+      toggle.hidden = false;
+      // On a phone the sheet would cover the picture that was just opened.
+      this.show(matchMedia('(min-width: 720px)').matches);
+    });
+    viewer.addEventListener('close', () => {
+      if (viewer.file) return;
+      toggle.hidden = true;
+      this.show(false);
+    });
+  }
+
+  show(visible: boolean): void {
+    this.#panel.hidden = !visible;
+    this.#toggle.setAttribute('aria-expanded', String(visible));
+  }
+
+  #fill(): void {
+    const { file, fileName } = this.#viewer;
+    if (!file) return;
+    const close = document.createElement('button');
+    close.type = 'button';
+    close.className = 'close';
+    close.textContent = 'Close';
+    close.addEventListener('click', () => {
+      this.show(false);
+      this.#toggle.focus();
+    });
+    const scroll = this.#panel.scrollTop;
+    const focused = this.#panel.contains(document.activeElement);
+    this.#panel.replaceChildren(close, this.#file(file.info, fileName), this.#bytes(file.info), this.#network(file.info), this.#decoding(), ...this.#quality());
+    this.#panel.scrollTop = scroll;
+    if (focused) close.focus();
+  }
+
+  #file(info: FileInfo, name: string): HTMLElement {
+    const [rows = 0, columns = 0] = info.shape;
+    const [r = [0, rows], c = [0, columns]] = info.bounds;
+    const partial = info.present < info.partitions;
+    return section('File', list([
+      ['Name', name],
+      ['Kind', `picture, ${CHANNELS[info.channels] ?? `${info.channels} channels`}`],
+      ['Size', `${columns} × ${rows}`],
+      ...(partial ? [['Kept', `${c[1] - c[0]} × ${r[1] - r[0]} at ${c[0]}, ${r[0]}`] as Row] : []),
+      ['Source', `${FORMATS[info.format] ?? info.format}, ${COLOURS[info.colour] ?? info.colour}`],
+      ['Bytes', integer(info.bytes)],
+      ['Bits per pixel', info.bits_per_sample.toFixed(3)],
+      ['Format', `version ${info.version}`],
+    ]));
+  }
+
+  #bytes(info: FileInfo): HTMLElement {
+    const parts = [
+      ['head', 'Header and index', info.head_bytes],
+      ['global', 'Global network', info.shared_bytes],
+      ['local', `${integer(info.present)} local ${info.present === 1 ? 'network' : 'networks'}`, info.local_bytes],
+    ] as const;
+    const bar = document.createElement('div');
+    bar.className = 'bytes-bar';
+    bar.setAttribute('role', 'img');
+    bar.setAttribute('aria-label', parts.map(([, label, size]) => `${label} ${Math.round((100 * size) / info.bytes)} %`).join(', '));
+    const key = document.createElement('ul');
+    key.className = 'key';
+    for (const [kind, label, size] of parts) {
+      if (size === 0) continue;
+      const piece = document.createElement('i');
+      piece.className = `part-${kind}`;
+      piece.style.setProperty('flex', `${size} 0 0`);
+      piece.title = `${label}: ${exactBytes(size)}`;
+      bar.append(piece);
+      const item = document.createElement('li');
+      const swatch = document.createElement('i');
+      swatch.className = `part-${kind}`;
+      item.append(swatch, text('span', label), text('span', bytes(size)));
+      key.append(item);
+    }
+    return section('Bytes', bar, key);
+  }
+
+  #network(info: FileInfo): HTMLElement {
+    const [rows = 1, columns = 1] = info.partitions_shape;
+    const trained = info.training as { program?: string; steps?: number; seed?: string; psnr_db?: number | null };
+    return section('Network', list([
+      ['Model', MODELS[info.model] ?? info.model],
+      ['Parts', info.present < info.partitions ? `${info.present} of ${columns} × ${rows}` : `${columns} × ${rows}`],
+      ...(info.local_width > 0 ? [['Local width', integer(info.local_width)] as Row] : []),
+      ...(info.global_width > 0 ? [['Global width', integer(info.global_width)] as Row] : []),
+      ['Hidden layers', integer(info.hidden_layers)],
+      ['Omega', info.first_omega === info.hidden_omega ? `${info.first_omega}` : `${info.first_omega}, then ${info.hidden_omega}`],
+      ['Parameters', integer(info.parameters)],
+      ['Multiply-adds', `${integer(info.macs_per_sample)} per pixel`],
+      ['Weights', info.coding],
+      ...(trained.steps ? [['Trained', `${integer(trained.steps)} steps, seed ${trained.seed ?? '?'}`] as Row] : []),
+      ...(typeof trained.psnr_db === 'number' ? [['At training', decibels(trained.psnr_db)] as Row] : []),
+      ...(trained.program ? [['Made by', trained.program] as Row] : []),
+    ]));
+  }
+
+  #decoding(): HTMLElement {
+    const { engine, timings } = this.#viewer;
+    const rows: Row[] = [['Engine', engine.engine]];
+    if (timings) {
+      rows.push(['Reading', duration(timings.bytes)], ['Checking', duration(timings.open)]);
+      if (timings.firstPicture !== null) rows.push(['First picture', duration(timings.firstPicture)]);
+      if (timings.fullQuality !== null) rows.push(['Full quality', duration(timings.fullQuality)]);
+    }
+    const reason = text('p', engine.reason);
+    reason.className = 'note';
+    return section('Decoding', list(rows), reason);
+  }
+
+  #quality(): HTMLElement[] {
+    const { compareTool } = this.#viewer;
+    if (!compareTool.original || !compareTool.result) return [];
+    const rows = (label: string, q: Quality | null): Row[] =>
+      q ? [[`${label} PSNR`, decibels(q.psnrDb)], [`${label} SSIM`, q.ssim === null ? 'parts are missing' : q.ssim.toFixed(4)]] : [];
+    return [section('Quality', list([['Original', compareTool.original.name], ...rows('Whole', compareTool.result.whole), ...rows('Visible', compareTool.visible)]))];
+  }
+}
+
+function text(tag: string, content: string): HTMLElement {
+  const element = document.createElement(tag);
+  element.textContent = content;
+  return element;
+}
+
+function section(title: string, ...children: HTMLElement[]): HTMLElement {
+  const element = document.createElement('section');
+  element.append(text('h2', title), ...children);
+  return element;
+}
+
+function list(rows: readonly Row[]): HTMLElement {
+  const element = document.createElement('dl');
+  for (const [label, value] of rows) element.append(text('dt', label), text('dd', value));
+  return element;
+}

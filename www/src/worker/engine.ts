@@ -1,0 +1,165 @@
+// Which engine decodes: the CPU module until WebGPU has proved itself, and again as soon as WebGPU fails.
+//
+// A GPU that answers wrongly or not at all must cost a moment, never the picture: it first has to agree with the CPU on a
+// small piece of the open file, each of its answers has a deadline, and after a failure the CPU repeats the work.
+
+import type { EngineState } from './protocol';
+import { type CpuModule, type GpuField, type GpuModule, loadCpu, loadGpu, type TesseraFile } from './wasm';
+import type { Region } from '../viewer/transform';
+
+/** A device that takes longer for a piece of some milliseconds has gone. */
+const GPU_DEADLINE_MS = 30_000;
+/** Two engines may differ by one code value; one more allows for values on a rounding edge. */
+const AGREEMENT = 2;
+
+export class Engine {
+  #cpu: CpuModule | null = null;
+  #gpu: GpuModule | null = null;
+  #gpuStart: Promise<string> | null = null;
+  #file: TesseraFile | null = null;
+  #field: GpuField | null = null;
+  #bytes: Uint8Array | null = null;
+  #gpuRefused: string | null = null;
+  #adapter = '';
+  /** Samples per second, smoothed, per engine: sizes the pieces of work. */
+  #speed = { CPU: 0, WebGPU: 0 };
+  readonly #onChange: (state: EngineState) => void;
+
+  constructor(onChange: (state: EngineState) => void) {
+    this.#onChange = onChange;
+  }
+
+  get file(): TesseraFile {
+    if (!this.#file) throw new Error('No file is open.');
+    return this.#file;
+  }
+
+  get module(): CpuModule {
+    if (!this.#cpu) throw new Error('No file is open.');
+    return this.#cpu;
+  }
+
+  get usesGpu(): boolean {
+    return this.#field !== null;
+  }
+
+  async open(bytes: Uint8Array): Promise<TesseraFile> {
+    this.#cpu ??= await loadCpu();
+    const file = new this.#cpu.TesseraFile(bytes);
+    this.close();
+    this.#file = file;
+    this.#bytes = bytes;
+    const macs = Math.max(1, file.info().macs_per_sample);
+    // A first guess for slow machines; the first piece corrects it.
+    this.#speed = { CPU: 1e9 / macs, WebGPU: 2e10 / macs };
+    this.#onChange({ engine: 'CPU', reason: this.#gpuRefused ?? 'The first picture comes from the CPU; WebGPU is still starting.' });
+    return file;
+  }
+
+  close(): void {
+    this.#file?.free();
+    this.#field?.free();
+    this.#file = null;
+    this.#field = null;
+    this.#bytes = null;
+  }
+
+  /** Rows of `columns` samples that take about `milliseconds` on the current engine. */
+  rowsFor(columns: number, milliseconds: number): number {
+    const speed = this.#speed[this.usesGpu ? 'WebGPU' : 'CPU'];
+    return Math.max(1, Math.floor((speed * milliseconds) / 1000 / Math.max(1, columns)));
+  }
+
+  async decode(r: Region, rows: number, columns: number, nearest: boolean): Promise<Uint8Array> {
+    const begun = performance.now();
+    if (this.#field) {
+      try {
+        const pixels = await deadline(this.#field.decode(r.row0, r.row1, r.column0, r.column1, rows, columns, nearest));
+        if (pixels.length !== rows * columns * 4) throw new Error('the device returned a picture of another size');
+        this.#learn('WebGPU', rows * columns, performance.now() - begun);
+        return pixels;
+      } catch (error) {
+        this.#refuseGpu(`WebGPU stopped working (${text(error)}), so the CPU took over.`);
+      }
+    }
+    const again = performance.now();
+    const pixels = this.file.decode(r.row0, r.row1, r.column0, r.column1, rows, columns, nearest);
+    this.#learn('CPU', rows * columns, performance.now() - again);
+    return pixels;
+  }
+
+  /** Starts WebGPU behind the first picture, and hands the file over once the device agrees with the CPU. */
+  async takeOver(): Promise<void> {
+    if (this.#gpuRefused || this.#field || !this.#bytes) return;
+    const bytes = this.#bytes;
+    try {
+      if (!('gpu' in navigator)) throw new Error('this browser has no WebGPU');
+      this.#gpuStart ??= loadGpu().then(async (module) => {
+        this.#gpu = module;
+        return module.initialise();
+      });
+      this.#adapter = await deadline(this.#gpuStart);
+      if (this.#bytes !== bytes || !this.#gpu) return;
+      const field = new this.#gpu.GpuField(bytes);
+      const worst = await this.#disagreement(field);
+      if (this.#bytes !== bytes) {
+        field.free();
+        return;
+      }
+      if (worst > AGREEMENT) {
+        field.free();
+        throw new Error(`its picture differed by ${worst} of 255 from the CPU's`);
+      }
+      this.#field = field;
+      this.#onChange({ engine: 'WebGPU', reason: this.#adapter });
+    } catch (error) {
+      if (this.#bytes === bytes) this.#refuseGpu(`WebGPU is not used: ${text(error)}.`);
+    }
+  }
+
+  async #disagreement(field: GpuField): Promise<number> {
+    const info = this.file.info();
+    const [rows = [0, 1], columns = [0, 1]] = info.bounds;
+    const side = 24;
+    const expected = this.file.decode(rows[0], rows[1], columns[0], columns[1], side, side, false);
+    const found = await deadline(field.decode(rows[0], rows[1], columns[0], columns[1], side, side, false));
+    if (found.length !== expected.length) return 255;
+    let worst = 0;
+    for (let i = 0; i < found.length; i++) worst = Math.max(worst, Math.abs((found[i] ?? 0) - (expected[i] ?? 0)));
+    return worst;
+  }
+
+  #refuseGpu(reason: string): void {
+    this.#gpuRefused = reason.replace(/\.\.$/, '.');
+    // The field of a lost device may fail to be freed; its memory went with the device.
+    try {
+      this.#field?.free();
+    } catch { /* nothing left to free */ }
+    this.#field = null;
+    this.#onChange({ engine: 'CPU', reason: this.#gpuRefused });
+  }
+
+  #learn(engine: 'CPU' | 'WebGPU', samples: number, milliseconds: number): void {
+    // Tiny pieces measure the call, not the work.
+    if (samples < 256 || milliseconds <= 0) return;
+    const speed = (samples / milliseconds) * 1000;
+    this.#speed[engine] = this.#speed[engine] * 0.5 + speed * 0.5;
+  }
+}
+
+async function deadline<T>(promise: Promise<T>): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error('the device did not answer')), GPU_DEADLINE_MS);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function text(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  return message.replace(/[.\s]+$/, '');
+}

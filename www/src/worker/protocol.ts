@@ -1,0 +1,131 @@
+// What the page and the decoding worker say to each other. Plain data only: every message is cloned or transferred.
+
+import type { Region } from '../viewer/transform';
+
+/** What a file says about itself; the `info()` of the wasm module. */
+export interface FileInfo {
+  readonly kind: 'picture' | 'sound' | 'video' | 'shape';
+  /** Samples along each axis: rows, columns for a picture. */
+  readonly shape: readonly number[];
+  readonly channels: number;
+  readonly format: string;
+  readonly colour: string;
+  readonly alpha: boolean;
+  /** Partition factors along each axis. */
+  readonly partitions_shape: readonly number[];
+  readonly partitions: number;
+  readonly present: number;
+  readonly model: string;
+  readonly local_width: number;
+  readonly global_width: number;
+  readonly hidden_layers: number;
+  readonly first_omega: number;
+  readonly hidden_omega: number;
+  readonly parameters: number;
+  readonly macs_per_sample: number;
+  readonly coding: string;
+  readonly bytes: number;
+  readonly head_bytes: number;
+  readonly shared_bytes: number;
+  readonly local_bytes: number;
+  readonly bits_per_sample: number;
+  readonly file_id: string;
+  readonly version: string;
+  /** Bounding box of what is present: start and end per axis, in samples. */
+  readonly bounds: readonly (readonly [number, number])[];
+  readonly training: Readonly<Record<string, unknown>>;
+}
+
+/** Everything that the page needs to know once a file is open. */
+export interface OpenedFile {
+  readonly info: FileInfo;
+  /** Partitions that are present, ascending, and the bytes of their chunks. */
+  readonly present: Uint32Array;
+  readonly chunkBytes: Uint32Array;
+  /** row0, row1, column0, column1 of every partition of the grid. */
+  readonly boxes: Uint32Array;
+}
+
+/** A piece of the picture for the screen. */
+export interface TileRequest {
+  readonly key: string;
+  readonly region: Region;
+  readonly rows: number;
+  readonly columns: number;
+  readonly nearest: boolean;
+}
+
+export interface Quality {
+  readonly psnrDb: number;
+  /** `null` where absent partitions lie inside the region: the index compares windows, which would reach into the hole. */
+  readonly ssim: number | null;
+}
+
+/** The result of a comparison with an original. */
+export interface Comparison {
+  readonly whole: Quality;
+  /** PSNR in dB of every partition of the grid; NaN where it is absent. */
+  readonly partitions: Float32Array;
+  /** Largest difference over the colour channels of each sample, 0 to 255, row-major over the canvas. */
+  readonly difference: Uint8Array;
+}
+
+export type EngineName = 'CPU' | 'WebGPU';
+
+/** Which engine decodes, and why not the other. */
+export interface EngineState {
+  readonly engine: EngineName;
+  readonly reason: string;
+}
+
+export type Call =
+  | { readonly type: 'open'; readonly bytes: Uint8Array; readonly allowGpu: boolean }
+  | { readonly type: 'select'; readonly selector: string; readonly snap: 'outer' | 'inner' }
+  | { readonly type: 'size'; readonly parts: Uint32Array }
+  | { readonly type: 'crop'; readonly parts: Uint32Array }
+  | { readonly type: 'samples' }
+  | { readonly type: 'png'; readonly parts: Uint32Array }
+  | { readonly type: 'compare'; readonly original: Uint8Array }
+  | { readonly type: 'compareRegion'; readonly region: Region };
+
+/** What each call answers. */
+export interface Answers {
+  open: OpenedFile;
+  select: Uint32Array;
+  size: number;
+  crop: Uint8Array;
+  samples: Uint8ClampedArray;
+  png: Blob;
+  compare: Comparison;
+  compareRegion: Quality | null;
+}
+
+export type ToWorker =
+  | { readonly kind: 'call'; readonly id: number; readonly call: Call }
+  /** Gives up a long call; it is refused with the kind `cancelled`. */
+  | { readonly kind: 'cancel'; readonly id: number }
+  /** Replaces all tiles asked for before. */
+  | { readonly kind: 'tiles'; readonly tiles: readonly TileRequest[] }
+  /** A hidden page asks for no tiles; calls are still answered. */
+  | { readonly kind: 'pause'; readonly paused: boolean };
+
+/** An error that can cross the worker's border. */
+export interface PlainError {
+  readonly message: string;
+  /** Who is at fault: the bytes, the version, the caller, a limit, or the environment. */
+  readonly kind: 'malformed' | 'unsupported' | 'parameter' | 'limit' | 'environment' | 'cancelled';
+  /** The broken part of the file, where one is. */
+  readonly part?: string;
+  readonly offset?: number;
+}
+
+export type FromWorker =
+  | { readonly kind: 'answer'; readonly id: number; readonly value: unknown }
+  | { readonly kind: 'refusal'; readonly id: number; readonly error: PlainError }
+  /** Some rows of a tile, ready to show. */
+  | { readonly kind: 'band'; readonly key: string; readonly row: number; readonly rows: number; readonly columns: number; readonly pixels: Uint8ClampedArray<ArrayBuffer>; readonly done: boolean }
+  | { readonly kind: 'engine'; readonly state: EngineState }
+  /** Progress of a long call (a whole decode), 0 to 1. */
+  | { readonly kind: 'progress'; readonly id: number; readonly fraction: number }
+  /** The decoder itself broke: this worker is of no more use. */
+  | { readonly kind: 'crash'; readonly message: string };

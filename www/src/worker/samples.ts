@@ -1,0 +1,125 @@
+// Work on the stored samples of a whole picture: decoding all of it in pieces, and the figures of a comparison.
+
+import { type CpuModule } from './wasm';
+import type { Comparison, OpenedFile, Quality } from './protocol';
+import type { Region } from '../viewer/transform';
+
+/** Pictures above this many samples are shown, zoomed and cropped, but not held in memory whole. */
+export const WHOLE_PICTURE_SAMPLES = 1 << 26;
+
+/** Copies a box of an RGBA picture of `width` columns. */
+export function cut(pixels: Uint8Array, width: number, box: Region): Uint8Array {
+  const columns = box.column1 - box.column0;
+  const result = new Uint8Array((box.row1 - box.row0) * columns * 4);
+  for (let row = box.row0; row < box.row1; row++) {
+    const start = (row * width + box.column0) * 4;
+    result.set(pixels.subarray(start, start + columns * 4), (row - box.row0) * columns * 4);
+  }
+  return result;
+}
+
+/** Widens a region to whole samples inside the canvas. */
+export function wholeSamples(region: Region, rows: number, columns: number): Region {
+  const low = (v: number) => Math.max(0, Math.floor(v));
+  return {
+    row0: low(region.row0),
+    row1: Math.min(rows, Math.ceil(region.row1)),
+    column0: low(region.column0),
+    column1: Math.min(columns, Math.ceil(region.column1)),
+  };
+}
+
+/** Compares decoded samples with an original, partition by partition; both RGBA over the whole canvas. */
+export class Measurement {
+  readonly #rows: number;
+  readonly #columns: number;
+  readonly #decoded: Uint8Array;
+  readonly #original: Uint8Array;
+  readonly #module: CpuModule;
+  readonly #present: Uint8Array;
+  readonly #opened: OpenedFile;
+
+  constructor(module: CpuModule, opened: OpenedFile, decoded: Uint8Array, original: Uint8Array) {
+    const [rows = 1, columns = 1] = opened.info.shape;
+    this.#rows = rows;
+    this.#columns = columns;
+    this.#decoded = decoded;
+    this.#original = original;
+    this.#module = module;
+    this.#opened = opened;
+    this.#present = new Uint8Array(opened.info.partitions);
+    for (const part of opened.present) this.#present[part] = 1;
+  }
+
+  /** Quality inside a region; `null` where nothing of it is present. */
+  region(region: Region): Quality | null {
+    const box = wholeSamples(region, this.#rows, this.#columns);
+    if (box.row1 <= box.row0 || box.column1 <= box.column0) return null;
+    let complete = true;
+    let error = 0;
+    let values = 0;
+    for (let part = 0; part < this.#present.length; part++) {
+      const p = this.#box(part);
+      const inside = {
+        row0: Math.max(p.row0, box.row0),
+        row1: Math.min(p.row1, box.row1),
+        column0: Math.max(p.column0, box.column0),
+        column1: Math.min(p.column1, box.column1),
+      };
+      if (inside.row1 <= inside.row0 || inside.column1 <= inside.column0) continue;
+      if (!this.#present[part]) {
+        complete = false;
+        continue;
+      }
+      error += this.#squaredError(inside);
+      values += (inside.row1 - inside.row0) * (inside.column1 - inside.column0) * 3;
+    }
+    if (values === 0) return null;
+    if (!complete) return { psnrDb: psnr(error / values), ssim: null };
+    const rows = box.row1 - box.row0;
+    const columns = box.column1 - box.column0;
+    const figures = this.#module.compare(cut(this.#decoded, this.#columns, box), cut(this.#original, this.#columns, box), rows, columns);
+    return { psnrDb: figures.psnr_db, ssim: figures.ssim };
+  }
+
+  /** Everything at once. */
+  whole(): Comparison | null {
+    const quality = this.region({ row0: 0, row1: this.#rows, column0: 0, column1: this.#columns });
+    if (!quality) return null;
+    const partitions = new Float32Array(this.#present.length).fill(NaN);
+    for (const part of this.#opened.present) {
+      const box = this.#box(part);
+      partitions[part] = psnr(this.#squaredError(box) / ((box.row1 - box.row0) * (box.column1 - box.column0) * 3));
+    }
+    const difference = new Uint8Array(this.#rows * this.#columns);
+    for (let i = 0, j = 0; i < difference.length; i++, j += 4) {
+      if (!this.#decoded[j + 3]) continue;
+      difference[i] = Math.max(this.#apart(j), this.#apart(j + 1), this.#apart(j + 2));
+    }
+    return { whole: quality, partitions, difference };
+  }
+
+  #apart(i: number): number {
+    return Math.abs((this.#decoded[i] ?? 0) - (this.#original[i] ?? 0));
+  }
+
+  #box(part: number): Region {
+    const b = this.#opened.boxes;
+    return { row0: b[part * 4] ?? 0, row1: b[part * 4 + 1] ?? 0, column0: b[part * 4 + 2] ?? 0, column1: b[part * 4 + 3] ?? 0 };
+  }
+
+  #squaredError(box: Region): number {
+    let sum = 0;
+    for (let row = box.row0; row < box.row1; row++) {
+      for (let i = (row * this.#columns + box.column0) * 4; i < (row * this.#columns + box.column1) * 4; i += 4) {
+        sum += this.#apart(i) ** 2 + this.#apart(i + 1) ** 2 + this.#apart(i + 2) ** 2;
+      }
+    }
+    return sum;
+  }
+}
+
+/** PSNR in dB of a mean squared error in code values of 8 bits. */
+export function psnr(meanSquaredError: number): number {
+  return meanSquaredError > 0 ? 10 * Math.log10((255 * 255) / meanSquaredError) : Infinity;
+}

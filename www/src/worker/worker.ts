@@ -1,0 +1,241 @@
+// The decoding worker: untrusted bytes are parsed here, and every decode is cut into pieces of bounded time, so that a
+// newer view, a cancel or a question about sizes never waits for an old picture.
+
+/// <reference lib="webworker" />
+import { Engine } from './engine';
+import type { Call, FromWorker, OpenedFile, PlainError, TileRequest, ToWorker } from './protocol';
+import { Measurement, WHOLE_PICTURE_SAMPLES } from './samples';
+import type { Region } from '../viewer/transform';
+
+/** Time of one piece of work: short enough for a live size line, long enough that calls cost nothing. */
+const PIECE_MS = 30;
+
+declare const self: DedicatedWorkerGlobalScope;
+
+class Cancelled extends Error {}
+
+class LimitError extends Error {
+  readonly kind = 'limit';
+}
+
+const post = (message: FromWorker, transfer: Transferable[] = []) => self.postMessage(message, transfer);
+const engine = new Engine((state) => post({ kind: 'engine', state }));
+
+let opened: OpenedFile | null = null;
+let measurement: Measurement | null = null;
+let samples: Uint8Array | null = null;
+let tiles: TileRequest[] = [];
+let paused = false;
+let working = false;
+const cancelled = new Set<number>();
+
+/** A timer, not a microtask: messages are only delivered between tasks. */
+const tick = () => new Promise<void>((resolve) => setTimeout(resolve, 0));
+
+/** Decoder calls run one after the other: a file must not be freed while the device still reads it. */
+let last: Promise<unknown> = Promise.resolve();
+function exclusive<T>(work: () => Promise<T>): Promise<T> {
+  const next = last.then(work, work);
+  last = next.catch(() => undefined);
+  return next;
+}
+
+self.onmessage = ({ data }: MessageEvent<ToWorker>) => {
+  switch (data.kind) {
+    case 'tiles':
+      tiles = [...data.tiles];
+      void work();
+      break;
+    case 'pause':
+      paused = data.paused;
+      void work();
+      break;
+    case 'cancel':
+      cancelled.add(data.id);
+      break;
+    case 'call':
+      void answer(data.id, data.call);
+  }
+};
+
+async function answer(id: number, call: Call): Promise<void> {
+  try {
+    const value = await run(id, call);
+    const transfer = value instanceof Uint8Array || value instanceof Uint8ClampedArray ? [value.buffer as ArrayBuffer] : [];
+    post({ kind: 'answer', id, value }, transfer);
+  } catch (error) {
+    if (isTrap(error)) post({ kind: 'crash', message: String((error as Error).message) });
+    post({ kind: 'refusal', id, error: plain(error) });
+  } finally {
+    cancelled.delete(id);
+  }
+}
+
+async function run(id: number, call: Call): Promise<unknown> {
+  switch (call.type) {
+    case 'open':
+      return exclusive(() => open(call.bytes, call.allowGpu));
+    case 'select':
+      return engine.file.select(call.selector, call.snap);
+    case 'size':
+      return engine.file.cropped_bytes(call.parts);
+    case 'crop':
+      return engine.file.crop(call.parts);
+    case 'samples':
+      return new Uint8ClampedArray(await wholePicture(id));
+    case 'png':
+      return picture(id, call.parts);
+    case 'compare': {
+      const file = current();
+      measurement = new Measurement(engine.module, file, await wholePicture(id), call.original);
+      return measurement.whole();
+    }
+    case 'compareRegion':
+      return measurement?.region(call.region) ?? null;
+  }
+}
+
+function current(): OpenedFile {
+  if (!opened) throw new Error('No file is open.');
+  return opened;
+}
+
+async function open(bytes: Uint8Array, allowGpu: boolean): Promise<OpenedFile> {
+  tiles = [];
+  const file = await engine.open(bytes);
+  samples = null;
+  measurement = null;
+  gpuAllowed = allowGpu;
+  gpuAsked = false;
+  const info = file.info();
+  const boxes = info.kind === 'picture' ? file.partition_boxes() : new Uint32Array();
+  opened = { info, present: file.present(), chunkBytes: file.chunk_bytes(), boxes };
+  return opened;
+}
+
+let gpuAllowed = true;
+let gpuAsked = false;
+
+/** Decodes tiles, a band of rows at a time, for as long as there are any. */
+async function work(): Promise<void> {
+  if (working) return;
+  working = true;
+  try {
+    while (tiles.length > 0 && !paused && opened) {
+      const tile = tiles[0] as TileRequest;
+      for (let row = 0; row < tile.rows && tiles[0] === tile && !paused; ) {
+        const rows = Math.min(tile.rows - row, engine.rowsFor(tile.columns, PIECE_MS));
+        const pixels = await exclusive(() => engine.decode(band(tile.region, tile.rows, row, rows), rows, tile.columns, tile.nearest));
+        const view = new Uint8ClampedArray(pixels.buffer as ArrayBuffer, pixels.byteOffset, pixels.byteLength);
+        post({ kind: 'band', key: tile.key, row, rows, columns: tile.columns, pixels: view, done: row + rows === tile.rows }, [view.buffer]);
+        row += rows;
+        await tick();
+      }
+      if (tiles[0] === tile && !paused) tiles.shift();
+    }
+  } catch (error) {
+    // A tile that cannot be decoded will not be decoded by the next attempt either.
+    tiles = [];
+    post({ kind: 'crash', message: plain(error).message });
+  } finally {
+    working = false;
+  }
+  startGpuBehindFirstPicture();
+}
+
+function startGpuBehindFirstPicture(): void {
+  if (gpuAsked || !gpuAllowed || !opened || tiles.length > 0) return;
+  gpuAsked = true;
+  void engine.takeOver();
+}
+
+function band(region: Region, rows: number, row: number, count: number): Region {
+  const height = (region.row1 - region.row0) / rows;
+  return {
+    row0: region.row0 + row * height,
+    row1: row + count === rows ? region.row1 : region.row0 + (row + count) * height,
+    column0: region.column0,
+    column1: region.column1,
+  };
+}
+
+/** The stored samples of the whole canvas; tiles for the screen go first. */
+async function wholePicture(id: number): Promise<Uint8Array> {
+  if (samples) return samples;
+  const file = current();
+  const [rows = 1, columns = 1] = file.info.shape;
+  const result = await stored(id, { row0: 0, row1: rows, column0: 0, column1: columns });
+  if (opened === file) samples = result;
+  return result;
+}
+
+async function stored(id: number, box: Region): Promise<Uint8Array> {
+  const file = current();
+  const rows = box.row1 - box.row0;
+  const columns = box.column1 - box.column0;
+  if (rows * columns > WHOLE_PICTURE_SAMPLES) {
+    throw new LimitError(`The region has ${columns} x ${rows} samples, more than this page holds in memory. Use \`tessera decode\`, or crop it first.`);
+  }
+  const result = new Uint8Array(rows * columns * 4);
+  for (let row = 0; row < rows; ) {
+    while (tiles.length > 0 && !paused) await tick();
+    if (cancelled.has(id) || opened !== file) throw new Cancelled('Cancelled.');
+    const count = Math.min(rows - row, engine.rowsFor(columns, PIECE_MS));
+    const region = { row0: box.row0 + row, row1: box.row0 + row + count, column0: box.column0, column1: box.column1 };
+    result.set(await exclusive(() => engine.decode(region, count, columns, false)), row * columns * 4);
+    row += count;
+    post({ kind: 'progress', id, fraction: row / rows });
+    await tick();
+  }
+  return result;
+}
+
+/** A PNG of the bounding box of some partitions; the others inside it are transparent. */
+async function picture(id: number, parts: Uint32Array): Promise<Blob> {
+  const file = current();
+  const keep = new Set(parts);
+  const box = { row0: Infinity, row1: 0, column0: Infinity, column1: 0 };
+  const edges = (part: number) => file.boxes.subarray(part * 4, part * 4 + 4) as unknown as [number, number, number, number];
+  for (const part of parts) {
+    const [row0, row1, column0, column1] = edges(part);
+    box.row0 = Math.min(box.row0, row0);
+    box.row1 = Math.max(box.row1, row1);
+    box.column0 = Math.min(box.column0, column0);
+    box.column1 = Math.max(box.column1, column1);
+  }
+  if (parts.length === 0) throw new Error('Nothing is kept, so there is no picture to save.');
+  const columns = box.column1 - box.column0;
+  const pixels = await stored(id, box);
+  for (const part of file.present) {
+    if (keep.has(part)) continue;
+    const [row0, row1, column0, column1] = edges(part);
+    const left = Math.max(column0, box.column0) - box.column0;
+    const right = Math.min(column1, box.column1) - box.column0;
+    for (let row = Math.max(row0, box.row0); row < Math.min(row1, box.row1) && right > left; row++) {
+      const start = (row - box.row0) * columns;
+      pixels.fill(0, (start + left) * 4, (start + right) * 4);
+    }
+  }
+  const canvas = new OffscreenCanvas(columns, box.row1 - box.row0);
+  const context = canvas.getContext('2d');
+  if (!context) throw new Error('The browser gave no memory for a picture of this size. Crop it first.');
+  context.putImageData(new ImageData(new Uint8ClampedArray(pixels.buffer as ArrayBuffer), columns), 0, 0);
+  return canvas.convertToBlob({ type: 'image/png' });
+}
+
+/** A trap of the wasm module: its memory is in an unknown state, so the worker has to be replaced. */
+function isTrap(error: unknown): boolean {
+  return error instanceof WebAssembly.RuntimeError;
+}
+
+function plain(error: unknown): PlainError {
+  if (error instanceof Cancelled) return { message: error.message, kind: 'cancelled' };
+  const fields = error as { kind?: PlainError['kind']; part?: string; offset?: number };
+  const message = error instanceof Error ? error.message : String(error);
+  return {
+    message,
+    kind: fields?.kind ?? 'environment',
+    ...(typeof fields?.part === 'string' ? { part: fields.part } : {}),
+    ...(fields?.offset !== undefined ? { offset: Number(fields.offset) } : {}),
+  };
+}
