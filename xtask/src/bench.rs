@@ -1,0 +1,295 @@
+//! `bench`: our training step and decode beside PyTorch's, in the same run on the same machine.
+//!
+//! Machines are noisy and differ, so no absolute number is worth much: the two take turns, pair after pair, and what
+//! is quoted is the ratio within a pair. The tables in docs/benchmarks.md are written by this and not by hand.
+
+use crate::process;
+use crate::table::Table;
+use crate::tools;
+use crate::workspace::Workspace;
+use anyhow::{Context, Result};
+use clap::Args;
+use serde::{Deserialize, Serialize};
+use std::ffi::OsString;
+use std::fmt::Write;
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// How `cargo xtask bench` measures.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Options {
+    /// Pairs of one run of ours and one of the peer
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pairs: u32,
+    /// Training steps in each run
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(4..=10_000))]
+    steps: u32,
+    /// Threads for both [default: all of the machine's]
+    #[arg(long)]
+    threads: Option<usize>,
+    /// Only these settings (picture-512-local-global, picture-512-per-partition, picture-512-siren)
+    #[arg(long, value_name = "NAME")]
+    setting: Vec<String>,
+}
+
+/// Our name of a setting, and what the peer calls the same network on the same samples.
+const SETTINGS: [(&str, &str); 3] =
+    [("picture-512-local-global", "lg"), ("picture-512-per-partition", "lc"), ("picture-512-siren", "mlp")];
+
+/// A line of `tessera bench --json`.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+struct Ours {
+    setting: String,
+    engine: String,
+    train_step_seconds: f64,
+    decode_seconds: f64,
+    peak_bytes: Option<u64>,
+    percent_of_peak: Option<f64>,
+}
+
+/// What the peer prints.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+struct Peer {
+    step_seconds: f64,
+    decode_seconds: f64,
+    parameters: u64,
+    torch: String,
+    threads: usize,
+}
+
+/// One pair of runs of one setting; the peer is missing where PyTorch is.
+#[derive(Debug, Clone, Serialize)]
+struct Pair {
+    ours: Vec<Ours>,
+    /// PyTorch as a user gets it.
+    peer: Option<Peer>,
+    /// PyTorch with an allocator that keeps freed memory: the best it can do here.
+    peer_keeping_memory: Option<Peer>,
+}
+
+/// All that was measured, as kept in `target/bench.json`.
+#[derive(Debug, Serialize)]
+struct Record {
+    command: String,
+    machine: String,
+    commit: String,
+    date: String,
+    torch: Option<String>,
+    settings: Vec<(String, Vec<Pair>)>,
+}
+
+/// Measures, prints, and rewrites the tables.
+pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
+    let program = workspace.build_program()?;
+    let python = tools::python_having("torch");
+    if let Err(reason) = &python {
+        println!("SKIPPED the PyTorch peer: {reason}");
+    }
+    let threads = options.threads.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), |t| t);
+    let bench = Bench { workspace, program: &program, python: python.ok(), steps: options.steps, threads };
+    let mut settings = Vec::new();
+    for (name, model) in SETTINGS {
+        if !options.setting.is_empty() && !options.setting.iter().any(|wanted| wanted == name) {
+            continue;
+        }
+        let mut pairs = Vec::new();
+        for number in 1..=options.pairs {
+            println!("{name}: pair {number} of {}", options.pairs);
+            pairs.push(bench.pair(name, model)?);
+        }
+        settings.push((name.to_owned(), pairs));
+    }
+    let torch = settings.iter().flat_map(|s| &s.1).find_map(|pair| pair.peer.as_ref().map(|peer| peer.torch.clone()));
+    let record = Record {
+        command: format!("cargo xtask bench --pairs {} --steps {} --threads {threads}", options.pairs, options.steps),
+        machine: machine(),
+        commit: commit(workspace),
+        date: today(),
+        torch,
+        settings,
+    };
+    let json = workspace.target.join("bench.json");
+    std::fs::write(&json, serde_json::to_string_pretty(&record)?)
+        .with_context(|| format!("cannot write {}", json.display()))?;
+    println!("\n{}", table(&record).text());
+    println!("ratio: PyTorch's time over ours in the same pair; above 1 ours is faster.");
+    write_document(workspace, &record)?;
+    println!("{} and docs/benchmarks.md are written", workspace.short(&json));
+    Ok(())
+}
+
+struct Bench<'a> {
+    workspace: &'a Workspace,
+    program: &'a Path,
+    python: Option<OsString>,
+    steps: u32,
+    threads: usize,
+}
+
+impl Bench<'_> {
+    fn pair(&self, setting: &str, model: &str) -> Result<Pair> {
+        let steps = self.steps.to_string();
+        let threads = self.threads.to_string();
+        let mut ours = self.workspace.program(self.program);
+        ours.args(["bench", "--json", "--setting", setting, "--steps", &steps, "--threads", &threads]);
+        let text = process::capture(&mut ours, "its message above says what is wrong")?;
+        let ours =
+            serde_json::from_str(&text).with_context(|| format!("cannot understand `tessera bench --json`: {text}"))?;
+        let peer = |keep: &[&str]| -> Result<Option<Peer>> {
+            let Some(python) = &self.python else { return Ok(None) };
+            let mut command = self.workspace.program(python);
+            command
+                .args(["tests/peer/torch_peer.py", "image", "data/mosaic.png", "--model", model])
+                .args(["--steps", &steps, "--threads", &threads])
+                .args(keep);
+            let text = process::capture(&mut command, "the peer needs torch, numpy and pillow")?;
+            Ok(Some(serde_json::from_str(&text).with_context(|| format!("cannot understand the peer: {text}"))?))
+        };
+        Ok(Pair { ours, peer: peer(&[])?, peer_keeping_memory: peer(&["--keep-memory"])? })
+    }
+}
+
+/// Median times and ratios, one row for each of our engines.
+fn table(record: &Record) -> Table {
+    let mut table = Table::new(&[
+        "setting",
+        "engine",
+        "step (s)",
+        "PyTorch step (s)",
+        "ratio",
+        "ratio, kept memory",
+        "decode (s)",
+        "PyTorch decode (s)",
+        "ratio",
+        "peak MiB",
+        "% of peak",
+    ]);
+    for (setting, pairs) in &record.settings {
+        let engines: Vec<&str> =
+            pairs.first().map_or_else(Vec::new, |pair| pair.ours.iter().map(|o| o.engine.as_str()).collect());
+        for engine in engines {
+            let of = |figure: fn(&Ours, &Pair) -> Option<f64>| {
+                let each = |pair: &Pair| figure(pair.ours.iter().find(|ours| ours.engine == engine)?, pair);
+                median(pairs.iter().filter_map(each).collect())
+            };
+            let show =
+                |value: Option<f64>, digits: usize| value.map_or_else(|| "-".to_owned(), |v| format!("{v:.digits$}"));
+            #[expect(clippy::cast_precision_loss, reason = "shown in mebibytes")]
+            let peak = of(|ours, _| Some(ours.peak_bytes? as f64 / 1_048_576.0));
+            table.row([
+                setting.clone(),
+                engine.to_owned(),
+                show(of(|ours, _| Some(ours.train_step_seconds)), 3),
+                show(of(|_, pair| Some(pair.peer.as_ref()?.step_seconds)), 3),
+                show(of(|ours, pair| Some(pair.peer.as_ref()?.step_seconds / ours.train_step_seconds)), 2),
+                show(
+                    of(|ours, pair| Some(pair.peer_keeping_memory.as_ref()?.step_seconds / ours.train_step_seconds)),
+                    2,
+                ),
+                show(of(|ours, _| Some(ours.decode_seconds)), 3),
+                show(of(|_, pair| Some(pair.peer.as_ref()?.decode_seconds)), 3),
+                show(of(|ours, pair| Some(pair.peer.as_ref()?.decode_seconds / ours.decode_seconds)), 2),
+                show(peak, 0),
+                show(of(|ours, _| ours.percent_of_peak), 1),
+            ]);
+        }
+    }
+    table
+}
+
+fn median(mut values: Vec<f64>) -> Option<f64> {
+    values.sort_by(f64::total_cmp);
+    let upper = values.get(values.len() / 2).copied()?;
+    let lower = values[(values.len() - 1) / 2];
+    Some(f64::midpoint(lower, upper))
+}
+
+const BEGIN: &str = "<!-- bench: written by cargo xtask bench -->";
+const END: &str = "<!-- bench: end -->";
+
+/// Replaces what stands between the markers of docs/benchmarks.md; makes the file, or the markers, where missing.
+fn write_document(workspace: &Workspace, record: &Record) -> Result<()> {
+    let path = workspace.path("docs/benchmarks.md");
+    let old = std::fs::read_to_string(&path).unwrap_or_else(|_| "# Benchmarks\n".to_owned());
+    let mut section = format!("{BEGIN}\n\n{}\n", table(record).markdown());
+    let peer =
+        record.torch.as_ref().map_or_else(|| "not measured (no PyTorch here)".to_owned(), |v| format!("PyTorch {v}"));
+    let _ = write!(
+        section,
+        "Medians over the pairs; a ratio is PyTorch's time over ours in the same pair, so above 1 ours is faster.\n\n\
+         - command: `{}`\n- machine: {}\n- peer: {peer}\n- commit: {}\n- date: {}\n\n{END}",
+        record.command, record.machine, record.commit, record.date
+    );
+    let folder = path.parent().context("docs/benchmarks.md has a folder")?;
+    std::fs::create_dir_all(folder).context("cannot create docs/")?;
+    std::fs::write(&path, replace(&old, &section)).with_context(|| format!("cannot write {}", workspace.short(&path)))
+}
+
+fn replace(old: &str, section: &str) -> String {
+    match (old.split_once(BEGIN), old.split_once(END)) {
+        (Some((before, _)), Some((_, after))) => format!("{before}{section}{after}"),
+        _ => format!("{}\n\n{section}\n", old.trim_end()),
+    }
+}
+
+fn machine() -> String {
+    let processor = std::fs::read_to_string("/proc/cpuinfo")
+        .ok()
+        .and_then(|text| text.lines().find(|l| l.starts_with("model name"))?.split_once(": ").map(|l| l.1.to_owned()))
+        .unwrap_or_else(|| std::env::consts::ARCH.to_owned());
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    format!("{processor}, {cores} hardware threads, {}", std::env::consts::OS)
+}
+
+fn commit(workspace: &Workspace) -> String {
+    let git =
+        |words: &[&str]| process::capture(workspace.program("git").args(words), "").map(|text| text.trim().to_owned());
+    match (git(&["rev-parse", "--short=12", "HEAD"]), git(&["status", "--porcelain", "--untracked-files=no"])) {
+        (Ok(hash), Ok(changes)) if changes.is_empty() => hash,
+        (Ok(hash), _) => format!("{hash} with uncommitted changes"),
+        _ => "unknown".to_owned(),
+    }
+}
+
+/// Today's date, UTC.
+fn today() -> String {
+    let days = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs() / 86_400);
+    date(days)
+}
+
+/// The date so many days after 1970-01-01, counted in years that begin in March, so that the leap day comes last.
+fn date(days: u64) -> String {
+    let days = days + 719_468;
+    let (era, day) = (days / 146_097, days % 146_097);
+    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let calendar_month = if month < 10 { month + 3 } else { month - 9 };
+    let calendar_year = era * 400 + year + u64::from(calendar_month <= 2);
+    format!("{calendar_year:04}-{calendar_month:02}-{:02}", day - (153 * month + 2) / 5 + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates() {
+        assert_eq!([0, 59, 11_016, 20_778].map(date), ["1970-01-01", "1970-03-01", "2000-02-29", "2026-11-21"]);
+    }
+
+    #[test]
+    fn medians() {
+        assert_eq!(median(vec![3.0, 1.0, 2.0]), Some(2.0));
+        assert_eq!(median(vec![4.0, 1.0]), Some(2.5));
+        assert_eq!(median(vec![]), None);
+    }
+
+    #[test]
+    fn only_the_part_between_the_markers_changes() {
+        let once = replace("# Benchmarks\n\nWords.\n", &format!("{BEGIN}\nold\n{END}"));
+        assert_eq!(once, format!("# Benchmarks\n\nWords.\n\n{BEGIN}\nold\n{END}\n"));
+        let again = replace(&(once + "\nMore.\n"), &format!("{BEGIN}\nnew\n{END}"));
+        assert_eq!(again, format!("# Benchmarks\n\nWords.\n\n{BEGIN}\nnew\n{END}\n\nMore.\n"));
+    }
+}
