@@ -104,7 +104,10 @@ impl Field {
 
     /// The same field with only the partitions of `keep` (ascending or not, absent ones are ignored).
     pub fn restricted_to(&self, keep: &[u32]) -> Self {
-        let slots: Vec<usize> = (0..self.present.len()).filter(|&s| keep.contains(&self.present[s])).collect();
+        let mut keep = keep.to_vec();
+        keep.sort_unstable();
+        let slots: Vec<usize> =
+            (0..self.present.len()).filter(|&s| keep.binary_search(&self.present[s]).is_ok()).collect();
         Self {
             spec: self.spec.clone(),
             grid: self.grid.clone(),
