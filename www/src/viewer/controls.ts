@@ -73,6 +73,7 @@ export class Controls {
     this.#stage.tabIndex = file ? 0 : -1;
     this.#get('.poster').hidden = file !== null;
     this.#get('.stage').hidden = file === null;
+    this.#get('.bar').hidden = file === null;
     for (const button of this.#all('.bar button, .bar input')) (button as HTMLButtonElement).disabled = file === null;
     if (!file) this.#size('', '', null);
     this.progress(null, !this.#viewer.busy);

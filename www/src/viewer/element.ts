@@ -105,7 +105,11 @@ export class TesseraViewer extends HTMLElement {
     });
     this.inspectTool = new InspectTool(this);
     this.gestures = new Gestures(get('.stage'), this.screen, {
-      claim: (point) => this.cropTool.claim(point) ?? this.inspectTool.claim(point),
+      claim: (point) => {
+        const drag = this.cropTool.claim(point);
+        if (drag) this.inspectTool.hover(null);
+        return drag ?? this.inspectTool.claim(point);
+      },
       hover: (point) => this.inspectTool.hover(point),
     });
     this.#controls = new Controls(this, this.#root);

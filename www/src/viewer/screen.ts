@@ -101,7 +101,9 @@ export class Screen {
       canvas.width = next.width;
       canvas.height = next.height;
     }
-    if (this.#fitted) this.fit(this.#fitted);
+    if (this.#fitted && this.#recentre(before, zoom)) {
+      // A strip of buttons appeared or went away: the same zoom, so that nothing has to be decoded again.
+    } else if (this.#fitted) this.fit(this.#fitted);
     else {
       const { scale, x, y } = this.#view;
       this.#move({ scale: scale * zoom, x: (x - before.width / 2) * zoom + next.width / 2, y: (y - before.height / 2) * zoom + next.height / 2 });
@@ -109,12 +111,25 @@ export class Screen {
     this.paint();
   }
 
+  /** Keeps the zoom of a fitted view where only the height changed and the region still fits about as well. */
+  #recentre(before: Size, zoom: number): boolean {
+    const region = this.#fitted;
+    if (!region || zoom !== 1 || before.width !== this.#viewport.width) return false;
+    const { scale } = this.#view;
+    const room = this.#viewport.height - (region.row1 - region.row0) * scale;
+    const roomAcross = this.#viewport.width - (region.column1 - region.column0) * scale;
+    const limit = 96 * this.#ratio;
+    if (room < 0 || Math.min(room, roomAcross) > limit) return false;
+    this.#move({ scale, x: this.#view.x, y: this.#viewport.height / 2 - ((region.row0 + region.row1) / 2) * scale });
+    return true;
+  }
+
   /** Shows a region, by default the picture, as large as possible. */
   fit(region?: Region): void {
     if (!this.#size) return;
     const wanted = region ?? { row0: 0, row1: this.#size.height, column0: 0, column1: this.#size.width };
     this.#fitted = wanted;
-    this.#move(fitRegion(wanted, this.#viewport, this.#size, Math.min(24 * this.#ratio, this.#viewport.width / 16)));
+    this.#move(fitRegion(wanted, this.#viewport, this.#size, Math.min(32 * this.#ratio, this.#viewport.width / 16)));
   }
 
   show(view: View): void {

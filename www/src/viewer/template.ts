@@ -4,6 +4,7 @@ import { icon, type IconName } from './icons';
 
 const button = (action: string, label: string, name: IconName, extra = '') =>
   `<button type="button" data-action="${action}" ${extra}>${icon(name)}<span>${label}</span></button>`;
+const plain = (action: string, label: string, extra = '') => `<button type="button" data-action="${action}" ${extra}><span>${label}</span></button>`;
 const iconButton = (action: string, label: string, name: IconName, extra = '') =>
   `<button type="button" class="square" data-action="${action}" aria-label="${label}" title="${label}" ${extra}>${icon(name)}</button>`;
 const choice = (action: string, value: string, label: string, title: string) =>
@@ -54,11 +55,11 @@ template.innerHTML = `
     ${choice('snap', 'inner', 'Inside', 'Keep only partitions that lie inside the rectangle')}
   </div>
   ${iconButton('undo', 'Undo (Ctrl+Z)', 'undo')}${iconButton('redo', 'Redo (Ctrl+Shift+Z)', 'redo')}
-  <label class="field"><span>Region</span><input class="selector" name="region" size="18" autocomplete="off" spellcheck="false" placeholder="256x256+128+128"></label>
-  ${button('command', 'Copy command', 'copy', 'title="Copy the same crop as a command line"')}
+  <input class="selector" name="region" aria-label="Region to keep" title="Region to keep: width x height + left + top, or parts=0-3,7" size="18" autocomplete="off" spellcheck="false" placeholder="256x256+128+128">
+  ${plain('command', 'Copy command', 'title="Copy the same crop as a command line"')}
   <span class="grow"></span>
-  ${button('clear', 'Reset', 'close', 'title="Keep everything"')}
-  ${button('keep', 'Keep', 'check', 'class="primary" title="Hide what is dropped (Enter on the picture)"')}
+  ${plain('clear', 'Reset', 'title="Keep everything"')}
+  ${plain('keep', 'Keep', 'class="primary" title="Hide what is dropped (Enter on the picture)"')}
 </div>
 <div class="options" part="options" role="group" aria-label="Compare" data-mode="compare" hidden>
   ${button('original', 'Original…', 'open', 'title="Choose the picture that was encoded"')}

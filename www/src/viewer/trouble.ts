@@ -50,7 +50,7 @@ export function explain(error: unknown, bytes: Uint8Array | null, fileName: stri
       page: 'The address probably leads to a page about the file, or to a sign-in page, not to the file itself.',
       other: 'Choose a file that Tessera made.',
     }[other.group] ?? '';
-    return { title: 'This is not an .inr file', message: `${fileName} is ${other.name}, whatever its name says.`, advice, kind: 'malformed', part: error.part ?? 'signature', offset: error.offset ?? 0 };
+    return { title: 'This is not an .inr file', message: `${fileName} is ${other.name}${/\.inr$/i.test(fileName) ? ', whatever its name says' : ''}.`, advice, kind: 'malformed', part: error.part ?? 'signature', offset: error.offset ?? 0 };
   }
   if (error instanceof DecoderError) {
     const where = error.part !== undefined ? { part: error.part } : {};

@@ -113,7 +113,7 @@ export class Engine {
       this.#field = field;
       this.#onChange({ engine: 'WebGPU', reason: this.#adapter });
     } catch (error) {
-      if (this.#bytes === bytes) this.#refuseGpu(`WebGPU is not used: ${text(error)}.`);
+      if (this.#bytes === bytes) this.#refuseGpu(`WebGPU is not used: ${lower(text(error))}.`);
     }
   }
 
@@ -157,6 +157,11 @@ async function deadline<T>(promise: Promise<T>): Promise<T> {
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** The first letter small, unless the word is a name in capitals. */
+function lower(message: string): string {
+  return /^[A-Z][a-z]+ /.test(message) ? message.charAt(0).toLowerCase() + message.slice(1) : message;
 }
 
 function text(error: unknown): string {
