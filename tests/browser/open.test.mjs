@@ -1,0 +1,221 @@
+// How a file gets in, which engine shows it, and whether what is shown is what the program decodes.
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { drop, launch, needs, openPage, sampleBytes, sampleName, samplePath, serveAll, tessera, worstDifference } from './support/world.mjs';
+
+describe('opening', needs('sample'), () => {
+  let browser, server;
+  before(async () => {
+    browser = await launch();
+    server = await serveAll({ [sampleName]: sampleBytes() });
+  });
+  after(async () => {
+    await browser?.close();
+    await server?.close();
+  });
+
+  test('by drop', async () => {
+    const t = await openPage(browser, server.page);
+    await drop(t.page, [{ name: 'dropped.inr', bytes: sampleBytes() }]);
+    await t.opened();
+    assert.equal(await t.page.locator('#file-name').textContent(), 'dropped.inr');
+    await t.close();
+  });
+
+  test('by the picker', async () => {
+    const t = await openPage(browser, server.page);
+    const chooser = t.page.waitForEvent('filechooser');
+    await t.page.getByRole('button', { name: 'Choose a file' }).click();
+    await (await chooser).setFiles({ name: 'picked.inr', mimeType: 'application/octet-stream', buffer: sampleBytes() });
+    await t.opened();
+    assert.equal(await t.page.locator('#file-name').textContent(), 'picked.inr');
+    await t.close();
+  });
+
+  test('by address, with view, crop and mode', async () => {
+    const t = await openPage(browser, `${server.page}?url=${server.origin}/files/${sampleName}&crop=parts=0-2&view=10,12,2&mode=crop`);
+    await t.opened();
+    await t.page.waitForFunction(() => document.querySelector('tessera-viewer').cropDetail?.kept === 3);
+    const state = await t.page.evaluate(() => {
+      const { mode, sharedView } = document.querySelector('tessera-viewer');
+      return { mode, scale: sharedView.scale };
+    });
+    assert.deepEqual(state, { mode: 'crop', scale: 2 });
+    // The address is kept up to date, so that it can be shared.
+    await t.page.waitForFunction(() => location.search.includes('mode=crop') && location.search.includes('crop='));
+    await t.close();
+  });
+
+  test('by pasting', async () => {
+    const t = await openPage(browser, server.page);
+    await t.page.evaluate((address) => {
+      const data = new DataTransfer();
+      data.setData('text/plain', address);
+      document.body.dispatchEvent(new ClipboardEvent('paste', { bubbles: true, clipboardData: data }));
+    }, `${server.origin}/files/${sampleName}`);
+    await t.opened();
+    await t.close();
+  });
+
+  test('shows a coarse picture first and all of it in the end', async () => {
+    const t = await openPage(browser, `${server.page}?url=/files/${sampleName}`);
+    await t.opened();
+    await t.settled();
+    const timings = await t.page.evaluate(() => document.querySelector('tessera-viewer').timings);
+    assert.ok(timings.firstPicture !== null && timings.fullQuality !== null, JSON.stringify(timings));
+    assert.ok(timings.firstPicture <= timings.fullQuality);
+    const opaque = await t.page.evaluate(() => {
+      const { data } = document.querySelector('tessera-viewer').visiblePixels();
+      let painted = 0;
+      for (let i = 3; i < data.data.length; i += 4) painted += data.data[i] > 0 ? 1 : 0;
+      return painted / (data.width * data.height);
+    });
+    assert.ok(opaque > 0.3, `only ${opaque} of the picture is painted`);
+    await t.close();
+  });
+
+  test('can be cancelled and started again', async () => {
+    const t = await openPage(browser, server.page);
+    await t.page.evaluate((address) => {
+      const viewer = document.querySelector('tessera-viewer');
+      void viewer.open({ url: address });
+      viewer.cancel();
+    }, `/files/${sampleName}`);
+    assert.equal(await t.page.evaluate(() => document.querySelector('tessera-viewer').file), null);
+    await drop(t.page, [{ name: 'again.inr', bytes: sampleBytes() }]);
+    await t.opened();
+    await t.close();
+  });
+
+  test('survives a hidden tab', async () => {
+    const t = await openPage(browser, server.page);
+    const hide = (hidden) => t.page.evaluate((value) => {
+      Object.defineProperty(document, 'hidden', { value, configurable: true });
+      document.dispatchEvent(new Event('visibilitychange'));
+    }, hidden);
+    await hide(true);
+    await drop(t.page, [{ name: 'hidden.inr', bytes: sampleBytes() }]);
+    await t.opened();
+    await hide(false);
+    await t.settled();
+    assert.ok(await t.page.evaluate(() => document.querySelector('tessera-viewer').visiblePixels() !== null));
+    await t.close();
+  });
+
+  test('works as an element in a page of another origin', async () => {
+    const host = await serveAll({}, { 'access-control-allow-origin': '*' });
+    const guest = await serveAll({
+      'page.html': `<!doctype html><title>guest</title><body><tessera-viewer src="${sampleName}" crop="parts=0" controls style="height:400px"></tessera-viewer><script type="module" src="${host.page}tessera-viewer.js"></script>`,
+      [sampleName]: sampleBytes(),
+    });
+    const t = await openPage(browser, `${guest.origin}/files/page.html`);
+    await t.opened();
+    await t.page.waitForFunction(() => document.querySelector('tessera-viewer').cropDetail?.kept === 1);
+    await t.close();
+    await host.close();
+    await guest.close();
+  });
+});
+
+describe('pictures', () => {
+  /** Opens the sample at 100 % and returns the largest difference to the program's picture. */
+  async function differenceToProgram(gpu) {
+    const folder = mkdtempSync(join(tmpdir(), 'tessera-browser-'));
+    const browser = await launch({ gpu });
+    const server = await serveAll({ [sampleName]: sampleBytes() });
+    try {
+      tessera('decode', samplePath(), '-o', join(folder, 'expected.png'), '--quiet');
+      const t = await openPage(browser, `${server.page}?url=/files/${sampleName}`);
+      await t.opened();
+      if (gpu) await t.page.waitForFunction(() => document.querySelector('tessera-viewer').engine.engine === 'WebGPU', null, { timeout: 120_000 });
+      await t.viewer.locator('.stage').focus();
+      await t.page.keyboard.press('1');
+      await t.settled();
+      const worst = await worstDifference(t.page, gpu ? 'webgpu' : 'cpu', readFileSync(join(folder, 'expected.png')), 1);
+      await t.close();
+      return worst;
+    } finally {
+      await browser.close();
+      await server.close();
+      rmSync(folder, { recursive: true });
+    }
+  }
+
+  test('of the CPU are within 1/255 of the program', needs('sample', 'program'), async () => {
+    assert.ok((await differenceToProgram(false)) <= 1);
+  });
+
+  test('of WebGPU are within 1/255 of the program', needs('sample', 'program', 'gpu'), async () => {
+    assert.ok((await differenceToProgram(true)) <= 1);
+  });
+});
+
+describe('engines', () => {
+  test('the badge says CPU, and why, where WebGPU is disabled', needs('sample'), async () => {
+    const browser = await launch({ gpu: false });
+    const server = await serveAll({ [sampleName]: sampleBytes() });
+    const t = await openPage(browser, `${server.page}?url=/files/${sampleName}`);
+    await t.opened();
+    await t.settled();
+    await t.page.waitForFunction(() => /not used/.test(document.querySelector('#engine').title), null, { timeout: 60_000 });
+    assert.equal((await t.page.locator('#engine').textContent()).trim(), 'CPU');
+    await t.close();
+    await browser.close();
+    await server.close();
+  });
+
+  test('the badge says WebGPU on a software adapter, and its picture agrees with the CPU', needs('sample', 'gpu'), async () => {
+    const server = await serveAll({ [sampleName]: sampleBytes() });
+    const pictures = [];
+    for (const gpu of [false, true]) {
+      const browser = await launch({ gpu });
+      const t = await openPage(browser, `${server.page}?url=/files/${sampleName}`);
+      await t.opened();
+      if (gpu) {
+        await t.page.locator('#engine[data-engine="WebGPU"]').waitFor({ timeout: 120_000 });
+        assert.equal((await t.page.locator('#engine').textContent()).trim(), 'WebGPU');
+      }
+      const base64 = await t.page.evaluate(async () => {
+        const { data } = await document.querySelector('tessera-viewer').pixels();
+        let text = '';
+        for (let i = 0; i < data.length; i += 8192) text += String.fromCharCode(...data.subarray(i, i + 8192));
+        return btoa(text);
+      });
+      pictures.push(Buffer.from(base64, 'base64'));
+      await t.close();
+      await browser.close();
+    }
+    await server.close();
+    const [cpu, gpu] = pictures;
+    assert.equal(cpu.length, gpu.length);
+    let worst = 0;
+    for (let i = 0; i < cpu.length; i++) worst = Math.max(worst, Math.abs(cpu[i] - gpu[i]));
+    assert.ok(worst <= 1, `the engines differ by ${worst} of 255`);
+  });
+
+  test('a lost device costs a moment, not the picture', needs('sample', 'gpu'), async () => {
+    const browser = await launch({ gpu: true });
+    const server = await serveAll({ [sampleName]: sampleBytes() });
+    const t = await openPage(browser, `${server.page}?url=/files/${sampleName}`);
+    await t.opened();
+    await t.page.locator('#engine[data-engine="WebGPU"]').waitFor({ timeout: 120_000 });
+    const crash = await t.page.context().newPage();
+    await crash.goto('chrome://gpucrash').catch(() => undefined);
+    await crash.close();
+    await t.page.bringToFront();
+    await t.page.evaluate(() => document.querySelector('tessera-viewer').screen.zoom(3));
+    await t.page.locator('#engine[data-engine="CPU"]').waitFor({ timeout: 60_000 });
+    await t.settled();
+    const alpha = await t.page.evaluate(() => {
+      const { data } = document.querySelector('tessera-viewer').visiblePixels();
+      return data.data.some((v, i) => i % 4 === 3 && v > 0);
+    });
+    assert.ok(alpha, 'the picture is gone');
+    await t.close();
+    await browser.close();
+    await server.close();
+  });
+});
