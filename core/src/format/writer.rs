@@ -29,7 +29,9 @@ pub fn write(document: &Document, coding: WeightCoding) -> Result<Vec<u8>, Error
     let encoded = |partition: u32, weights: &[f32]| {
         let mut payload = Vec::with_capacity(usize::try_from(coding.payload_bytes(weights.len() as u64)).unwrap_or(0));
         coding.encode(weights, &mut payload)?;
-        Ok((Chunk { partition, coding: coding.id(), payload: payload.len() as u64, offset: 0 }, payload))
+        // What is empty has no coding of its own in the index.
+        let id = if payload.is_empty() { 0 } else { coding.id() };
+        Ok((Chunk { partition, coding: id, payload: payload.len() as u64, offset: 0 }, payload))
     };
     let (shared, shared_payload) = encoded(SHARED, field.shared())?;
     let (chunks, payloads): (Vec<Chunk>, Vec<Vec<u8>>) = field

@@ -1,0 +1,121 @@
+//! Small documents, and files put together by hand, for the tests of the format.
+#![allow(dead_code, unreachable_pub, reason = "every test file uses its own part of this")]
+
+pub mod bodies;
+pub mod craft;
+
+use tessera_core::field::{Field, FieldSpec};
+use tessera_core::format::{Document, TrainingRecord, WeightCoding, crop, write};
+use tessera_core::grid::{Grid, SOUND_RANGE, UNIT_RANGE};
+use tessera_core::signal::{ColourSpace, SampleFormat, SignalInfo, SignalKind};
+
+/// Weights that every coding holds exactly, and that tell tensors apart when something is read in the wrong order.
+pub fn weights(count: u64, start: u64) -> Vec<f32> {
+    (start..start + count).map(|k| ((k * 37 + 11) % 201) as f32 / 64.0 - 1.5).collect()
+}
+
+pub fn field(spec: FieldSpec, grid: Grid, present: Vec<u32>) -> Field {
+    let shared = weights(spec.shared_parameters(), 0);
+    let own = spec.local_parameters();
+    let local = present.iter().flat_map(|&p| weights(own, 1000 + u64::from(p) * own)).collect();
+    Field::new(spec, grid, present, shared, local).unwrap()
+}
+
+pub fn training() -> TrainingRecord {
+    TrainingRecord {
+        program: "tessera 0.1.0".to_owned(),
+        preset: "small".to_owned(),
+        seed: 7,
+        steps: 300,
+        learning_rate: 5e-4,
+        sample_fraction: 1.0,
+        psnr_db: Some(29.25),
+        configuration: "steps = 300\n".to_owned(),
+    }
+}
+
+fn document(signal: SignalInfo, factors: &[u32], spec: FieldSpec, present: Option<Vec<u32>>) -> Document {
+    let range = if signal.kind == SignalKind::Sound { SOUND_RANGE } else { UNIT_RANGE };
+    let grid = Grid::new(signal.shape.clone(), factors.to_vec(), range).unwrap();
+    let present = present.unwrap_or_else(|| (0..grid.partitions()).collect());
+    Document { signal, field: field(spec, grid, present), training: training() }
+}
+
+fn one_hidden(spec: FieldSpec) -> FieldSpec {
+    FieldSpec { hidden_layers: 1, ..spec }
+}
+
+/// A picture of 6 rows and 5 columns in 3 x 2 partitions.
+pub fn picture() -> Document {
+    let signal = SignalInfo::picture(6, 5, 3, SampleFormat::U8).unwrap();
+    document(signal, &[3, 2], one_hidden(FieldSpec::local_global(2, 3, 2, 3)), None)
+}
+
+/// A grey picture of 16 bits with one network for all.
+pub fn siren() -> Document {
+    let signal = SignalInfo::picture(4, 7, 1, SampleFormat::U16).unwrap();
+    let mut document = document(signal, &[1, 1], FieldSpec::siren(2, 1, 4), None);
+    document.training = TrainingRecord::default();
+    document
+}
+
+/// A tenth of a second of stereo sound.
+pub fn sound() -> Document {
+    let signal = SignalInfo {
+        kind: SignalKind::Sound,
+        shape: vec![4410],
+        channels: 2,
+        format: SampleFormat::F32,
+        colour: ColourSpace::None,
+        alpha: false,
+        rate: (44_100, 1),
+        amplitude: 0.75,
+    };
+    let spec = FieldSpec { first_omega: 3000.0, ..one_hidden(FieldSpec::per_partition(1, 2, 3)) };
+    document(signal, &[7], spec, None)
+}
+
+/// Five frames of an RGB video.
+pub fn video() -> Document {
+    let signal = SignalInfo {
+        kind: SignalKind::Video,
+        shape: vec![5, 9, 8],
+        channels: 3,
+        format: SampleFormat::U8,
+        colour: ColourSpace::Srgb,
+        alpha: false,
+        rate: (30_000, 1001),
+        amplitude: 1.0,
+    };
+    document(signal, &[2, 3, 2], one_hidden(FieldSpec::local_global(3, 3, 2, 2)), None)
+}
+
+/// A shape whose empty parts never had a network.
+pub fn shape() -> Document {
+    let signal = SignalInfo {
+        kind: SignalKind::Shape,
+        shape: vec![8, 8, 8],
+        channels: 1,
+        format: SampleFormat::F32,
+        colour: ColourSpace::None,
+        alpha: false,
+        rate: (0, 1),
+        amplitude: 1.0,
+    };
+    let present = vec![0, 3, 4, 5, 7];
+    document(signal, &[2, 2, 2], one_hidden(FieldSpec::local_global(3, 1, 2, 2)), Some(present))
+}
+
+/// The committed files: name without extension, and the bytes that our writer must give.
+pub fn golden() -> Vec<(&'static str, Vec<u8>)> {
+    let of = |document: Document, coding| write(&document, coding).unwrap();
+    let picture = of(picture(), WeightCoding::F32);
+    vec![
+        ("picture-f32-cropped", crop(&picture, &[1, 2, 4]).unwrap()),
+        ("picture-f32", picture),
+        ("siren-f16", of(siren(), WeightCoding::F16)),
+        ("sound-bf16", of(sound(), WeightCoding::Bf16)),
+        ("video-f16", of(video(), WeightCoding::F16)),
+        ("shape-bf16", of(shape(), WeightCoding::Bf16)),
+    ]
+}

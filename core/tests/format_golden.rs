@@ -1,0 +1,99 @@
+//! The committed files under `golden/`: version 1 as it was released. `TESSERA_UPDATE_GOLDEN=1` writes them anew, which
+//! is right only for an addition or before a release.
+#![allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "numbers of small test files")]
+
+mod common;
+
+use std::path::PathBuf;
+
+use common::{bodies, craft};
+use tessera_core::format::{Reader, WeightCoding, crop};
+
+fn path(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(format!("{name}.inr"))
+}
+
+#[test]
+fn our_writer_gives_the_committed_bytes() {
+    let update = std::env::var_os("TESSERA_UPDATE_GOLDEN").is_some_and(|v| v == "1");
+    for (name, bytes) in common::golden() {
+        if update {
+            std::fs::write(path(name), &bytes).unwrap();
+        }
+        let committed = std::fs::read(path(name)).unwrap_or_else(|error| panic!("{}: {error}", path(name).display()));
+        assert!(committed == bytes, "{name}: the writer gives other bytes than the released version did");
+    }
+}
+
+#[test]
+fn the_committed_files_hold_what_they_should() {
+    for (name, document) in [
+        ("picture-f32", common::picture()),
+        ("siren-f16", common::siren()),
+        ("sound-bf16", common::sound()),
+        ("video-f16", common::video()),
+        ("shape-bf16", common::shape()),
+    ] {
+        let bytes = std::fs::read(path(name)).unwrap();
+        let reader = Reader::open(&bytes).unwrap();
+        reader.verify().unwrap();
+        assert_eq!(reader.document().unwrap(), document, "{name}");
+        assert_eq!(reader.version(), (1, 0));
+    }
+    let whole = std::fs::read(path("picture-f32")).unwrap();
+    let cropped = std::fs::read(path("picture-f32-cropped")).unwrap();
+    assert_eq!(crop(&whole, &[4, 2, 1, 99]).unwrap(), cropped);
+    let (whole, cropped) = (Reader::open(&whole).unwrap(), Reader::open(&cropped).unwrap());
+    cropped.verify().unwrap();
+    assert_eq!((cropped.file_id(), cropped.signal(), cropped.grid()), (whole.file_id(), whole.signal(), whole.grid()));
+    assert_eq!(cropped.document().unwrap().field, whole.document().unwrap().field.restricted_to(&[1, 2, 4]));
+}
+
+/// The seeds of the fuzz targets are made from the same files, and have to pass the bodies like everything else.
+#[test]
+fn the_fuzz_seeds_are_current_and_pass() {
+    let update = std::env::var_os("TESSERA_UPDATE_GOLDEN").is_some_and(|v| v == "1");
+    for (name, bytes) in common::golden() {
+        let (header, index, data) = craft::parts(&bytes);
+        let cut = [header.len() as u8, (header.len() >> 8) as u8, index.len() as u8];
+        let seeds: [(&str, Vec<u8>, fn(&[u8])); 3] = [
+            ("file", bytes.clone(), bodies::file),
+            ("header", [&cut[..], header, index, data].concat(), bodies::header),
+            ("crop", [&[0x35, 0xac, 0x1e, 0x77][..], &bytes].concat(), bodies::cropping),
+        ];
+        for (target, seed, body) in seeds {
+            let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds").join(target);
+            if update {
+                std::fs::create_dir_all(&folder).unwrap();
+                std::fs::write(folder.join(name), &seed).unwrap();
+            }
+            assert!(std::fs::read(folder.join(name)).unwrap() == seed, "{target}/{name} is out of date");
+            body(&seed);
+        }
+    }
+}
+
+/// Four bytes of checksum per partition, and an index that does not grow with their number.
+#[test]
+fn the_overhead_per_partition_is_small() {
+    for coding in WeightCoding::ALL {
+        let grid = tessera_core::grid::Grid::new(vec![64, 64], vec![16, 16], [-1.0, 1.0]).unwrap();
+        let spec = tessera_core::field::FieldSpec::local_global(2, 3, 3, 4);
+        let document = tessera_core::format::Document {
+            signal: tessera_core::signal::SignalInfo::picture(64, 64, 3, tessera_core::signal::SampleFormat::U8)
+                .unwrap(),
+            field: common::field(spec.clone(), grid, (0..256).collect()),
+            training: common::training(),
+        };
+        let bytes = tessera_core::format::write(&document, coding).unwrap();
+        let weights = coding.payload_bytes(spec.parameters(256));
+        let header = craft::lengths(&bytes).unwrap().0 as u64;
+        let overhead = bytes.len() as u64 - weights - header;
+        assert!(overhead <= 52 + 16 + 4 + 256 * 4, "{overhead} bytes");
+        // A window of 8 x 8 partitions is 8 runs.
+        let window: Vec<u32> = (4..12).flat_map(|r| (4..12).map(move |c| r * 16 + c)).collect();
+        let cropped = crop(&bytes, &window).unwrap();
+        let overhead = cropped.len() as u64 - coding.payload_bytes(spec.parameters(64)) - header;
+        assert!(overhead <= 52 + 4 + 64 * 6, "{overhead} bytes");
+    }
+}

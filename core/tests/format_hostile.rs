@@ -1,0 +1,255 @@
+//! Bytes from outside: damage of every kind gives a typed error, and never a panic or a wrong picture.
+#![allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "numbers of small test files")]
+
+mod common;
+
+use common::craft;
+use tessera_core::error::Error;
+use tessera_core::format::{Document, Reader, WeightCoding, write};
+
+/// Opens and looks at everything.
+fn read(bytes: &[u8]) -> Result<Document, Error> {
+    let reader = Reader::open(bytes)?;
+    reader.verify()?;
+    reader.document()
+}
+
+#[test]
+fn every_truncation_is_noticed() {
+    for (name, bytes) in common::golden() {
+        read(&bytes).unwrap();
+        for length in 0..bytes.len() {
+            let error = read(&bytes[..length]).expect_err(name);
+            assert!(matches!(error, Error::Malformed(_)), "{name} at {length}: {error}");
+        }
+        let mut longer = bytes.clone();
+        longer.push(0);
+        assert!(matches!(read(&longer), Err(Error::Malformed(_))), "{name} with a trailing byte");
+    }
+}
+
+#[test]
+fn every_single_bit_flip_is_noticed() {
+    for (name, bytes) in common::golden() {
+        for bit in 0..bytes.len() * 8 {
+            let mut damaged = bytes.clone();
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            match read(&damaged) {
+                Err(Error::Malformed(_)) => {}
+                // The major number has to come before the checksum, whose place may differ in another version.
+                Err(Error::Unsupported(_)) if (64..80).contains(&bit) => {}
+                other => panic!("{name}, bit {bit}: {other:?}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn a_chunk_of_another_file_or_place_is_noticed() {
+    let one = write(&common::picture(), WeightCoding::F32).unwrap();
+    let mut document = common::picture();
+    document.training.seed += 1;
+    let other = write(&document, WeightCoding::F32).unwrap();
+    assert_eq!(one.len(), other.len());
+    let chunks = Reader::open(&one).unwrap().chunks();
+    let range = |i: usize| chunks[i].offset as usize..(chunks[i].offset + chunks[i].bytes) as usize;
+
+    let mut mixed = one.clone();
+    mixed[range(3)].copy_from_slice(&other[range(3)]);
+    let error = read(&mixed).unwrap_err().to_string();
+    assert!(error.contains("chunk of partition 2"), "{error}");
+    assert!(tessera_core::format::crop(&mixed, &[2]).is_err(), "a crop does not launder damage");
+    assert!(tessera_core::format::crop(&mixed, &[1]).is_ok(), "a sound part can still be saved");
+
+    let mut swapped = one.clone();
+    swapped[range(3)].copy_from_slice(&one[range(4)]);
+    swapped[range(4)].copy_from_slice(&one[range(3)]);
+    assert!(read(&swapped).is_err());
+
+    // The id covers the contents: made-up checksums are not enough for a whole file.
+    let mut forged = one.clone();
+    forged[range(1)][0] ^= 1;
+    craft::repair_chunk(&mut forged, Some(0), chunks[1].offset, chunks[1].bytes);
+    assert!(Reader::open(&forged).unwrap().document().is_ok());
+    let error = Reader::open(&forged).unwrap().verify().unwrap_err().to_string();
+    assert!(error.contains("file id"), "{error}");
+}
+
+#[test]
+fn weights_that_no_network_can_have_are_refused() {
+    let bytes = write(&common::picture(), WeightCoding::F32).unwrap();
+    let chunks = Reader::open(&bytes).unwrap().chunks();
+    for bad in [f32::NAN, f32::INFINITY, -1.5e6] {
+        for chunk in &chunks {
+            let mut damaged = bytes.clone();
+            let at = chunk.offset as usize + 8;
+            damaged[at..at + 4].copy_from_slice(&bad.to_le_bytes());
+            craft::repair_chunk(&mut damaged, chunk.partition, chunk.offset, chunk.bytes);
+            assert!(matches!(read(&damaged), Err(Error::Malformed(_))), "{bad} in {chunk:?}");
+        }
+    }
+}
+
+/// A file with one byte string of the header or index replaced, checksums right.
+fn with(what: &str, from: &[u8], to: &[u8]) -> Vec<u8> {
+    let bytes = write(&common::picture(), WeightCoding::F32).unwrap();
+    let (header, index, data) = craft::parts(&bytes);
+    let replace = |part: &[u8]| {
+        let at = part.windows(from.len()).position(|w| w == from).unwrap_or_else(|| panic!("{what} is not there"));
+        [&part[..at], to, &part[at + from.len()..]].concat()
+    };
+    match what {
+        "header" => craft::file(&replace(header), index, data),
+        _ => craft::file(header, &replace(index), data),
+    }
+}
+
+#[test]
+fn headers_that_claim_too_much_are_refused_before_any_work() {
+    // Of the picture's header: kind 0, shape [6, 5], 3 channels.
+    let claim = |shape: &[u8]| with("header", &[0, 2, 6, 5, 3], &[&[0][..], shape, &[3]].concat());
+    for (what, bytes) in [
+        ("samples along an axis", claim(&[2, 252, 1, 0, 0, 1, 5])),
+        ("samples of the canvas", claim(&[2, 252, 0, 0, 0, 1, 252, 0, 0, 0, 1])),
+        ("hidden layers", with("header", &[2, 1, 2, 3], &[2, 17, 2, 3])),
+        ("local width", with("header", &[2, 1, 2, 3], &[2, 1, 251, 1, 16, 3])),
+        ("global width", with("header", &[2, 1, 2, 3], &[2, 1, 2, 252, 255, 255, 255, 255])),
+        ("multiply-adds", with("header", &[2, 1, 2, 3], &[2, 16, 251, 0, 16, 251, 0, 16])),
+    ] {
+        match Reader::open(&bytes) {
+            Err(Error::Limit(limit)) => assert!(limit.quantity.contains(what), "{what}: {limit}"),
+            other => panic!("{what}: {other:?}"),
+        }
+    }
+    for (what, bytes) in [
+        ("a shape of 2^60 axes", claim(&[253, 0, 0, 0, 0, 0, 0, 0, 16, 6, 5])),
+        ("a shape of no axis", claim(&[0])),
+        ("an empty axis", claim(&[2, 0, 5])),
+        ("more partitions than samples", claim(&[2, 2, 5])),
+        ("a long form of a number", claim(&[2, 251, 6, 0, 5])),
+        ("a text of 4 GiB", with("header", b"\x0dtessera 0.1.0", b"\xfc\xff\xff\xff\xfftessera 0.1.0")),
+        ("a text that is not UTF-8", with("header", b"tessera 0.1.0", b"tessera \xff.1.0")),
+        ("an infinite omega", with("header", &30.0_f32.to_le_bytes(), &f32::INFINITY.to_le_bytes())),
+        ("other multiply-adds", with("header", &[2, 1, 2, 3], &[2, 2, 2, 3])),
+        ("trailing bytes", with("header", b"steps = 300\n", b"steps = 300\n\0")),
+    ] {
+        let error = Reader::open(&bytes).expect_err(what);
+        let expected = match what {
+            "an infinite omega" => matches!(error, Error::Malformed(_) | Error::Limit(_)),
+            _ => matches!(error, Error::Malformed(_)),
+        };
+        assert!(expected, "{what}: {error}");
+    }
+    for (what, bytes) in [
+        ("signal kind 9", with("header", &[0, 2, 6, 5, 3], &[9, 2, 6, 5, 3])),
+        ("model 7", with("header", &[2, 1, 2, 3], &[7, 1, 2, 3])),
+    ] {
+        match Reader::open(&bytes) {
+            Err(Error::Unsupported(unsupported)) => assert!(unsupported.feature.contains(what), "{unsupported}"),
+            other => panic!("{what}: {other:?}"),
+        }
+    }
+}
+
+/// The picture's index: 37 shared weights of 4 bytes as f32; one run of 6 partitions; one group of 6 with 21 weights.
+#[test]
+fn an_index_has_one_form_and_fits_the_file() {
+    let bytes = write(&common::picture(), WeightCoding::F32).unwrap();
+    let (header, index, data) = craft::parts(&bytes);
+    assert_eq!(index, [132, 1, 0, 1, 0, 6, 6, 0, 84]);
+    assert!(Reader::open(&craft::file(header, index, data)).is_ok());
+    for (what, wrong) in [
+        ("no run", vec![132, 1, 0, 0, 6, 0, 84]),
+        ("an empty run", vec![132, 1, 0, 2, 0, 6, 1, 0, 6, 0, 84]),
+        ("two runs for one", vec![132, 1, 0, 2, 0, 3, 0, 3, 6, 0, 84]),
+        ("a partition too many", vec![132, 1, 0, 1, 0, 7, 7, 0, 84]),
+        ("a run of 2^40", vec![132, 1, 0, 1, 0, 0x80, 0x80, 0x80, 0x80, 0x80, 0x20, 6, 0, 84]),
+        ("2^40 runs", vec![132, 1, 0, 0x80, 0x80, 0x80, 0x80, 0x80, 0x20, 0, 6, 6, 0, 84]),
+        ("two groups for one", vec![132, 1, 0, 1, 0, 6, 3, 0, 84, 3, 0, 84]),
+        ("equal lengths one by one", vec![132, 1, 0, 1, 0, 6, 6, 0, 0, 84, 84, 84, 84, 84, 84]),
+        ("a group too long", vec![132, 1, 0, 1, 0, 6, 7, 0, 84]),
+        ("a group too short", vec![132, 1, 0, 1, 0, 6, 5, 0, 84]),
+        ("a group of none", vec![132, 1, 0, 1, 0, 6, 0, 0, 84]),
+        ("a length that does not fit", vec![132, 1, 0, 1, 0, 6, 6, 0, 80]),
+        ("a long form of a number", vec![132, 1, 0, 1, 0, 6, 6, 0, 0xd4, 0x00]),
+        ("a trailing byte", vec![132, 1, 0, 1, 0, 6, 6, 0, 84, 0]),
+        ("an end too early", vec![132, 1, 0, 1, 0, 6, 6, 0]),
+        ("no shared chunk", vec![0, 1, 0, 6, 6, 0, 84]),
+        ("fewer partitions than bytes", vec![132, 1, 0, 1, 0, 5, 5, 0, 84]),
+    ] {
+        let error = Reader::open(&craft::file(header, &wrong, data)).expect_err(what);
+        assert!(matches!(&error, Error::Malformed(m) if m.part == "index"), "{what}: {error}");
+    }
+    let later = craft::file(header, &[132, 1, 0, 1, 0, 6, 6, 3, 84], data);
+    assert!(matches!(Reader::open(&later), Err(Error::Unsupported(_))), "a coding of a later version");
+}
+
+#[test]
+fn later_versions_open_or_are_refused_clearly() {
+    let bytes = write(&common::picture(), WeightCoding::F16).unwrap();
+    let (header, index, data) = craft::parts(&bytes);
+
+    // A newer minor version may append to the header; chunks then carry checksums under the id of `craft::file`.
+    let longer = [header, &[1, 2, 3]].concat();
+    let mut newer = craft::file(&longer, index, data);
+    assert!(matches!(Reader::open(&newer), Err(Error::Malformed(_))), "not in our own version");
+    newer[10] = 1;
+    craft::repair(&mut newer);
+    for chunk in Reader::open(&newer).unwrap().chunks() {
+        craft::repair_chunk(&mut newer, chunk.partition, chunk.offset, chunk.bytes);
+    }
+    let reader = Reader::open(&newer).unwrap();
+    assert_eq!((reader.version(), reader.document().unwrap()), ((1, 1), common::picture()));
+    // A crop keeps what it does not understand.
+    let cropped = tessera_core::format::crop(&newer, &[5]).unwrap();
+    assert_eq!(craft::parts(&cropped).0, longer);
+    assert_eq!(Reader::open(&cropped).unwrap().version(), (1, 1));
+
+    for (at, value, expected) in [(8, 2, "2.0"), (12, 4, "feature 2")] {
+        let mut later = bytes.clone();
+        later[at] = value;
+        craft::repair(&mut later);
+        match Reader::open(&later) {
+            Err(Error::Unsupported(unsupported)) => assert!(unsupported.feature.contains(expected), "{unsupported}"),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn other_files_are_named() {
+    for (bytes, expected) in [
+        (&b""[..], "empty"),
+        (b"\x89PNG\r\n\x1a\n....", "PNG"),
+        (b"\xff\xd8\xff\xe0", "JPEG"),
+        (b"RIFF\0\0\0\0WEBP", "WebP"),
+        (b"\x89INR\n\x1a\n...", "text mode"),
+        (b"\x89INR\r\n", "first bytes"),
+        (b"hello", "does not start like"),
+    ] {
+        let error = Reader::open(bytes).unwrap_err();
+        assert!(matches!(error, Error::Malformed(_)) && error.to_string().contains(expected), "{error}");
+    }
+}
+
+#[test]
+fn documents_that_contradict_themselves_are_not_written() {
+    let with = |change: fn(&mut Document)| {
+        let mut document = common::picture();
+        change(&mut document);
+        write(&document, WeightCoding::F32)
+    };
+    assert!(with(|_| ()).is_ok());
+    assert!(with(|d| d.signal.shape = vec![6, 6]).is_err());
+    assert!(with(|d| d.signal.channels = 4).is_err());
+    assert!(with(|d| d.field = d.field.restricted_to(&[])).is_err());
+    assert!(with(|d| d.training.learning_rate = f64::NAN).is_err());
+    assert!(with(|d| d.training.psnr_db = Some(f64::INFINITY)).is_ok());
+    assert!(matches!(with(|d| d.training.configuration = "x".repeat(65_537)), Err(Error::Limit(_))));
+    assert!(with(|d| d.training.configuration = "x".repeat(65_536)).is_ok());
+    let mut large = common::picture();
+    let (shared, local) = (large.field.shared().to_vec(), vec![70_000.0; large.field.local().len()]);
+    large.field = large.field.with_weights(shared, local).unwrap();
+    assert!(write(&large, WeightCoding::F16).is_err());
+    assert!(write(&large, WeightCoding::Bf16).is_ok());
+}

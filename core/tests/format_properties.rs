@@ -1,0 +1,86 @@
+//! Laws of the format on documents and bytes drawn at random: what the fuzz targets check, everywhere and always.
+#![allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "numbers of small test files")]
+
+mod common;
+
+use common::{bodies, craft};
+use proptest::prelude::*;
+use tessera_core::field::{FieldSpec, Model, SplitMix64};
+use tessera_core::format::{Document, Reader, TrainingRecord, WeightCoding, crop, write};
+use tessera_core::grid::{Grid, UNIT_RANGE};
+use tessera_core::signal::{SampleFormat, SignalInfo};
+
+prop_compose! {
+    fn documents()(
+        rows in 1_u32..20, columns in 1_u32..20, factors in (1_u32..6, 1_u32..6), channels in 1_u32..5,
+        model in prop_oneof![Just(Model::Siren), Just(Model::PerPartition), Just(Model::LocalGlobal)],
+        hidden_layers in 0_u32..3, local_width in 1_u32..5, global_width in 1_u32..5, omega in 0.5_f32..100.0,
+        text in "\\PC{0,20}", psnr in proptest::option::of(0.0_f64..90.0), seed in any::<u64>(),
+    ) -> Document {
+        let siren = model == Model::Siren;
+        let factors = if siren { vec![1, 1] } else { vec![factors.0.min(rows), factors.1.min(columns)] };
+        let grid = Grid::new(vec![rows, columns], factors, UNIT_RANGE).unwrap();
+        let spec = FieldSpec {
+            model, hidden_layers, global_width: if model == Model::LocalGlobal { global_width } else { 0 },
+            first_omega: omega, ..FieldSpec::siren(2, channels, local_width)
+        };
+        let mut random = SplitMix64(seed);
+        let mut present: Vec<u32> = (0..grid.partitions()).filter(|_| random.below(3) > 0).collect();
+        if present.is_empty() {
+            present.push(0);
+        }
+        Document {
+            signal: SignalInfo::picture(rows, columns, channels, SampleFormat::U16).unwrap(),
+            field: common::field(spec, grid, present),
+            training: TrainingRecord { preset: text.clone(), seed, psnr_db: psnr, configuration: text, ..TrainingRecord::default() },
+        }
+    }
+}
+
+fn codings() -> impl Strategy<Value = WeightCoding> {
+    prop_oneof![Just(WeightCoding::F32), Just(WeightCoding::F16), Just(WeightCoding::Bf16)]
+}
+
+proptest! {
+    #[test]
+    fn what_is_written_is_read(document in documents(), coding in codings()) {
+        let bytes = write(&document, coding).unwrap();
+        prop_assert_eq!(&bytes, &write(&document, coding).unwrap());
+        let reader = Reader::open(&bytes).unwrap();
+        reader.verify().unwrap();
+        prop_assert_eq!(reader.coding(), coding);
+        prop_assert_eq!(reader.parameters(), document.field.parameters());
+        prop_assert_eq!(reader.document().unwrap(), document);
+        bodies::file(&bytes);
+    }
+
+    #[test]
+    fn crops_obey_their_laws(document in documents(), coding in codings(), masks in any::<[u8; 4]>()) {
+        let bytes = write(&document, coding).unwrap();
+        bodies::cropping(&[&masks[..], &bytes].concat());
+        let everything: Vec<u32> = (0..1000).rev().collect();
+        prop_assert_eq!(crop(&bytes, &everything).unwrap(), bytes);
+    }
+
+    #[test]
+    fn random_bytes_are_refused(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+        prop_assert!(Reader::open(&bytes).is_err());
+        bodies::header(&bytes);
+    }
+
+    /// Damage behind right checksums: whatever opens still keeps every promise.
+    #[test]
+    fn damaged_heads_with_right_checksums_keep_the_promises(
+        which in 0_usize..6, at in any::<proptest::sample::Index>(), value in any::<u8>(), length in 0_usize..3,
+    ) {
+        let (_, bytes) = common::golden().swap_remove(which);
+        let (header, index, data) = craft::parts(&bytes);
+        let mut head = [header, index].concat();
+        let at = at.index(head.len());
+        head.splice(at..(at + length).min(head.len()), [value]);
+        let (header, index) = head.split_at(header.len().min(head.len()));
+        let damaged = craft::file(header, index, data);
+        bodies::file(&damaged);
+        bodies::cropping(&[&[0x35, 0xac, 0x1e, 0x77][..], &damaged].concat());
+    }
+}

@@ -1,0 +1,250 @@
+#!/usr/bin/env python3
+"""A second reader of .inr files, written from docs/format.md alone: checks everything, decodes with numpy.
+
+    python3 tessera_reader.py FILE OUT.npy     field values [axes..., channels], NaN where absent
+    python3 tessera_reader.py FILE             only checks, prints what the file holds
+"""
+import hashlib
+import math
+import struct
+import sys
+
+import numpy as np
+
+SHARED = 0xFFFFFFFF
+Malformed, Unsupported, LimitExceeded = (type(n, (Exception,), {}) for n in "Malformed Unsupported LimitExceeded".split())
+
+
+def need(condition, reason):
+    if not condition:
+        raise Malformed(reason)
+
+
+def within(quantity, found, limit):
+    if found > limit:
+        raise LimitExceeded(f"{quantity}: {found} > {limit}")
+
+
+def choice(value, names, what):
+    if value >= len(names):
+        raise Unsupported(f"{what} {value}")
+    return names[value]
+
+
+CRC_TABLE = list(range(256))
+for _ in range(8):
+    CRC_TABLE = [n >> 1 ^ (0x82F63B78 if n & 1 else 0) for n in CRC_TABLE]
+
+
+def crc(data):
+    value = 0xFFFFFFFF
+    for byte in data:
+        value = value >> 8 ^ CRC_TABLE[(value ^ byte) & 0xFF]
+    return value ^ 0xFFFFFFFF
+
+
+class Cursor:
+    """The unread rest of one part."""
+
+    def __init__(self, data, part):
+        self.data, self.at, self.part = data, 0, part
+
+    def take(self, count):
+        need(count <= len(self.data) - self.at, f"{self.part} ends too early")
+        self.at += count
+        return self.data[self.at - count:self.at]
+
+    def unpack(self, form):
+        return struct.unpack("<" + form, self.take(struct.calcsize("<" + form)))[0]
+
+    def leb(self):
+        value = 0
+        for shift in range(0, 63, 7):
+            byte = self.take(1)[0]
+            value |= (byte & 0x7F) << shift
+            if byte < 0x80:
+                need(byte or not shift, f"{self.part}: a number is not in its shortest form")
+                return value
+        raise Malformed(f"{self.part}: a number has more than 63 bits")
+
+    def varint(self, bits=32):
+        value, least = self.take(1)[0], 0
+        if value >= 251:
+            need(value < 254, f"{self.part}: not a number")
+            form, least = [("H", 251), ("I", 1 << 16), ("Q", 1 << 32)][value - 251]
+            value = self.unpack(form)
+        need(least <= value < 1 << bits, f"{self.part}: a number is not in its shortest form or too large")
+        return value
+
+    def numbers(self):
+        count = self.varint(64)
+        need(count <= 4, f"{self.part}: too many axes")
+        return [self.varint() for _ in range(count)]
+
+    def text(self, limit):
+        length = self.varint(64)
+        need(length <= len(self.data) - self.at, f"{self.part} ends too early")
+        within("bytes of a text", length, limit)
+        text = self.take(length).decode("utf-8", "replace")
+        need(text.encode("utf-8") == self.data[self.at - length:self.at], f"{self.part}: a text is not UTF-8")
+        return text
+
+
+def read_header(data, minor):
+    c, h = Cursor(data, "header"), {}
+    h["kind"] = choice(c.unpack("B"), ["picture", "sound", "video", "shape"], "kind")
+    h["shape"], h["channels"] = c.numbers(), c.varint()
+    h["format"] = choice(c.unpack("B"), ["u8", "u16", "f32"], "sample format")
+    h["colour"] = choice(c.unpack("B"), ["none", "srgb", "unknown", "linear"], "colour")
+    h["alpha"] = c.unpack("B")
+    need(h["alpha"] < 2, "header: alpha is neither 0 nor 1")
+    h["rate"], h["amplitude"] = (c.varint(), c.varint()), c.unpack("f")
+    choice(c.unpack("B"), [0], "grid rule")
+    h["factors"], h["low"], h["high"] = c.numbers(), c.unpack("f"), c.unpack("f")
+    h["model"] = choice(c.unpack("B"), ["siren", "per-partition", "local-global"], "model")
+    h["h"], h["w"], h["g"] = c.varint(), c.varint(), c.varint()
+    h["first_omega"], h["hidden_omega"], macs = c.unpack("f"), c.unpack("f"), c.varint(64)
+    h["program"], h["preset"] = c.text(256), c.text(256)
+    h["seed"], h["steps"], rate, fraction = c.varint(64), c.varint(64), c.unpack("d"), c.unpack("d")
+    tag = c.unpack("B")
+    need(tag < 2, "header: the PSNR is neither there nor absent")
+    psnr = c.unpack("d") if tag else 0.0
+    h["configuration"] = c.text(1 << 16)
+    need(c.at == len(data) or minor > 0, "header: bytes follow its last field")
+    shape, factors, channels = h["shape"], h["factors"], h["channels"]
+    coloured = h["kind"] in ("picture", "video")
+    need(len(shape) == len(factors) == {"sound": 1, "picture": 2}.get(h["kind"], 3), "header: wrong number of axes")
+    need(all(0 < f <= n for f, n in zip(factors, shape)), "header: factors do not fit the shape")
+    need(channels > 0 and h["rate"][1] > 0 and h["w"] > 0, "header: a number must not be zero")
+    need(not coloured or channels <= 4, "header: a picture has at most 4 channels")
+    need(not h["alpha"] or coloured and channels in (2, 4), "header: opacity without a channel for it")
+    need(0 < h["amplitude"] < math.inf and -1e4 <= h["low"] < h["high"] <= 1e4, "header: amplitude or range")
+    need(all(0 < o <= 1e4 for o in (h["first_omega"], h["hidden_omega"])), "header: omega")
+    need((h["model"] == "local-global") == (h["g"] > 0), "header: global width does not suit the model")
+    need(h["model"] != "siren" or math.prod(factors) == 1, "header: a siren has one partition")
+    need(0 <= rate < math.inf and 0 <= fraction <= 1 and psnr == psnr, "header: training facts")
+    for what, found, limit in [
+        ("samples of an axis", max(shape), 1 << 24), ("samples", math.prod(shape), 1 << 40), ("channels", channels, 16),
+        ("partitions", math.prod(factors), 1 << 20), ("hidden layers", h["h"], 16), ("multiply-adds", macs, 1 << 24),
+        ("width", max(h["w"], h["g"]), 4096)]:
+        within(what, found, limit)
+    d, w, g, o, n = len(shape), h["w"], h["g"], channels, h["h"]
+    cost = d * w + n * w * w + w * o + (d * g + n * g * g + (n + 1) * (w + g) * w if g else 0)
+    need(cost == macs, "header: multiply-adds")
+    h["local"] = [(d, w)] + [(w, w)] * n + [(w, o)]
+    h["global"] = [(d, g)] + [(g, g)] * n + [(w + g, w)] if g else []
+    h["P"], h["S"] = (sum(i * j + j for i, j in layers) for layers in (h["local"], h["global"]))
+    return h
+
+
+def read_index(data, h, after):
+    """[(partition or 0xFFFFFFFF, coding, payload length)], the global chunk first; `after` bytes follow the index."""
+    c = Cursor(data, "index")
+    shared = c.leb()
+    chunks = [(SHARED, c.leb() if shared else 0, shared)]
+    runs, total, end = [], math.prod(h["factors"]), 0
+    run_count = c.leb()
+    need(run_count > 0, "index: no partition is present")
+    for run in range(run_count):
+        gap, length = c.leb(), c.leb()
+        need(length > 0 and (gap > 0 or run == 0), "index: a run is empty or touches the one before")
+        runs.append((end + gap, end + gap + length))
+        end += gap + length
+        need(end <= total, "index: partitions beyond the grid")
+    present = sum(last - first for first, last in runs)
+    need(5 * present <= after, "index: more partitions than bytes")
+    within("parameters", h["S"] + present * h["P"], 1 << 30)
+    partitions = [p for first, last in runs for p in range(first, last)]
+    previous, done = None, 0
+    while done < present:
+        size, coding, common = c.leb(), c.leb(), c.leb()
+        need(0 < size <= present - done and coding != previous, "index: groups")
+        lengths = [common] * size if common else [c.leb() for _ in range(size)]
+        need(common or len(set(lengths)) > 1, "index: equal lengths one by one")
+        chunks += [(p, coding, n) for p, n in zip(partitions[done:done + size], lengths)]
+        previous, done = coding, done + size
+    need(c.at == len(data), "index: bytes follow its last entry")
+    for partition, coding, length in chunks:
+        weights = h["S"] if partition == SHARED else h["P"]
+        need((weights == 0) == (length == 0), "index: an empty chunk")
+        if length and coding > 2:
+            raise Unsupported(f"coding {coding}")
+        need(length == weights * (2 if coding else 4), "index: a chunk's length does not fit its network")
+    need(sum(n + 4 for _, _, n in chunks if n) == after, "index: the chunks do not end where the file does")
+    return chunks
+
+
+def weights_of(payload, coding):
+    values = np.frombuffer(payload, ["<f4", "<f2", "<u2"][coding])
+    values = (values.astype(np.uint32) << 16).view(np.float32) if coding == 2 else values.astype(np.float32)
+    need(bool(np.all(np.abs(values) <= 1e6)), "a weight is not finite or too large")
+    return values
+
+
+def read(data):
+    """(header facts, {partition: weights}); the shared weights have the key 0xFFFFFFFF."""
+    c = Cursor(data, "prelude")
+    need(c.take(8) == b"\x89INR\r\n\x1a\n", "this is no .inr file")
+    major, minor = c.unpack("H"), c.unpack("H")
+    if major > 1:
+        raise Unsupported(f"version {major}.{minor}")
+    need(major == 1, "there is no version 0")
+    features, header_bytes, index_bytes, file_id = c.unpack("I"), c.unpack("I"), c.unpack("I"), c.take(16)
+    header_crc, index_crc, prelude_crc = c.unpack("I"), c.unpack("I"), c.unpack("I")
+    need(crc(data[:48]) == prelude_crc, "prelude: checksum")
+    choice(features, [0], "feature bits")
+    within("bytes of the head", 52 + header_bytes + index_bytes, 1 << 20)
+    header, index = c.take(header_bytes), c.take(index_bytes)
+    need(crc(file_id + header) == header_crc, "header: checksum")
+    need(crc(file_id + index) == index_crc, "index: checksum")
+    h = read_header(header, minor)
+    chunks = read_index(index, h, len(data) - c.at)
+    digest, found = hashlib.sha256(header), {}
+    for partition, coding, length in chunks:
+        payload = c.take(length)
+        number = struct.pack("<I", partition)
+        need(not length or crc(file_id + number + payload) == c.unpack("I"), f"chunk {partition}: checksum")
+        digest.update(number + struct.pack("<HQ", coding, length) + payload)
+        found[partition] = weights_of(payload, coding)
+    whole = len(found) - 1 == math.prod(h["factors"])
+    need(not whole or digest.digest()[:16] == file_id, "the file id is not the digest of the contents")
+    return h, found
+
+
+def apply(layers, weights):
+    """The functions x -> x W + b of consecutive layers."""
+    for inputs, outputs in layers:
+        w, b, weights = np.split(weights, [inputs * outputs, inputs * outputs + outputs])
+        yield lambda x, w=w.reshape(inputs, outputs), b=b: x @ w + b
+
+
+def decode(h, found):
+    out = np.full(h["shape"] + [h["channels"]], np.nan, np.float32)
+    shared = list(apply(h["global"], found[SHARED]))
+    for partition in sorted(found.keys() - {SHARED}):
+        slices, axes = [], []
+        for index, n, f in zip(np.unravel_index(partition, h["factors"]), h["shape"], h["factors"]):
+            start = index * (n // f) + min(index, n % f)
+            end = start + n // f + (index < n % f)
+            step = (h["high"] - h["low"]) / (n - 1) if n > 1 else 0.0
+            axes.append((np.arange(start, end, dtype=np.float64) * step + h["low"]).astype(np.float32))
+            slices.append(slice(start, end))
+        x = np.stack(np.meshgrid(*axes, indexing="ij"), -1)
+        local = list(apply(h["local"], found[partition]))
+        u = v = x
+        for depth, layer in enumerate(local[:-1]):
+            omega = np.float32(h["first_omega"] if depth == 0 else h["hidden_omega"])
+            u = np.sin(omega * layer(u))
+            if shared:
+                v = np.sin(omega * shared[depth](v))
+                u = np.sin(np.float32(h["hidden_omega"]) * shared[-1](np.concatenate([u, v], -1)))
+        out[tuple(slices)] = local[-1](u)
+    return out
+
+
+if __name__ == "__main__":
+    facts, networks = read(np.fromfile(sys.argv[1], np.uint8).tobytes())
+    if len(sys.argv) > 2:
+        np.save(sys.argv[2], decode(facts, networks))
+    else:
+        print(facts, f"{len(networks) - 1} partitions present")
