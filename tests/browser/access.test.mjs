@@ -62,17 +62,12 @@ describe('access', needs('sample'), () => {
     await look(t, 'empty');
     await drop(t.page, [{ name: sampleName, bytes: sampleBytes() }]);
     await t.opened();
-    await t.settled();
+    await t.firstPicture();
     await look(t, 'open');
     await t.button('Crop').click();
     await t.page.evaluate(() => document.querySelector('tessera-viewer').cropTo('pct:20,20,40,40'));
     await t.page.waitForTimeout(250);
     await look(t, 'crop');
-    const { blob } = { blob: await t.page.evaluate(async () => {
-      const { blob } = await document.querySelector('tessera-viewer').png();
-      return blob.size;
-    }) };
-    assert.ok(blob > 0);
     await t.page.evaluate(async () => {
       const viewer = document.querySelector('tessera-viewer');
       viewer.cropTool.clear();

@@ -78,6 +78,7 @@ export async function openPage(browser, address, options = {}) {
     page,
     viewer,
     opened: () => page.waitForFunction(() => document.querySelector('tessera-viewer').file !== null, null, { timeout: 60_000 }),
+    firstPicture: () => page.waitForFunction(() => (document.querySelector('tessera-viewer').timings?.firstPicture ?? null) !== null, null, { timeout: 60_000 }),
     settled: () => page.evaluate(() => document.querySelector('tessera-viewer').settled()),
     button: (name) => viewer.getByRole('button', { name, exact: true }),
     sizeLine: () => viewer.locator('.size'),

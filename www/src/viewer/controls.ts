@@ -300,7 +300,11 @@ export class Controls {
       case 'compare':
       case 'inspect':
         viewer.mode = viewer.mode === action ? 'view' : (action as Mode);
-        if (action === 'crop' && viewer.mode === 'crop') cropTool.focusFirst();
+        if (action === 'crop' && viewer.mode === 'crop') {
+          // The handles take their places while painting, and a hidden button takes no focus.
+          screen.paint();
+          cropTool.focusFirst();
+        }
         return;
       case 'drag':
         cropTool.mode = value as DragMode;

@@ -27,7 +27,7 @@ export class Overlay {
   #gridAlpha = 0;
   #last = 0;
   #hidden = 0;
-  colours: OverlayColours = { accent: '#b5460f', ground: '#fff', line: '#888' };
+  colours: OverlayColours = { accent: '#a83f0b', ground: '#fff', line: '#888' };
   /** The grid is shown (crop, inspect). */
   showGrid = false;
   /** Regions are outlined (crop). */

@@ -159,7 +159,7 @@ function band(region: Region, rows: number, row: number, count: number): Region 
   };
 }
 
-/** The stored samples of the whole canvas; tiles for the screen go first. */
+/** The stored samples of the whole canvas, decoded in turn with the tiles of the screen. */
 async function wholePicture(id: number): Promise<Uint8Array> {
   if (samples) return samples;
   const file = current();
@@ -178,7 +178,6 @@ async function stored(id: number, box: Region): Promise<Uint8Array> {
   }
   const result = new Uint8Array(rows * columns * 4);
   for (let row = 0; row < rows; ) {
-    while (tiles.length > 0 && !paused) await tick();
     if (cancelled.has(id) || opened !== file) throw new Cancelled('Cancelled.');
     const count = Math.min(rows - row, engine.rowsFor(columns, PIECE_MS));
     const region = { row0: box.row0 + row, row1: box.row0 + row + count, column0: box.column0, column1: box.column1 };
