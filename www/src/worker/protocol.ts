@@ -113,7 +113,7 @@ export type ToWorker =
 export interface PlainError {
   readonly message: string;
   /** Who is at fault: the bytes, the version, the caller, a limit, or the environment. */
-  readonly kind: 'malformed' | 'unsupported' | 'parameter' | 'limit' | 'environment' | 'cancelled';
+  readonly kind: 'malformed' | 'unsupported' | 'parameter' | 'limit' | 'device' | 'environment' | 'cancelled';
   /** The broken part of the file, where one is. */
   readonly part?: string;
   readonly offset?: number;

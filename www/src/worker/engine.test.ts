@@ -1,0 +1,96 @@
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+import type { EngineState } from './protocol';
+
+const region = { row0: 0, row1: 8, column0: 0, column1: 8 };
+const info = { macs_per_sample: 1000, bounds: [[0, 8], [0, 8]] };
+const grey = (rows: number, columns: number, value: number) => new Uint8Array(rows * columns * 4).fill(value);
+
+/** What the modules of the next engine do. */
+const behaviour = { gpuValue: 100, gpuFails: false, startFails: false, freed: 0 };
+
+vi.mock('./wasm', () => ({
+  loadCpu: async () => ({
+    TesseraFile: class {
+      info() { return info; }
+      decode(...[, , , , rows, columns]: [number, number, number, number, number, number]) { return grey(rows, columns, 100); }
+      free() { behaviour.freed += 1; }
+    },
+  }),
+  loadGpu: async () => ({
+    initialise: async () => {
+      if (behaviour.startFails) throw new Error('No adapter was found.');
+      return 'a device';
+    },
+    GpuField: class {
+      async decode(...[, , , , rows, columns]: [number, number, number, number, number, number]) {
+        if (behaviour.gpuFails) throw new Error('the device was lost');
+        return grey(rows, columns, behaviour.gpuValue);
+      }
+      free() { behaviour.freed += 1; }
+    },
+  }),
+}));
+
+const { Engine } = await import('./engine');
+
+describe('engine', () => {
+  let states: EngineState[];
+  let engine: InstanceType<typeof Engine>;
+
+  beforeEach(async () => {
+    Object.assign(behaviour, { gpuValue: 100, gpuFails: false, startFails: false, freed: 0 });
+    vi.stubGlobal('navigator', { gpu: {} });
+    states = [];
+    engine = new Engine((state) => states.push(state));
+    await engine.open(new Uint8Array(1));
+  });
+
+  it('starts on the CPU and changes to a device that agrees', async () => {
+    expect(states.at(-1)?.engine).toBe('CPU');
+    behaviour.gpuValue = 101;
+    await engine.takeOver();
+    expect(states.at(-1)).toEqual({ engine: 'WebGPU', reason: 'a device' });
+    expect((await engine.decode(region, 8, 8, false))[0]).toBe(101);
+  });
+
+  it('refuses a device that shows another picture', async () => {
+    behaviour.gpuValue = 110;
+    await engine.takeOver();
+    expect(states.at(-1)?.engine).toBe('CPU');
+    expect(states.at(-1)?.reason).toContain('differed by 10 of 255');
+    expect((await engine.decode(region, 8, 8, false))[0]).toBe(100);
+  });
+
+  it('repeats on the CPU what a lost device did not finish, and stays there', async () => {
+    await engine.takeOver();
+    behaviour.gpuFails = true;
+    expect(await engine.decode(region, 4, 4, false)).toEqual(grey(4, 4, 100));
+    expect(states.at(-1)?.reason).toBe('WebGPU stopped working (the device was lost), so the CPU took over.');
+    behaviour.gpuFails = false;
+    await engine.takeOver();
+    expect(engine.usesGpu).toBe(false);
+  });
+
+  it('says why there is no WebGPU', async () => {
+    behaviour.startFails = true;
+    await engine.takeOver();
+    expect(states.at(-1)?.reason).toBe('WebGPU is not used: no adapter was found.');
+    vi.stubGlobal('navigator', {});
+    const other = new Engine((state) => states.push(state));
+    await other.open(new Uint8Array(1));
+    await other.takeOver();
+    expect(states.at(-1)?.reason).toContain('this browser has no WebGPU');
+  });
+
+  it('sizes the pieces of work by what it measured', async () => {
+    expect(engine.rowsFor(1_000_000, 30)).toBe(1);
+    expect(engine.rowsFor(10, 30)).toBeGreaterThan(10);
+  });
+
+  it('frees one file before the next', async () => {
+    await engine.takeOver();
+    await engine.open(new Uint8Array(2));
+    expect(behaviour.freed).toBe(2);
+    expect(engine.usesGpu).toBe(false);
+  });
+});
