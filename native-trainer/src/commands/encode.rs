@@ -77,7 +77,7 @@ pub(super) fn run(arguments: &EncodeArguments, reporter: &Reporter) -> Result<()
     let written = format::write(&document, coding)?;
     destination.write(&written)?;
 
-    let quality = measure(&written, &plan.signal)?;
+    let quality = measure(&written, plan.signal)?;
     let report = EncodeReport {
         output: destination.shown(),
         model: network.spec.model.name(),
@@ -186,21 +186,26 @@ fn record(
 }
 
 /// Decodes the bytes as they were written and compares them with the source: what users will see.
-fn measure(written: &[u8], source: &Signal) -> Result<Quality> {
+fn measure(written: &[u8], source: Signal) -> Result<Quality> {
     let field = Reader::open(written)?.document()?.field;
-    let unit = |values: &[f32]| -> Vec<f32> { values.iter().map(|v| v * 0.5 + 0.5).collect() };
-    let decoded = unit(&decoding::decode(&field, &View::full(field.grid()))?);
+    let unit = |mut values: Vec<f32>| -> Vec<f32> {
+        values.iter_mut().for_each(|v| *v = *v * 0.5 + 0.5);
+        values
+    };
+    let decoded = unit(decoding::decode(&field, &View::full(field.grid()))?);
     let shape = &source.info.shape;
     let (rows, columns) = (shape[0] as usize, shape[1..].iter().map(|&n| n as usize).product());
-    Ok(quality::compare(&decoded, &unit(&source.values), rows, columns, source.info.channels as usize)?)
+    let channels = source.info.channels as usize;
+    Ok(quality::compare(&decoded, &unit(source.values), rows, columns, channels)?)
 }
 
 fn network_text(network: &Network) -> String {
     let (grid, spec) = (&network.grid, &network.spec);
     let parameters = grouped(spec.parameters(grid.partitions().into()));
-    let widths = match (spec.has_global(), grid.partitions()) {
-        (true, _) => format!("local width {}, global width {}", spec.local_width, spec.global_width),
-        (false, _) => format!("width {}", spec.local_width),
+    let widths = if spec.has_global() {
+        format!("local width {}, global width {}", spec.local_width, spec.global_width)
+    } else {
+        format!("width {}", spec.local_width)
     };
     format!(
         "{}: {} partitions, {widths}, {} hidden layers, {parameters} parameters, {} multiply-adds per sample",

@@ -86,19 +86,16 @@ impl PictureFormat {
     fn holds(self, colour: ColorType) -> bool {
         use ColorType::{L8, L16, La8, La16, Rgb8, Rgb16, Rgb32F, Rgba8, Rgba16, Rgba32F};
         match self {
-            Png | Pam => !matches!(colour, Rgb32F | Rgba32F),
+            Png | Pam => matches!(colour, L8 | La8 | Rgb8 | Rgba8 | L16 | La16 | Rgb16 | Rgba16),
             Jpeg => matches!(colour, L8 | Rgb8),
             WebP | Tga => matches!(colour, L8 | La8 | Rgb8 | Rgba8),
-            Tiff => !matches!(colour, La8 | La16),
+            Tiff => matches!(colour, L8 | Rgb8 | Rgba8 | L16 | Rgb16 | Rgba16 | Rgb32F | Rgba32F),
             Bmp => matches!(colour, L8 | Rgb8 | Rgba8),
             Pgm => colour == L8,
             Ppm => colour == Rgb8,
             Qoi => matches!(colour, Rgb8 | Rgba8),
             Hdr => colour == Rgb32F,
         }
-        .then_some(())
-        .filter(|()| matches!(colour, L8 | L16 | La8 | La16 | Rgb8 | Rgb16 | Rgb32F | Rgba8 | Rgba16 | Rgba32F))
-        .is_some()
     }
 }
 
@@ -156,17 +153,19 @@ pub fn render(field: &Field, info: &SignalInfo, view: &View, fill: Option<Colour
     }
     match info.format {
         SampleFormat::U8 => {
-            let code = |unit: f32, _: bool| to_code_value(unit * 2.0 - 1.0, 255).to_le_bytes()[0];
+            let code = |value: f32, _: bool| to_code_value(value, 255).to_le_bytes()[0];
             picture!(u8, code, ImageLuma8, ImageLumaA8, ImageRgb8, ImageRgba8)
         }
         SampleFormat::U16 => {
-            let code = |unit: f32, _: bool| to_code_value(unit * 2.0 - 1.0, u16::MAX);
+            let code = |value: f32, _: bool| to_code_value(value, u16::MAX);
             picture!(u16, code, ImageLuma16, ImageLumaA16, ImageRgb16, ImageRgba16)
         }
         SampleFormat::F32 => {
             let amplitude = info.amplitude;
-            let code =
-                move |unit: f32, opacity: bool| if opacity { unit.clamp(0.0, 1.0) } else { unit.max(0.0) * amplitude };
+            let code = move |value: f32, opacity: bool| {
+                let unit = value * 0.5 + 0.5;
+                if opacity { unit.clamp(0.0, 1.0) } else { unit.max(0.0) * amplitude }
+            };
             let data: Vec<f32> = layout.samples(field, view, code)?;
             if layout.opacity {
                 ImageBuffer::from_raw(size.0, size.1, data).map(DynamicImage::ImageRgba32F).ok_or_else(lacking)
@@ -187,7 +186,7 @@ struct Layout {
 }
 
 impl Layout {
-    /// `code` turns a unit value into a sample; its second argument says whether the channel is opacity.
+    /// `code` turns a field value into a sample; its second argument says whether the channel is opacity.
     fn samples<T: Send + Clone + Default>(
         &self,
         field: &Field,
@@ -205,18 +204,19 @@ impl Layout {
     }
 
     fn sample<T>(&self, value: &[f32], out: &mut [T], code: impl Fn(f32, bool) -> T) {
-        let unit = |v: f32| v * 0.5 + 0.5;
+        // The fill is in unit values, the field in [-1, 1].
+        let fill = |v: f32, opacity: bool| code(v * 2.0 - 1.0, opacity);
         let absent = value[0].is_nan();
         let stored_colours = self.channels - usize::from(self.alpha);
         for (index, target) in out.iter_mut().enumerate() {
             let opacity = index == self.colours;
             *target = match (absent, opacity) {
-                (true, true) => code(self.fill.0[3], true),
-                (true, false) if self.colours == 1 => code(luminance(self.fill), false),
-                (true, false) => code(self.fill.0[index], false),
-                (false, true) if self.alpha => code(unit(value[self.channels - 1]), true),
+                (true, true) => fill(self.fill.0[3], true),
+                (true, false) if self.colours == 1 => fill(luminance(self.fill), false),
+                (true, false) => fill(self.fill.0[index], false),
+                (false, true) if self.alpha => code(value[self.channels - 1], true),
                 (false, true) => code(1.0, true),
-                (false, false) => code(unit(value[index.min(stored_colours - 1)]), false),
+                (false, false) => code(value[index.min(stored_colours - 1)], false),
             };
         }
     }
