@@ -151,7 +151,7 @@ fn headers_that_claim_too_much_are_refused_before_any_work() {
     }
 }
 
-/// The picture's index: 37 shared weights of 4 bytes as f32; one run of 6 partitions; one group of 6 with 21 weights.
+/// The picture's index: 33 shared weights of 4 bytes as f32; one run of 6 partitions; one group of 6 with 21 weights.
 #[test]
 fn an_index_has_one_form_and_fits_the_file() {
     let bytes = write(&common::picture(), WeightCoding::F32).unwrap();

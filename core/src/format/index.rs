@@ -100,9 +100,12 @@ pub(super) fn parse(
     check_limit("parameters", spec.parameters(present), limits::PARAMETERS)?;
     check_payload(&cursor, &shared, spec.shared_parameters())?;
 
-    let partitions = runs.iter().flat_map(|&(first, length)| first..first.saturating_add(length));
-    let mut chunks: Vec<Chunk> =
-        partitions.map(|partition| Chunk { partition, coding: 0, payload: 0, offset: 0 }).collect();
+    // Bounded by the bytes of the file, see above.
+    let mut chunks: Vec<Chunk> = Vec::with_capacity(usize::try_from(present).unwrap_or(0));
+    for (first, length) in runs {
+        let partitions = first..first.saturating_add(length);
+        chunks.extend(partitions.map(|partition| Chunk { partition, coding: 0, payload: 0, offset: 0 }));
+    }
     let mut previous = None;
     let mut rest = chunks.as_mut_slice();
     while !rest.is_empty() {

@@ -125,7 +125,7 @@ fn unions_and_everything() {
 fn selectors_print_in_one_form() {
     for (text, printed) in [
         ("all", "all"),
-        ("008x4 + 1+2", "8x4+1+2"),
+        ("008x4+01+2", "8x4+1+2"),
         ("8x4 1 2", "8x4+1+2"),
         ("pct:1.50,2,.5,40", "pct:1.5,2,0.5,40"),
         ("t=1.20..", "t=1.2.."),
