@@ -1,1 +1,4 @@
-//! Tests that cross crates.
+//! Tests that cross crates, and what they share: running the built program, and small pictures of every kind.
+
+pub mod pictures;
+pub mod program;

@@ -1,0 +1,180 @@
+//! The built `tessera` in a folder of its own.
+//!
+//! Cargo gives a test the path of its own package's binaries only, so the program is found beside the test, where
+//! cargo puts it, after asking cargo once to bring it up to date: a stale program would test yesterday's code.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// Path of the up-to-date program.
+///
+/// # Panics
+/// Where it cannot be built.
+pub fn tessera() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| {
+        let test = std::env::current_exe().unwrap();
+        let profile = test.ancestors().nth(2).unwrap();
+        let mut build = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        build.args(["build", "--quiet", "--package", "tessera", "--bin", "tessera", "--target-dir"]);
+        build.arg(profile.parent().unwrap()).current_dir(env!("CARGO_MANIFEST_DIR"));
+        if profile.ends_with("release") {
+            build.arg("--release");
+        }
+        assert!(build.status().unwrap().success(), "the program cannot be built");
+        profile.join(format!("tessera{}", std::env::consts::EXE_SUFFIX))
+    })
+}
+
+/// What a run left behind.
+#[derive(Debug)]
+pub struct Run {
+    /// Exit code; -1 where a signal ended it.
+    pub code: i32,
+    /// Data.
+    pub stdout: Vec<u8>,
+    /// Talk.
+    pub stderr: String,
+}
+
+impl Run {
+    /// Standard output as text.
+    ///
+    /// # Panics
+    /// Where it is none.
+    pub fn text(&self) -> &str {
+        std::str::from_utf8(&self.stdout).unwrap()
+    }
+}
+
+/// A folder that goes away with the test, and the program in it.
+#[derive(Debug)]
+pub struct Workplace {
+    folder: TempDir,
+}
+
+impl Default for Workplace {
+    fn default() -> Self {
+        Self { folder: tempfile::tempdir().unwrap() }
+    }
+}
+
+impl Workplace {
+    /// An empty folder.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A path in the folder.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// A file's bytes.
+    ///
+    /// # Panics
+    /// Where it cannot be read.
+    pub fn read(&self, name: &str) -> Vec<u8> {
+        std::fs::read(self.path(name)).unwrap_or_else(|e| panic!("{name}: {e}"))
+    }
+
+    /// Writes a file.
+    ///
+    /// # Panics
+    /// Where it cannot be written.
+    pub fn write(&self, name: &str, bytes: &[u8]) {
+        std::fs::write(self.path(name), bytes).unwrap();
+    }
+
+    /// Names of all files, sorted.
+    ///
+    /// # Panics
+    /// Where the folder cannot be read.
+    pub fn names(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(self.folder.path()).unwrap();
+        let mut names: Vec<String> = entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    /// The program with arguments, in this folder, without the caller's settings.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(tessera());
+        command.args(arguments).current_dir(self.folder.path());
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("TESSERA_") {
+                command.env_remove(name);
+            }
+        }
+        command
+    }
+
+    /// Runs the program to its end.
+    ///
+    /// # Panics
+    /// Where it cannot be started.
+    pub fn run(&self, arguments: &[&str]) -> Run {
+        self.run_with(arguments, &[])
+    }
+
+    /// Runs the program with bytes on its standard input.
+    ///
+    /// # Panics
+    /// Where it cannot be started.
+    pub fn run_with(&self, arguments: &[&str], input: &[u8]) -> Run {
+        let mut child = self.start(arguments, Stdio::piped());
+        // A program that refuses its arguments does not read; that is its right.
+        let _ = child.stdin.take().unwrap().write_all(input);
+        let output = child.wait_with_output().unwrap();
+        Run {
+            code: output.status.code().unwrap_or(-1),
+            stdout: output.stdout,
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
+    /// Starts the program and leaves it running; its output is piped.
+    ///
+    /// # Panics
+    /// Where it cannot be started.
+    pub fn start(&self, arguments: &[&str], stdin: Stdio) -> Child {
+        let mut command = self.command(arguments);
+        command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
+    /// Runs the program, which must succeed.
+    ///
+    /// # Panics
+    /// Where it does not.
+    pub fn done(&self, arguments: &[&str]) -> Run {
+        let run = self.run(arguments);
+        assert_eq!(run.code, 0, "tessera {}\n{}", arguments.join(" "), run.stderr);
+        run
+    }
+
+    /// Runs the program with `--json`, which must succeed, and reads its report.
+    ///
+    /// # Panics
+    /// Where it does not, or prints anything but one JSON value.
+    pub fn json(&self, arguments: &[&str]) -> Value {
+        let run = self.done(&[arguments, &["--json"]].concat());
+        serde_json::from_slice(&run.stdout).unwrap_or_else(|e| panic!("{e}: {}", run.text()))
+    }
+
+    /// Runs the program, which must fail with this code, and gives its message.
+    ///
+    /// # Panics
+    /// Where it ends otherwise, or says nothing.
+    pub fn fails(&self, code: i32, arguments: &[&str]) -> String {
+        let run = self.run(arguments);
+        assert_eq!(run.code, code, "tessera {}\n{}", arguments.join(" "), run.stderr);
+        assert!(run.stderr.contains("error"), "{}", run.stderr);
+        assert!(!run.stderr.contains("panicked"), "{}", run.stderr);
+        run.stderr
+    }
+}
