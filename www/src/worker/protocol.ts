@@ -66,7 +66,7 @@ export interface Comparison {
   readonly whole: Quality;
   /** PSNR in dB of every partition of the grid; NaN where it is absent. */
   readonly partitions: Float32Array;
-  /** Largest difference over the colour channels of each sample, 0 to 255, row-major over the canvas. */
+  /** Largest difference over the channels of each sample, 0 to 255, row-major over the canvas. */
   readonly difference: Uint8Array;
 }
 

@@ -29,7 +29,10 @@ export function wholeSamples(region: Region, rows: number, columns: number): Reg
   };
 }
 
-/** Compares decoded samples with an original, partition by partition; both RGBA over the whole canvas. */
+/**
+ * Compares decoded samples with an original, partition by partition; both straight RGBA over the whole canvas. As in the
+ * wasm module, colours count as much as they are seen, and opacity counts where either picture has any transparency.
+ */
 export class Measurement {
   readonly #rows: number;
   readonly #columns: number;
@@ -38,6 +41,7 @@ export class Measurement {
   readonly #module: CpuModule;
   readonly #present: Uint8Array;
   readonly #opened: OpenedFile;
+  readonly #channels: 3 | 4;
 
   constructor(module: CpuModule, opened: OpenedFile, decoded: Uint8Array, original: Uint8Array) {
     const [rows = 1, columns = 1] = opened.info.shape;
@@ -49,6 +53,10 @@ export class Measurement {
     this.#opened = opened;
     this.#present = new Uint8Array(opened.info.partitions);
     for (const part of opened.present) this.#present[part] = 1;
+    let opaque = true;
+    for (let i = 3; i < decoded.length && opaque; i += 4) opaque = decoded[i] === 255 && original[i] === 255;
+    // Absent parts are transparent without being so in the picture.
+    this.#channels = opaque || (!opened.info.alpha && opened.present.length < opened.info.partitions) ? 3 : 4;
   }
 
   /** Quality inside a region; `null` where nothing of it is present. */
@@ -72,7 +80,7 @@ export class Measurement {
         continue;
       }
       error += this.#squaredError(inside);
-      values += (inside.row1 - inside.row0) * (inside.column1 - inside.column0) * 3;
+      values += (inside.row1 - inside.row0) * (inside.column1 - inside.column0) * this.#channels;
     }
     if (values === 0) return null;
     if (!complete) return { psnrDb: psnr(error / values), ssim: null };
@@ -89,18 +97,26 @@ export class Measurement {
     const partitions = new Float32Array(this.#present.length).fill(NaN);
     for (const part of this.#opened.present) {
       const box = this.#box(part);
-      partitions[part] = psnr(this.#squaredError(box) / ((box.row1 - box.row0) * (box.column1 - box.column0) * 3));
+      partitions[part] = psnr(this.#squaredError(box) / ((box.row1 - box.row0) * (box.column1 - box.column0) * this.#channels));
     }
     const difference = new Uint8Array(this.#rows * this.#columns);
-    for (let i = 0, j = 0; i < difference.length; i++, j += 4) {
-      if (!this.#decoded[j + 3]) continue;
-      difference[i] = Math.max(this.#apart(j), this.#apart(j + 1), this.#apart(j + 2));
+    for (const part of this.#opened.present) {
+      const box = this.#box(part);
+      for (let row = box.row0; row < box.row1; row++) {
+        for (let i = row * this.#columns + box.column0; i < row * this.#columns + box.column1; i++) {
+          let worst = 0;
+          for (let c = 0; c < this.#channels; c++) worst = Math.max(worst, this.#apart(i * 4, c));
+          difference[i] = Math.round(worst);
+        }
+      }
     }
     return { whole: quality, partitions, difference };
   }
 
-  #apart(i: number): number {
-    return Math.abs((this.#decoded[i] ?? 0) - (this.#original[i] ?? 0));
+  /** Difference of channel `c` of the sample at byte `i`, in code values. */
+  #apart(i: number, c: number): number {
+    const value = (pixels: Uint8Array) => (c === 3 ? (pixels[i + 3] ?? 0) : ((pixels[i + c] ?? 0) * (pixels[i + 3] ?? 0)) / 255);
+    return Math.abs(value(this.#decoded) - value(this.#original));
   }
 
   #box(part: number): Region {
@@ -112,7 +128,7 @@ export class Measurement {
     let sum = 0;
     for (let row = box.row0; row < box.row1; row++) {
       for (let i = (row * this.#columns + box.column0) * 4; i < (row * this.#columns + box.column1) * 4; i += 4) {
-        sum += this.#apart(i) ** 2 + this.#apart(i + 1) ** 2 + this.#apart(i + 2) ** 2;
+        for (let c = 0; c < this.#channels; c++) sum += this.#apart(i, c) ** 2;
       }
     }
     return sum;
