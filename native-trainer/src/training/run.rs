@@ -49,7 +49,7 @@ pub fn train_from(
     let settings = &plan.settings;
     let device = OpenDevice::open(settings.device)?;
     let workers = Workers::new(settings, &device)?;
-    let mut run = Run::new(plan, start, &device, &workers)?;
+    let run = Run::new(plan, start, &device, &workers)?;
     on_event(Event::Started { device: run.device.clone(), engine: run.engine.name().to_owned(), first_step: run.step });
     run.to_the_end(stop, on_event)
 }
