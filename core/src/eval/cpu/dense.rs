@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use pulp::Simd;
+use pulp::{Simd, WithSimd};
 
 use crate::eval::sine::{COSINE, INVERSE_PI, PI_HIGH, PI_LOW, PI_MIDDLE, REMAINDER, ROUNDER, SINE};
 
@@ -14,6 +14,7 @@ const TILE: usize = 6;
 ///
 /// `weights` is `[inputs, outputs]` row-major; `input` and `output` have `width` vectors per feature.
 #[inline(always)]
+#[expect(clippy::too_many_arguments, reason = "a matrix product and where it lies")]
 pub(super) fn dense<S: Simd>(
     simd: S,
     weights: &[f32],
@@ -24,22 +25,52 @@ pub(super) fn dense<S: Simd>(
     width: usize,
     span: Range<usize>,
 ) {
-    // Tiles of equal size: 14 outputs as 5 + 5 + 4, since a tile of 2 would wait for its own sums.
-    let tiles = outputs.div_ceil(TILE);
-    let mut first = 0;
-    for tile in 0..tiles {
-        let size = outputs / tiles + usize::from(tile < outputs % tiles);
-        let place = Place { weights, biases, outputs, first, width };
-        match size {
-            1 => columns::<S, 1>(simd, &place, input, output, span.clone()),
-            2 => columns::<S, 2>(simd, &place, input, output, span.clone()),
-            3 => columns::<S, 3>(simd, &place, input, output, span.clone()),
-            4 => columns::<S, 4>(simd, &place, input, output, span.clone()),
-            5 => columns::<S, 5>(simd, &place, input, output, span.clone()),
-            _ => columns::<S, 6>(simd, &place, input, output, span.clone()),
+    let place = Place { weights, biases, outputs, first: 0, width };
+    simd.vectorize(Dense { place, input: lanes_of::<S>(input), output: lanes_of_mut::<S>(output), span });
+}
+
+/// A call of [`dense`] as a function of its own for each instruction set: inlined at its seven places, the tiles made
+/// this crate take minutes to compile.
+struct Dense<'a> {
+    place: Place<'a>,
+    input: &'a [f32],
+    output: &'a mut [f32],
+    span: Range<usize>,
+}
+
+impl WithSimd for Dense<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { mut place, input, output, span } = self;
+        let (input, _) = S::as_simd_f32s(input);
+        let (output, _) = S::as_mut_simd_f32s(output);
+        // Tiles of equal size: 14 outputs as 5 + 5 + 4, since a tile of 2 would wait for its own sums.
+        let tiles = place.outputs.div_ceil(TILE);
+        for tile in 0..tiles {
+            let size = place.outputs / tiles + usize::from(tile < place.outputs % tiles);
+            match size {
+                1 => columns::<S, 1>(simd, &place, input, output, span.clone()),
+                2 => columns::<S, 2>(simd, &place, input, output, span.clone()),
+                3 => columns::<S, 3>(simd, &place, input, output, span.clone()),
+                4 => columns::<S, 4>(simd, &place, input, output, span.clone()),
+                5 => columns::<S, 5>(simd, &place, input, output, span.clone()),
+                _ => columns::<S, 6>(simd, &place, input, output, span.clone()),
+            }
+            place.first += size;
         }
-        first += size;
     }
+}
+
+/// A row of vectors as its floats.
+pub(super) fn lanes_of_mut<S: Simd>(vectors: &mut [S::f32s]) -> &mut [f32] {
+    pulp::bytemuck::cast_slice_mut(vectors)
+}
+
+/// A row of vectors as its floats.
+pub(super) fn lanes_of<S: Simd>(vectors: &[S::f32s]) -> &[f32] {
+    pulp::bytemuck::cast_slice(vectors)
 }
 
 /// Where a tile of outputs lies.

@@ -3,7 +3,7 @@
 use pulp::{Simd, WithSimd};
 
 use super::block::{Samples, Segment, block_vectors, blocks};
-use super::dense::{dense, sines, sines_and_slopes};
+use super::dense::{dense, lanes_of, lanes_of_mut, sines, sines_and_slopes};
 use crate::field::{FieldSpec, Layer};
 
 /// A field's weights with its layer tables.
@@ -106,16 +106,6 @@ impl<S: Simd> Activations<S> {
             }
         }
     }
-}
-
-/// A row of vectors as its floats.
-pub(super) fn lanes_of_mut<S: Simd>(vectors: &mut [S::f32s]) -> &mut [f32] {
-    pulp::bytemuck::cast_slice_mut(vectors)
-}
-
-/// A row of vectors as its floats.
-pub(super) fn lanes_of<S: Simd>(vectors: &[S::f32s]) -> &[f32] {
-    pulp::bytemuck::cast_slice(vectors)
 }
 
 /// Runs a loaded block through the network (reference/local-global.md 1.3).

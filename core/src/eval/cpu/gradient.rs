@@ -5,11 +5,11 @@
 
 use std::ops::Range;
 
-use pulp::Simd;
+use pulp::{Simd, WithSimd};
 
 use super::block::{Segment, block_vectors};
-use super::dense::dense;
-use super::forward::{Activations, Network, lanes_of};
+use super::dense::{dense, lanes_of, lanes_of_mut};
+use super::forward::{Activations, Network};
 use crate::field::Layer;
 
 /// Gradients of one weight array with rows padded to whole vectors: per layer `[inputs + 1, outputs]`, biases last.
@@ -226,32 +226,60 @@ fn weight_gradient<S: Simd>(
     span: Range<usize>,
     rows: &mut [S::f32s],
 ) {
-    let (lanes, width) = (S::F32_LANES, block_vectors::<S>());
-    let stride = outputs.div_ceil(lanes);
-    let samples = span.start * lanes..span.end * lanes;
-    let turned = &mut turned[..samples.len() * stride];
-    turn(simd, delta, turned, outputs, span, stride);
-    let (weights, bias) = rows.split_at_mut(rows.len() - stride);
-    for vector in turned.chunks_exact(stride) {
-        bias.iter_mut().zip(vector).for_each(|(b, d)| *b = simd.add_f32s(*b, *d));
-    }
-    let inputs = weights.len() / stride;
-    let input = lanes_of::<S>(input);
-    let columns = width * lanes;
-    let mut first = 0;
-    while first < inputs {
-        let size = (inputs - first).min(6);
-        let input = &input[first * columns + samples.start..];
-        let rows = &mut weights[first * stride..(first + size) * stride];
-        match size {
-            1 => outer_rows::<S, 1>(simd, input, columns, turned, stride, rows),
-            2 => outer_rows::<S, 2>(simd, input, columns, turned, stride, rows),
-            3 => outer_rows::<S, 3>(simd, input, columns, turned, stride, rows),
-            4 => outer_rows::<S, 4>(simd, input, columns, turned, stride, rows),
-            5 => outer_rows::<S, 5>(simd, input, columns, turned, stride, rows),
-            _ => outer_rows::<S, 6>(simd, input, columns, turned, stride, rows),
+    simd.vectorize(WeightGradient {
+        input: lanes_of::<S>(input),
+        delta: lanes_of::<S>(delta),
+        turned: lanes_of_mut::<S>(turned),
+        outputs,
+        span,
+        rows: lanes_of_mut::<S>(rows),
+    });
+}
+
+/// A call of [`weight_gradient`] as a function of its own for each instruction set, like [`super::dense::dense`].
+struct WeightGradient<'a> {
+    input: &'a [f32],
+    delta: &'a [f32],
+    turned: &'a mut [f32],
+    outputs: usize,
+    span: Range<usize>,
+    rows: &'a mut [f32],
+}
+
+impl WithSimd for WeightGradient<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { input, delta, turned, outputs, span, rows } = self;
+        let (lanes, width) = (S::F32_LANES, block_vectors::<S>());
+        let stride = outputs.div_ceil(lanes);
+        let samples = span.start * lanes..span.end * lanes;
+        let turned = &mut turned[..samples.len() * stride * lanes];
+        turn::<S>(delta, turned, outputs, span, stride);
+        let (turned, _) = S::as_simd_f32s(turned);
+        let (rows, _) = S::as_mut_simd_f32s(rows);
+        let (weights, bias) = rows.split_at_mut(rows.len() - stride);
+        for vector in turned.chunks_exact(stride) {
+            bias.iter_mut().zip(vector).for_each(|(b, d)| *b = simd.add_f32s(*b, *d));
         }
-        first += size;
+        let inputs = weights.len() / stride;
+        let columns = width * lanes;
+        let mut first = 0;
+        while first < inputs {
+            let size = (inputs - first).min(6);
+            let input = &input[first * columns + samples.start..];
+            let rows = &mut weights[first * stride..(first + size) * stride];
+            match size {
+                1 => outer_rows::<S, 1>(simd, input, columns, turned, stride, rows),
+                2 => outer_rows::<S, 2>(simd, input, columns, turned, stride, rows),
+                3 => outer_rows::<S, 3>(simd, input, columns, turned, stride, rows),
+                4 => outer_rows::<S, 4>(simd, input, columns, turned, stride, rows),
+                5 => outer_rows::<S, 5>(simd, input, columns, turned, stride, rows),
+                _ => outer_rows::<S, 6>(simd, input, columns, turned, stride, rows),
+            }
+            first += size;
+        }
     }
 }
 
@@ -310,23 +338,12 @@ fn outer<S: Simd, const I: usize, const C: usize>(
 
 /// Feature-major `delta` to sample-major `turned`, padded with zeros.
 #[inline(always)]
-fn turn<S: Simd>(
-    simd: S,
-    delta: &[S::f32s],
-    turned: &mut [S::f32s],
-    outputs: usize,
-    span: Range<usize>,
-    stride: usize,
-) {
+fn turn<S: Simd>(delta: &[f32], turned: &mut [f32], outputs: usize, span: Range<usize>, stride: usize) {
     let (lanes, width) = (S::F32_LANES, block_vectors::<S>());
-    let delta = lanes_of::<S>(delta);
-    if outputs % lanes != 0 {
-        for row in turned.chunks_exact_mut(stride) {
-            row[stride - 1] = simd.splat_f32s(0.0);
-        }
-    }
-    let turned: &mut [f32] = pulp::bytemuck::cast_slice_mut(turned);
     let row = stride * lanes;
+    for row in turned.chunks_exact_mut(row) {
+        row[outputs..].fill(0.0);
+    }
     let first = span.start * lanes;
     let samples = span.len() * lanes;
     for block in (0..outputs).step_by(8) {

@@ -8,7 +8,8 @@ use std::ops::Range;
 use pulp::{Arch, Simd, WithSimd};
 
 use super::block::{Samples, block_vectors, blocks};
-use super::forward::{Activations, Network, forward, lanes_of, lanes_of_mut};
+use super::dense::{lanes_of, lanes_of_mut};
+use super::forward::{Activations, Network, forward};
 use super::gradient::{Deltas, Gradients, Padded, backward};
 use crate::error::Error;
 use crate::field::FieldSpec;
