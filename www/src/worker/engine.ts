@@ -43,6 +43,11 @@ export class Engine {
     return this.#field !== null;
   }
 
+  /** The device is slower than the CPU (a software adapter, an old chip), so the CPU takes a share of the tiles. */
+  get cpuHelps(): boolean {
+    return this.usesGpu && this.#speed.WebGPU < this.#speed.CPU;
+  }
+
   async open(bytes: Uint8Array): Promise<TesseraFile> {
     this.#cpu ??= await loadCpu();
     const file = new this.#cpu.TesseraFile(bytes);
@@ -50,8 +55,8 @@ export class Engine {
     this.#file = file;
     this.#bytes = bytes;
     const macs = Math.max(1, file.info().macs_per_sample);
-    // A first guess for slow machines; the first piece corrects it.
-    this.#speed = { CPU: 1e9 / macs, WebGPU: 2e10 / macs };
+    // A first guess for slow machines; the first pieces correct it.
+    this.#speed = { CPU: 1e9 / macs, WebGPU: 1e9 / macs };
     this.#onChange({ engine: 'CPU', reason: this.#gpuRefused ?? 'The first picture comes from the CPU; WebGPU is still starting.' });
     return file;
   }
@@ -64,9 +69,9 @@ export class Engine {
     this.#bytes = null;
   }
 
-  /** Rows of `columns` samples that take about `milliseconds` on the current engine. */
-  rowsFor(columns: number, milliseconds: number): number {
-    const speed = this.#speed[this.usesGpu ? 'WebGPU' : 'CPU'];
+  /** Rows of `columns` samples that take about `milliseconds` on the engine in use, or on the CPU. */
+  rowsFor(columns: number, milliseconds: number, onCpu = !this.usesGpu): number {
+    const speed = this.#speed[onCpu ? 'CPU' : 'WebGPU'];
     return Math.max(1, Math.floor((speed * milliseconds) / 1000 / Math.max(1, columns)));
   }
 
@@ -82,9 +87,13 @@ export class Engine {
         this.#refuseGpu(`WebGPU stopped working (${text(error)}), so the CPU took over.`);
       }
     }
-    const again = performance.now();
+    return this.decodeOnCpu(r, rows, columns, nearest);
+  }
+
+  decodeOnCpu(r: Region, rows: number, columns: number, nearest: boolean): Uint8Array {
+    const begun = performance.now();
     const pixels = this.file.decode(r.row0, r.row1, r.column0, r.column1, rows, columns, nearest);
-    this.#learn('CPU', rows * columns, performance.now() - again);
+    this.#learn('CPU', rows * columns, performance.now() - begun);
     return pixels;
   }
 
@@ -111,7 +120,8 @@ export class Engine {
         throw new Error(`its picture differed by ${worst} of 255 from the CPU's`);
       }
       this.#field = field;
-      this.#onChange({ engine: 'WebGPU', reason: this.#adapter });
+      const slow = this.cpuHelps ? ' It is slower than the CPU here, which decodes a share.' : '';
+      this.#onChange({ engine: 'WebGPU', reason: `${this.#adapter.replace(/\.?$/, '.')}${slow}` });
     } catch (error) {
       if (this.#bytes === bytes) this.#refuseGpu(`WebGPU is not used: ${lower(text(error))}.`);
     }
@@ -122,7 +132,11 @@ export class Engine {
     const [rows = [0, 1], columns = [0, 1]] = info.bounds;
     const side = 24;
     const expected = this.file.decode(rows[0], rows[1], columns[0], columns[1], side, side, false);
+    // The first call compiles, the second one tells the speed.
+    await deadline(field.decode(rows[0], rows[1], columns[0], columns[1], side, side, false));
+    const begun = performance.now();
     const found = await deadline(field.decode(rows[0], rows[1], columns[0], columns[1], side, side, false));
+    this.#learn('WebGPU', side * side, performance.now() - begun);
     if (found.length !== expected.length) return 255;
     let worst = 0;
     for (let i = 0; i < found.length; i++) worst = Math.max(worst, Math.abs((found[i] ?? 0) - (expected[i] ?? 0)));
@@ -143,7 +157,8 @@ export class Engine {
     // Tiny pieces measure the call, not the work.
     if (samples < 256 || milliseconds <= 0) return;
     const speed = (samples / milliseconds) * 1000;
-    this.#speed[engine] = this.#speed[engine] * 0.5 + speed * 0.5;
+    // Down at once, up by halves: a piece that is too large blocks, one that is too small only costs a call.
+    this.#speed[engine] = speed < this.#speed[engine] ? speed : this.#speed[engine] * 0.5 + speed * 0.5;
   }
 }
 

@@ -116,22 +116,14 @@ async function open(bytes: Uint8Array, allowGpu: boolean): Promise<OpenedFile> {
 let gpuAllowed = true;
 let gpuAsked = false;
 
-/** Decodes tiles, a band of rows at a time, for as long as there are any. */
+/** Decodes tiles for as long as there are any; beside a slow device the CPU takes the first ones. */
 async function work(): Promise<void> {
   if (working) return;
   working = true;
   try {
     while (tiles.length > 0 && !paused && opened) {
-      const tile = tiles[0] as TileRequest;
-      for (let row = 0; row < tile.rows && tiles[0] === tile && !paused; ) {
-        const rows = Math.min(tile.rows - row, engine.rowsFor(tile.columns, PIECE_MS));
-        const pixels = await exclusive(() => engine.decode(band(tile.region, tile.rows, row, rows), rows, tile.columns, tile.nearest));
-        const view = new Uint8ClampedArray(pixels.buffer as ArrayBuffer, pixels.byteOffset, pixels.byteLength);
-        post({ kind: 'band', key: tile.key, row, rows, columns: tile.columns, pixels: view, done: row + rows === tile.rows }, [view.buffer]);
-        row += rows;
-        await tick();
-      }
-      if (tiles[0] === tile && !paused) tiles.shift();
+      if (engine.cpuHelps) await Promise.all([drain('first', true), drain('last', false)]);
+      else await drain('first', false);
     }
   } catch (error) {
     // A tile that cannot be decoded will not be decoded by the next attempt either.
@@ -141,6 +133,31 @@ async function work(): Promise<void> {
     working = false;
   }
   startGpuBehindFirstPicture();
+}
+
+/** Takes tiles from one end of the queue, and decodes each a band of rows at a time. */
+async function drain(end: 'first' | 'last', onCpu: boolean): Promise<void> {
+  for (;;) {
+    const queue = tiles;
+    const tile = paused ? undefined : end === 'first' ? queue.shift() : queue.pop();
+    if (!tile) return;
+    // A newer view brings a queue of its own, which ends the work on this tile.
+    for (let row = 0; row < tile.rows && tiles === queue; ) {
+      if (paused) {
+        queue.unshift(tile);
+        return;
+      }
+      const rows = Math.min(tile.rows - row, engine.rowsFor(tile.columns, PIECE_MS, onCpu || undefined));
+      const piece = band(tile.region, tile.rows, row, rows);
+      const pixels = onCpu
+        ? engine.decodeOnCpu(piece, rows, tile.columns, tile.nearest)
+        : await exclusive(() => engine.decode(piece, rows, tile.columns, tile.nearest));
+      const view = new Uint8ClampedArray(pixels.buffer as ArrayBuffer, pixels.byteOffset, pixels.byteLength);
+      post({ kind: 'band', key: tile.key, row, rows, columns: tile.columns, pixels: view, done: row + rows === tile.rows }, [view.buffer]);
+      row += rows;
+      await tick();
+    }
+  }
 }
 
 function startGpuBehindFirstPicture(): void {
