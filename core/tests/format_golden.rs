@@ -7,17 +7,25 @@ mod common;
 use std::path::PathBuf;
 
 use common::{bodies, craft};
+use tessera_core::eval::{View, cpu, reference};
 use tessera_core::format::{Reader, WeightCoding, crop};
 
+fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
+}
+
 fn path(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(format!("{name}.inr"))
+    folder().join(format!("{name}.inr"))
+}
+
+fn update() -> bool {
+    std::env::var_os("TESSERA_UPDATE_GOLDEN").is_some_and(|v| v == "1")
 }
 
 #[test]
 fn our_writer_gives_the_committed_bytes() {
-    let update = std::env::var_os("TESSERA_UPDATE_GOLDEN").is_some_and(|v| v == "1");
     for (name, bytes) in common::golden() {
-        if update {
+        if update() {
             std::fs::write(path(name), &bytes).unwrap();
         }
         let committed = std::fs::read(path(name)).unwrap_or_else(|error| panic!("{}: {error}", path(name).display()));
@@ -27,6 +35,9 @@ fn our_writer_gives_the_committed_bytes() {
 
 #[test]
 fn the_committed_files_hold_what_they_should() {
+    if update() {
+        return; // They are being written.
+    }
     for (name, document) in [
         ("picture-f32", common::picture()),
         ("siren-f16", common::siren()),
@@ -49,10 +60,33 @@ fn the_committed_files_hold_what_they_should() {
     assert_eq!(cropped.document().unwrap().field, whole.document().unwrap().field.restricted_to(&[1, 2, 4]));
 }
 
+/// Against values that another implementation decoded: `tests/reader/tessera_reader.py`, written from the text of the
+/// format, with numpy (`python3 tests/reader/tessera_reader.py NAME.inr NAME.npy`).
+#[test]
+fn the_committed_files_decode_as_the_second_reader_says() {
+    if update() {
+        return; // They are being written.
+    }
+    for (name, _) in common::golden() {
+        let bytes = std::fs::read(path(name)).unwrap();
+        let field = Reader::open(&bytes).unwrap().document().unwrap().field;
+        let view = View::full(field.grid());
+        let npy = std::fs::read(folder().join(format!("{name}.npy"))).unwrap();
+        let data = &npy[10 + usize::from(u16::from_le_bytes([npy[8], npy[9]]))..];
+        let theirs: Vec<f32> = data.as_chunks::<4>().0.iter().map(|v| f32::from_le_bytes(*v)).collect();
+        for ours in [reference::decode(&field, &view).unwrap(), cpu::decode(&field, &view).unwrap()] {
+            assert_eq!(ours.len(), theirs.len(), "{name}");
+            for (place, (a, b)) in ours.iter().zip(&theirs).enumerate() {
+                let equal = (a - b).abs() < 2e-5 || (a.is_nan() && b.is_nan());
+                assert!(equal, "{name}, value {place}: {a} and {b}");
+            }
+        }
+    }
+}
+
 /// The seeds of the fuzz targets are made from the same files, and have to pass the bodies like everything else.
 #[test]
 fn the_fuzz_seeds_are_current_and_pass() {
-    let update = std::env::var_os("TESSERA_UPDATE_GOLDEN").is_some_and(|v| v == "1");
     for (name, bytes) in common::golden() {
         let (header, index, data) = craft::parts(&bytes);
         let cut = [header.len() as u8, (header.len() >> 8) as u8, index.len() as u8];
@@ -63,7 +97,7 @@ fn the_fuzz_seeds_are_current_and_pass() {
         ];
         for (target, seed, body) in seeds {
             let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds").join(target);
-            if update {
+            if update() {
                 std::fs::create_dir_all(&folder).unwrap();
                 std::fs::write(folder.join(name), &seed).unwrap();
             }

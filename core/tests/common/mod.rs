@@ -9,9 +9,10 @@ use tessera_core::format::{Document, TrainingRecord, WeightCoding, crop, write};
 use tessera_core::grid::{Grid, SOUND_RANGE, UNIT_RANGE};
 use tessera_core::signal::{ColourSpace, SampleFormat, SignalInfo, SignalKind};
 
-/// Weights that every coding holds exactly, and that tell tensors apart when something is read in the wrong order.
+/// Weights that every coding holds exactly, that tell tensors apart when something is read in the wrong order, and
+/// that are small enough for two decoders to agree.
 pub fn weights(count: u64, start: u64) -> Vec<f32> {
-    (start..start + count).map(|k| ((k * 37 + 11) % 201) as f32 / 64.0 - 1.5).collect()
+    (start..start + count).map(|k| ((k * 37 + 11) % 201) as f32 / 1024.0 - 0.09375).collect()
 }
 
 pub fn field(spec: FieldSpec, grid: Grid, present: Vec<u32>) -> Field {
@@ -59,11 +60,11 @@ pub fn siren() -> Document {
     document
 }
 
-/// A tenth of a second of stereo sound.
+/// A hundredth of a second of stereo sound.
 pub fn sound() -> Document {
     let signal = SignalInfo {
         kind: SignalKind::Sound,
-        shape: vec![4410],
+        shape: vec![441],
         channels: 2,
         format: SampleFormat::F32,
         colour: ColourSpace::None,
@@ -71,7 +72,7 @@ pub fn sound() -> Document {
         rate: (44_100, 1),
         amplitude: 0.75,
     };
-    let spec = FieldSpec { first_omega: 3000.0, ..one_hidden(FieldSpec::per_partition(1, 2, 3)) };
+    let spec = FieldSpec { first_omega: 15.0, ..one_hidden(FieldSpec::per_partition(1, 2, 3)) };
     document(signal, &[7], spec, None)
 }
 
