@@ -9,6 +9,7 @@ use tessera_core::eval::gpu::GpuDecoder;
 use tessera_core::format::Reader;
 use tessera_core::signal::SignalInfo;
 use wasm_bindgen::prelude::{JsValue, wasm_bindgen};
+use wasm_bindgen_futures::future_to_promise;
 
 use crate::failure::failure;
 use crate::picture;
@@ -85,11 +86,12 @@ impl GpuField {
 
     /// As `decode` of the CPU module: straight RGBA code values, absent partitions transparent.
     ///
-    /// # Errors
-    /// As there; `kind` 'device' where the device fails or is lost. A WebAssembly `RuntimeError` means that the
+    /// Rejects as there; `kind` is 'device' where the device fails or is lost. A WebAssembly `RuntimeError` means that the
     /// module is beyond use: drop it and decode on the CPU.
+    // A promise by hand: the future of an `async` method would keep `self` borrowed, and `free` would throw meanwhile.
     #[expect(clippy::too_many_arguments, reason = "plain numbers cross the border to JavaScript without an object")]
-    pub async fn decode(
+    #[wasm_bindgen(unchecked_return_type = "Promise<Uint8Array>")]
+    pub fn decode(
         &self,
         row0: f64,
         row1: f64,
@@ -98,11 +100,13 @@ impl GpuField {
         rows: u32,
         columns: u32,
         nearest: bool,
-    ) -> Result<Vec<u8>, JsValue> {
+    ) -> js_sys::Promise {
         let (decoder, channels, alpha) = (self.decoder.clone(), self.signal.channels as usize, self.signal.alpha);
-        let view = picture::view(&self.signal, [row0..row1, col0..col1], rows, columns, nearest).map_err(thrown)?;
-        let values = decoder.decode(&view).await.map_err(thrown)?;
-        Ok(picture::to_rgba8(&values, channels, alpha))
+        let view = picture::view(&self.signal, [row0..row1, col0..col1], rows, columns, nearest);
+        future_to_promise(async move {
+            let values = decoder.decode(&view.map_err(thrown)?).await.map_err(thrown)?;
+            Ok(js_sys::Uint8Array::from(picture::to_rgba8(&values, channels, alpha).as_slice()).into())
+        })
     }
 }
 

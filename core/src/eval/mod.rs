@@ -4,7 +4,7 @@
 //! against), [`cpu`] (fused, SIMD) and [`gpu`] (fused, CubeCL). All take the sine of [`sine`], so that they agree.
 
 pub mod cpu;
-#[cfg(feature = "gpu")]
+#[cfg(any(test, feature = "gpu"))]
 pub mod gpu;
 pub mod reference;
 pub mod sine;
