@@ -216,7 +216,9 @@ fn write_document(workspace: &Workspace, record: &Record) -> Result<()> {
         record.torch.as_ref().map_or_else(|| "not measured (no PyTorch here)".to_owned(), |v| format!("PyTorch {v}"));
     let _ = write!(
         section,
-        "Medians over the pairs; a ratio is PyTorch's time over ours in the same pair, so above 1 ours is faster.\n\n\
+        "Medians over the pairs; a ratio is PyTorch's time over ours in the same pair, so above 1 ours is faster.\n\
+         \"Kept memory\" is PyTorch with an allocator that keeps freed tensors. Within a run a step is a median of steps;\n\
+         a decode is our fastest, and PyTorch's median.\n\n\
          - command: `{}`\n- machine: {}\n- peer: {peer}\n- commit: {}\n- date: {}\n\n{END}",
         record.command, record.machine, record.commit, record.date
     );

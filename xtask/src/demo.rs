@@ -6,7 +6,6 @@ use crate::workspace::Workspace;
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use std::path::Path;
-use std::process::Command;
 use std::time::Instant;
 
 /// Training stops here at the latest; two cores then have had it all done within the minute and a half.
@@ -27,44 +26,18 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let build = start.elapsed().as_secs_f64();
 
     let demo = Demo { workspace, program: &program };
-    let encoded = demo.report(&[
-        "encode",
-        "data/mosaic.png",
-        "--output",
-        "out/mosaic.inr",
-        "--force",
-        "--model",
-        "local-global",
-        "--partitions",
-        "16x16",
-        "--weights",
-        "f16",
-        "--seed",
-        "0",
-        "--learning-rate",
-        "2e-3",
-        "--steps",
-        "300",
-        "--max-time",
-        ENCODE_AT_MOST,
-    ])?;
-    let cropped =
-        demo.report(&["crop", "out/mosaic.inr", "--output", "out/mosaic-crop.inr", "--force", "--keep", KEEP])?;
-    demo.report(&["decode", "out/mosaic.inr", "--output", "out/mosaic.png", "--force"])?;
-    demo.report(&["decode", "out/mosaic-crop.inr", "--output", "out/mosaic-crop.png", "--force"])?;
-    demo.report(&[
-        "decode",
-        "out/mosaic.inr",
-        "--output",
-        "out/mosaic-crop-expected.png",
-        "--force",
-        "--region",
-        KEEP,
-    ])?;
-    demo.report(&["verify", "out/mosaic.inr"])?;
-    demo.report(&["verify", "out/mosaic-crop.inr"])?;
+    let encoded = demo.report(&format!(
+        "encode data/mosaic.png --output out/mosaic.inr --force --model local-global --partitions 16x16 --weights f16 \
+         --seed 0 --learning-rate 2e-3 --sample-fraction 0.25 --steps 500 --max-time {ENCODE_AT_MOST}"
+    ))?;
+    let cropped = demo.report(&format!("crop out/mosaic.inr --output out/mosaic-crop.inr --force --keep {KEEP}"))?;
+    demo.report("decode out/mosaic.inr --output out/mosaic.png --force")?;
+    demo.report("decode out/mosaic-crop.inr --output out/mosaic-crop.png --force")?;
+    demo.report(&format!("decode out/mosaic.inr --output out/mosaic-crop-expected.png --force --region {KEEP}"))?;
+    demo.report("verify out/mosaic.inr")?;
+    demo.report("verify out/mosaic-crop.inr")?;
     same_picture(workspace)?;
-    let compared = demo.report(&["compare", "out/mosaic.inr", "data/mosaic.png"])?;
+    let compared = demo.report("compare out/mosaic.inr data/mosaic.png")?;
 
     let mut table = Table::new(&["", "whole", "crop"]);
     let size =
@@ -95,14 +68,13 @@ struct Demo<'a> {
 }
 
 impl Demo<'_> {
-    /// Runs the program with `--json`, shows the line, and returns the object.
-    fn report(&self, words: &[&str]) -> Result<Value> {
-        let mut shown = Command::new("tessera");
-        shown.args(words);
-        println!("$ {}", process::line(&shown));
+    /// Runs the program with `--json`, shows the line, and returns the object. No word of the line holds a space.
+    fn report(&self, line: &str) -> Result<Value> {
+        println!("$ tessera {line}");
         let mut command = self.workspace.program(self.program);
-        let text = process::capture(command.args(words).arg("--json"), "its message above says what is wrong")?;
-        serde_json::from_str(&text).with_context(|| format!("`tessera {}` printed no JSON object: {text}", words[0]))
+        command.args(line.split_whitespace()).arg("--json");
+        let text = process::capture(&mut command, "its message above says what is wrong")?;
+        serde_json::from_str(&text).with_context(|| format!("`tessera {line}` printed no JSON object: {text}"))
     }
 }
 

@@ -21,9 +21,9 @@ pub(crate) struct Options {
 
 /// Name and training settings of a sample. Partitions of 32 x 32 samples fit the mosaic's frame of two stones.
 const RECIPES: [(&str, &[&str]); 3] = [
-    ("mosaic", &["--partitions", "16x16", "--steps", "1500", "--learning-rate", "1e-3"]),
-    ("chart", &["--partitions", "8x12", "--steps", "2500", "--learning-rate", "1e-3"]),
-    ("leaf", &["--partitions", "8x8", "--steps", "2500", "--learning-rate", "1e-3"]),
+    ("mosaic", &["--partitions", "16x16", "--steps", "1200", "--sample-fraction", "0.25", "--learning-rate", "2e-3"]),
+    ("chart", &["--partitions", "8x12", "--steps", "1000", "--sample-fraction", "0.5", "--learning-rate", "2e-3"]),
+    ("leaf", &["--partitions", "8x8", "--steps", "1000", "--sample-fraction", "0.5", "--learning-rate", "2e-3"]),
 ];
 
 /// Draws and encodes.
