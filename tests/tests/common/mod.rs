@@ -14,12 +14,12 @@ use tessera_core::grid::{Grid, UNIT_RANGE};
 use tessera_core::signal::{SampleFormat, Signal, SignalInfo};
 
 /// Folder of the fixtures in this repository.
-pub fn fixtures() -> PathBuf {
+pub(crate) fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures")
 }
 
 /// Larger sample data that does not travel with the repository.
-pub fn shared_data(path: &str) -> Option<PathBuf> {
+pub(crate) fn shared_data(path: &str) -> Option<PathBuf> {
     let folder = std::env::var_os("TESSERA_TEST_DATA")
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data"), PathBuf::from);
     let path = folder.join(path);
@@ -27,24 +27,24 @@ pub fn shared_data(path: &str) -> Option<PathBuf> {
 }
 
 /// Says that a test could not run. Straight to the terminal: the test harness swallows what `eprintln` prints.
-pub fn skipped(test: &str, reason: &str) {
+pub(crate) fn skipped(test: &str, reason: &str) {
     let _ = writeln!(std::io::stderr(), "SKIPPED {test}: {reason}");
 }
 
 /// One case of `fixtures/index.json` with its tensors.
 #[derive(Debug)]
-pub struct Fixture {
-    pub name: String,
-    pub path: PathBuf,
-    pub request: ImportRequest,
-    pub parameters: u64,
-    pub learning_rate: f64,
-    pub channels: usize,
+pub(crate) struct Fixture {
+    pub(crate) name: String,
+    pub(crate) path: PathBuf,
+    pub(crate) request: ImportRequest,
+    pub(crate) parameters: u64,
+    pub(crate) learning_rate: f64,
+    pub(crate) channels: usize,
     tensors: BTreeMap<String, Vec<f32>>,
 }
 
 impl Fixture {
-    pub fn all() -> Vec<Self> {
+    pub(crate) fn all() -> Vec<Self> {
         let index: serde_json::Value =
             serde_json::from_slice(&std::fs::read(fixtures().join("index.json")).unwrap()).unwrap();
         let cases = index["cases"].as_object().unwrap();
@@ -79,22 +79,22 @@ impl Fixture {
         }
     }
 
-    pub fn tensor(&self, name: &str) -> &[f32] {
+    pub(crate) fn tensor(&self, name: &str) -> &[f32] {
         &self.tensors[name]
     }
 
     /// The weights `init`, `step1`, `step50`, or the gradients `grad0`, as a field.
-    pub fn field(&self, moment: &str) -> Field {
+    pub(crate) fn field(&self, moment: &str) -> Field {
         let prefix = Some(format!("{moment}."));
         import(&self.path, &ImportRequest { prefix, ..self.request.clone() }).unwrap()
     }
 
-    pub fn grid(&self) -> Grid {
+    pub(crate) fn grid(&self) -> Grid {
         Grid::new(self.request.shape.clone(), self.request.factors.clone(), self.request.range).unwrap()
     }
 
     /// The fixture's own coordinates and targets, which are grouped by partition as ours are.
-    pub fn batch(&self) -> Batch {
+    pub(crate) fn batch(&self) -> Batch {
         let partitions = self.grid().partitions() as usize;
         let inputs = self.request.shape.len();
         let samples = self.tensor("target").len() / self.channels;
@@ -109,7 +109,7 @@ impl Fixture {
     }
 
     /// Values grouped by partition, put back in the order of the canvas.
-    pub fn ungrouped(&self, values: &[f32]) -> Vec<f32> {
+    pub(crate) fn ungrouped(&self, values: &[f32]) -> Vec<f32> {
         let grid = self.grid();
         let mut out = vec![0.0; values.len()];
         let mut rows = values.chunks_exact(self.channels);
@@ -123,7 +123,7 @@ impl Fixture {
 }
 
 /// Norm of the difference over the norm of the truth.
-pub fn relative_error(found: &[f32], truth: &[f32]) -> f64 {
+pub(crate) fn relative_error(found: &[f32], truth: &[f32]) -> f64 {
     assert_eq!(found.len(), truth.len());
     let norm = |values: &mut dyn Iterator<Item = f64>| values.map(|v| v * v).sum::<f64>().sqrt();
     let difference = norm(&mut found.iter().zip(truth).map(|(a, b)| f64::from(*a) - f64::from(*b)));
@@ -131,7 +131,7 @@ pub fn relative_error(found: &[f32], truth: &[f32]) -> f64 {
 }
 
 /// Every tensor of a field by name, local ones over all partitions.
-pub fn tensors_of(field: &Field) -> Vec<(String, Vec<f32>)> {
+pub(crate) fn tensors_of(field: &Field) -> Vec<(String, Vec<f32>)> {
     let spec = field.spec();
     let mut tensors = Vec::new();
     let shared = spec.global_layers().into_iter().chain(spec.merge_layer());
@@ -149,7 +149,7 @@ pub fn tensors_of(field: &Field) -> Vec<(String, Vec<f32>)> {
 }
 
 /// A plan for a small picture with edges and noise: 21x17 samples in 4x3 partitions of unequal sizes.
-pub fn small_plan(spec: FieldSpec, engine: EngineChoice, sample_fraction: f64) -> TrainingPlan {
+pub(crate) fn small_plan(spec: FieldSpec, engine: EngineChoice, sample_fraction: f64) -> TrainingPlan {
     let (rows, columns) = (21, 17);
     let mut random = SplitMix64(11);
     let values = (0..rows * columns * 3).map(|i| if i % 7 < 3 { 0.4 } else { random.uniform(0.9) }).collect();

@@ -116,11 +116,6 @@ fn tile<S: Simd, const O: usize, const C: usize>(
     v: usize,
 ) {
     let mut sums = [[simd.splat_f32s(0.0); C]; O];
-    if let Some(biases) = place.biases {
-        for (sum, &bias) in sums.iter_mut().zip(&biases[place.first..place.first + O]) {
-            *sum = [simd.splat_f32s(bias); C];
-        }
-    }
     for (row, weights) in input.chunks_exact(place.width).zip(place.weights.chunks_exact(place.outputs)) {
         let row: &[S::f32s; C] = row[v..v + C].try_into().expect("C vectors");
         let weights: &[f32; O] = weights[place.first..place.first + O].try_into().expect("O weights");
@@ -128,6 +123,15 @@ fn tile<S: Simd, const O: usize, const C: usize>(
             let weight = simd.splat_f32s(weights[o]);
             for c in 0..C {
                 sums[o][c] = simd.mul_add_e_f32s(row[c], weight, sums[o][c]);
+            }
+        }
+    }
+    if let Some(biases) = place.biases {
+        // Last, and not where the sums start: sound has coordinates up to 100, and there a fused first product rounds
+        // once where PyTorch rounds twice, which moves gradients by 1e-4.
+        for (sum, &bias) in sums.iter_mut().zip(&biases[place.first..place.first + O]) {
+            for lane in sum {
+                *lane = simd.add_f32s(*lane, simd.splat_f32s(bias));
             }
         }
     }
