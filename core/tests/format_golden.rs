@@ -10,6 +10,9 @@ use common::{bodies, craft};
 use tessera_core::eval::{View, cpu, reference};
 use tessera_core::format::{Reader, WeightCoding, crop};
 
+/// What a fuzz target runs.
+type Body = fn(&[u8]);
+
 fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
 }
@@ -90,7 +93,7 @@ fn the_fuzz_seeds_are_current_and_pass() {
     for (name, bytes) in common::golden() {
         let (header, index, data) = craft::parts(&bytes);
         let cut = [header.len() as u8, (header.len() >> 8) as u8, index.len() as u8];
-        let seeds: [(&str, Vec<u8>, fn(&[u8])); 3] = [
+        let seeds: [(&str, Vec<u8>, Body); 3] = [
             ("file", bytes.clone(), bodies::file),
             ("header", [&cut[..], header, index, data].concat(), bodies::header),
             ("crop", [&[0x35, 0xac, 0x1e, 0x77][..], &bytes].concat(), bodies::cropping),
