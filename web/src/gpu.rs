@@ -4,6 +4,7 @@ use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 
 use burn::tensor::Device;
+use burn::tensor::wgpu::WgpuInitError;
 use tessera_core::Error;
 use tessera_core::eval::gpu::GpuDecoder;
 use tessera_core::format::Reader;
@@ -36,9 +37,9 @@ pub async fn initialise() -> Result<String, JsValue> {
     let found = find().await;
     STARTING.set(false);
     let (device, description) = found.map_err(thrown)?;
-    DEVICE.with(|cell| cell.set((device, description.clone()))).map_err(|_| {
-        thrown(Error::Device("it was started twice".into()))
-    })?;
+    DEVICE
+        .with(|cell| cell.set((device, description.clone())))
+        .map_err(|_| thrown(Error::Device("it was started twice".into())))?;
     Ok(description)
 }
 
@@ -50,10 +51,10 @@ async fn find() -> Result<(Device, String), Error> {
     if !gpu.is_object() {
         return Err(Error::Device("this browser has no WebGPU, or the page is not served over https".into()));
     }
-    let (device, setup) = Device::wgpu_options()
-        .init_with_setup_async()
-        .await
-        .map_err(|error| Error::Device(format!("no usable WebGPU device was found ({error})")))?;
+    let (device, setup) = Device::wgpu_options().init_with_setup_async().await.map_err(|error| match error {
+        WgpuInitError::AdapterUnavailable { .. } => Error::Device("the browser offers WebGPU but no device".into()),
+        other => Error::Device(other.to_string()),
+    })?;
     let name = setup.adapter.get_info().name;
     Ok((device, if name.trim().is_empty() { "WebGPU".to_owned() } else { name }))
 }

@@ -12,13 +12,7 @@ use tessera_core::signal::{SignalInfo, SignalKind, to_code_value};
 ///
 /// # Errors
 /// [`Error::Parameter`] for another kind of signal or an empty view, [`Error::Limit`] for too many samples.
-pub fn view(
-    info: &SignalInfo,
-    edges: [Range<f64>; 2],
-    rows: u32,
-    columns: u32,
-    nearest: bool,
-) -> Result<View, Error> {
+pub fn view(info: &SignalInfo, edges: [Range<f64>; 2], rows: u32, columns: u32, nearest: bool) -> Result<View, Error> {
     require(info)?;
     let view = View::resampled(&edges, &[rows, columns])?;
     Ok(if nearest { view.nearest() } else { view })
@@ -31,7 +25,10 @@ pub fn view(
 pub fn require(info: &SignalInfo) -> Result<(), Error> {
     match info.kind {
         SignalKind::Picture => Ok(()),
-        kind => Err(Error::parameter(format!("this needs a picture, the file holds a {}", format!("{kind:?}").to_lowercase()))),
+        kind => Err(Error::parameter(format!(
+            "this needs a picture, the file holds a {}",
+            format!("{kind:?}").to_lowercase()
+        ))),
     }
 }
 

@@ -4,7 +4,7 @@ use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 
 use super::glue::{Call, field_decode};
 use super::kernel::Sizes;
-use super::layout::{ABSENT_MARK, Packed, Tables, dispatches};
+use super::layout::{ABSENT_MARK, Packed, Tables, lanes};
 use crate::error::Error;
 use crate::eval::View;
 use crate::field::{Field, FieldSpec};
@@ -43,6 +43,7 @@ impl GpuDecoder {
             local: packed.local_blocks,
             global: packed.global_blocks,
             channels: field.spec().outputs as usize,
+            lanes: lanes(field.spec()),
         };
         Ok(Self {
             device: device.clone(),
@@ -58,7 +59,8 @@ impl GpuDecoder {
     }
 
     /// Bounds the work of one dispatch. Smaller keeps a weak or shared device responsive, larger wastes less time on
-    /// submitting; a dispatch holds at least 256 samples and at most 2^20.
+    /// submitting; a dispatch holds at least 256 samples (1,024 of narrow
+    /// networks) and at most 2^20.
     #[must_use]
     pub fn with_multiply_adds_per_dispatch(mut self, multiply_adds: u64) -> Self {
         self.multiply_adds = multiply_adds;
@@ -72,18 +74,19 @@ impl GpuDecoder {
     /// [`Error::Parameter`] or [`Error::Limit`] for a view that does not suit the field, [`Error::Device`] where the
     /// device fails or is lost.
     pub async fn decode(&self, view: &View) -> Result<Vec<f32>, Error> {
-        let Some(tables) = Tables::new(&self.grid, view)? else {
+        let Some(tables) = Tables::new(&self.grid, view, self.sizes.lanes)? else {
             return Ok(Vec::new());
         };
         let mut values = Vec::with_capacity(view.samples() * self.sizes.channels);
+        let shares = tables.shares(&self.spec, self.multiply_adds);
         let coordinates = floats(tables.coordinates, &self.device);
-        let owners = integers(tables.owners, &self.device);
+        let places = integers(tables.places, &self.device);
         let mut queued: Option<Tensor<1>> = None;
-        for range in dispatches(&self.spec, view.samples() as u64, self.multiply_adds)? {
+        for share in shares {
             let call = Call {
-                first: range.start,
-                samples: range.end - range.start,
+                share,
                 extents: tables.extents,
+                columns: tables.columns,
                 local_stride: self.local_stride,
                 hidden_layers: self.spec.hidden_layers,
                 first_omega: self.spec.first_omega,
@@ -91,7 +94,7 @@ impl GpuDecoder {
                 sizes: self.sizes,
             };
             let (slots, shared, local) = (self.slots.clone(), self.shared.clone(), self.local.clone());
-            let next = field_decode(coordinates.clone(), owners.clone(), slots, shared, local, call);
+            let next = field_decode(coordinates.clone(), places.clone(), slots, shared, local, call);
             if let Some(previous) = queued.replace(next) {
                 read(previous, &mut values).await?;
             }

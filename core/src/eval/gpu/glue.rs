@@ -11,16 +11,16 @@ use burn_cubecl::ops::numeric::empty_device_contiguous_dtype;
 use cubecl::prelude::{CubeCount, CubeDim};
 
 use super::kernel::{self, Sizes};
-use super::layout::{AXES, GROUP};
+use super::layout::{AXES, GROUP, Share};
 
 /// Everything of one dispatch that is not a tensor.
 #[derive(Debug, Clone)]
 pub(super) struct Call {
-    /// First sample of the view, and how many.
-    pub(super) first: u32,
-    pub(super) samples: u32,
-    /// Positions per axis, right-aligned.
+    /// Groups and samples of the view.
+    pub(super) share: Share,
+    /// Positions per axis, right-aligned; groups along the last one, of so many columns.
     pub(super) extents: [u32; AXES],
+    pub(super) columns: u32,
     /// Vectors of one packed local network.
     pub(super) local_stride: u32,
     pub(super) hidden_layers: u32,
@@ -35,7 +35,7 @@ pub(super) trait FieldOps: Backend {
     /// `[samples * channels]` values of one dispatch; see [`kernel::decode_samples`] for the tensors, all of one axis.
     fn field_decode(
         coordinates: FloatTensor<Self>,
-        owners: IntTensor<Self>,
+        places: IntTensor<Self>,
         slots: IntTensor<Self>,
         shared: FloatTensor<Self>,
         local: FloatTensor<Self>,
@@ -47,40 +47,40 @@ impl FieldOps for CubeBackend {
     #[expect(unsafe_code, reason = "an unchecked launch: bounds checks in the inner loop cost a fifth of the time")]
     fn field_decode(
         coordinates: FloatTensor<Self>,
-        owners: IntTensor<Self>,
+        places: IntTensor<Self>,
         slots: IntTensor<Self>,
         shared: FloatTensor<Self>,
         local: FloatTensor<Self>,
         call: Call,
     ) -> FloatTensor<Self> {
         let client = coordinates.client.clone();
-        let values = call.samples as usize * call.sizes.channels;
-        let output = empty_device_contiguous_dtype(
-            client.clone(),
-            coordinates.device.clone(),
-            Shape::new([values]),
-            DType::F32,
-        );
-        // SAFETY: every index derives from tables that `layout` builds from a validated field: owners add up to a
+        let (groups, samples) = (&call.share.groups, &call.share.samples);
+        let values = samples.len() * call.sizes.channels;
+        let invocations = groups.end - groups.start;
+        let output =
+            empty_device_contiguous_dtype(client.clone(), coordinates.device.clone(), Shape::new([values]), DType::F32);
+        // SAFETY: every index derives from tables that `layout` builds from a validated field: places add up to a
         // partition of the grid, slots point into `local` or nowhere, layer offsets follow the sizes with which the
-        // weights were packed, and invocations beyond `samples` return at once.
+        // weights were packed, a share's groups hold exactly its samples, and surplus invocations return at once.
         unsafe {
             kernel::decode_samples::launch_unchecked(
                 &client,
-                CubeCount::Static(call.samples.div_ceil(GROUP), 1, 1),
+                CubeCount::Static(invocations.div_ceil(GROUP), 1, 1),
                 CubeDim::new_1d(GROUP),
                 into_contiguous(coordinates).into_buffer_arg(),
-                into_contiguous(owners).into_buffer_arg(),
+                into_contiguous(places).into_buffer_arg(),
                 into_contiguous(slots).into_buffer_arg(),
                 into_contiguous(shared).into_buffer_arg(),
                 into_contiguous(local).into_buffer_arg(),
                 output.clone().into_buffer_arg(),
-                call.first,
-                call.samples,
+                groups.start,
+                invocations,
+                samples.start,
                 call.extents[0],
                 call.extents[1],
                 call.extents[2],
                 call.extents[3],
+                call.columns,
                 call.local_stride,
                 call.hidden_layers,
                 call.first_omega,
@@ -95,7 +95,7 @@ impl FieldOps for CubeBackend {
 /// The operation on tensors, all of them on one device.
 pub(super) fn field_decode(
     coordinates: Tensor<1>,
-    owners: Tensor<1, Int>,
+    places: Tensor<1, Int>,
     slots: Tensor<1, Int>,
     shared: Tensor<1>,
     local: Tensor<1>,
@@ -103,7 +103,7 @@ pub(super) fn field_decode(
 ) -> Tensor<1> {
     Tensor::from_dispatch(Dispatch::field_decode(
         coordinates.into_dispatch(),
-        owners.into_dispatch(),
+        places.into_dispatch(),
         slots.into_dispatch(),
         shared.into_dispatch(),
         local.into_dispatch(),

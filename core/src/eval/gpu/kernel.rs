@@ -1,8 +1,9 @@
-//! The fused decoder as a CubeCL kernel: one invocation evaluates all networks of one sample.
+//! The fused decoder as a CubeCL kernel: one invocation evaluates all networks of a few neighbouring samples.
 //!
-//! Activations live in function-local arrays, weights are read as vectors that neighbouring invocations share. No
-//! subgroup operations (browsers do not grant them), no workgroup memory, seven bindings with the scalars, so it runs
-//! wherever WebGPU does. The scalar twin in `twin.rs` walks the same arrays in the same order.
+//! Activations live in function-local arrays. The samples of an invocation (its *lanes*) lie side by side in one
+//! partition, so every weight is read once for all of them: on measured devices reading weights, not arithmetic, is
+//! what takes the time. No subgroup operations (browsers do not grant them), no workgroup memory, seven bindings with
+//! the scalars, so it runs wherever WebGPU does. The scalar twin in `twin.rs` walks the same arrays in the same order.
 //!
 //! Only CubeCL's names here: the framework's clash with them.
 
@@ -19,197 +20,294 @@ const SINE_4: f32 = SINE[4];
 /// Four floats.
 type Four = Vector<f32, Const<4>>;
 
-/// Sizes that the compiled kernel is specialised for, in blocks of four (channels: single).
+/// Sizes that the compiled kernel is specialised for, networks in blocks of four.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Sizes {
     pub(super) local: usize,
     pub(super) global: usize,
     pub(super) channels: usize,
+    pub(super) lanes: usize,
 }
 
-/// Evaluates the samples `first..first + samples` of a view into `output` `[samples, channels]`.
+/// Evaluates `invocations` groups of samples, from group `first` of the view on, into `output` `[samples, channels]`,
+/// which begins with sample `first_sample` of the view.
 ///
-/// `coordinates` and `owners` hold the tables of four axes of `extents` positions each, `slots` the slot of every
-/// partition, `shared` and `local` packed layers (see `layout.rs`), `local_stride` the vectors of one local network.
+/// `coordinates` and `places` are the tables of a view, whose axes have `extents` positions (the last one groups of
+/// positions, `columns` positions in all), `slots` the slot of every partition, `shared` and `local` packed layers,
+/// `local_stride` the vectors of one local network. See `layout.rs`.
 #[cube(launch_unchecked)]
 #[expect(clippy::too_many_arguments, reason = "the arguments of a kernel are its bindings")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "casts on the device, of indices that the tables keep below 2^31 and above 0"
+)]
 pub(super) fn decode_samples(
     coordinates: &[f32],
-    owners: &[i32],
+    places: &[i32],
     slots: &[i32],
     shared: &[Vector<f32, Const<4>>],
     local: &[Vector<f32, Const<4>>],
     output: &mut [f32],
     first: u32,
-    samples: u32,
+    invocations: u32,
+    first_sample: u32,
     extent0: u32,
     extent1: u32,
     extent2: u32,
-    extent3: u32,
+    groups: u32,
+    columns: u32,
     local_stride: u32,
     hidden_layers: u32,
     first_omega: f32,
     hidden_omega: f32,
     #[comptime] sizes: Sizes,
 ) {
+    let lanes = comptime!(sizes.lanes);
     let index = ABSOLUTE_POS as u32;
-    if index >= samples {
+    if index >= invocations {
         terminate!();
     }
 
-    let mut rest = first + index;
-    let place3 = rest % extent3;
-    rest /= extent3;
-    let place2 = rest % extent2;
-    rest /= extent2;
-    let place1 = rest % extent1;
-    let place0 = rest / extent1;
-    let at0 = place0 as usize;
-    let at1 = (extent0 + place1) as usize;
+    let group = (first + index) % groups;
+    let row = (first + index) / groups;
+    let place2 = row % extent2;
+    let rest = row / extent2;
+    let at0 = (rest / extent1) as usize;
+    let at1 = (extent0 + rest % extent1) as usize;
     let at2 = (extent0 + extent1 + place2) as usize;
-    let at3 = (extent0 + extent1 + extent2 + place3) as usize;
+    let lead = extent0 + extent1 + extent2;
+    let start = places[(lead + groups + group) as usize] as u32;
+    let end = places[(lead + groups + group + 1) as usize] as u32;
 
-    let partition = owners[at0] + owners[at1] + owners[at2] + owners[at3];
+    let partition = places[at0] + places[at1] + places[at2] + places[(lead + group) as usize];
     let slot = slots[partition as usize];
-    let out = (index as usize) * sizes.channels;
+    let out = (row * columns + start - first_sample) as usize * sizes.channels;
     if slot == NO_SLOT {
-        for channel in 0..sizes.channels {
-            output[out + channel] = ABSENT_MARK;
+        for value in 0..(end - start) as usize * sizes.channels {
+            output[out + value] = ABSENT_MARK;
         }
         terminate!();
     }
 
-    let mut position = Four::new(0.0);
-    position.insert(0usize, coordinates[at0]);
-    position.insert(1usize, coordinates[at1]);
-    position.insert(2usize, coordinates[at2]);
-    position.insert(3usize, coordinates[at3]);
-
-    let mut features = Array::<Four>::new(sizes.local);
-    let mut next = Array::<Four>::new(sizes.local);
-    features[0] = position;
-
+    let mut features = Array::<Four>::new(comptime!(lanes * sizes.local));
+    let mut next = Array::<Four>::new(comptime!(lanes * sizes.local));
+    let mut sums = Array::<Four>::new(lanes);
     let mut at = (slot as u32 * local_stride) as usize;
+
     if comptime!(sizes.global == 0) {
-        sine_layer(&features, 1usize, local, at, &mut next, sizes.local, first_omega);
-        at += comptime!(layer_vectors(1, sizes.local));
-        for block in 0..sizes.local {
-            features[block] = next[block];
+        #[unroll]
+        for lane in 0..lanes {
+            let column = min(start + lane as u32, end - 1);
+            features[comptime!(lane * sizes.local)] = position(coordinates, at0, at1, at2, (lead + column) as usize);
         }
+        sine_layer(&features, 1usize, sizes.local, local, at, &mut sums, &mut next, sizes.local, first_omega, lanes);
+        at += comptime!(layer_vectors(1, sizes.local));
+        copy(&next, &mut features, comptime!(lanes * sizes.local));
         for _ in 0..hidden_layers {
-            sine_layer(&features, sizes.local, local, at, &mut next, sizes.local, hidden_omega);
+            sine_layer(
+                &features,
+                sizes.local,
+                sizes.local,
+                local,
+                at,
+                &mut sums,
+                &mut next,
+                sizes.local,
+                hidden_omega,
+                lanes,
+            );
             at += comptime!(layer_vectors(sizes.local, sizes.local));
-            for block in 0..sizes.local {
-                features[block] = next[block];
-            }
+            copy(&next, &mut features, comptime!(lanes * sizes.local));
         }
     } else {
-        let mut global = Array::<Four>::new(sizes.global);
-        let mut next_global = Array::<Four>::new(sizes.global);
-        global[0] = position;
+        let mut global = Array::<Four>::new(comptime!(lanes * sizes.global));
+        let mut next_global = Array::<Four>::new(comptime!(lanes * sizes.global));
+        #[unroll]
+        for lane in 0..lanes {
+            let column = min(start + lane as u32, end - 1);
+            let position = position(coordinates, at0, at1, at2, (lead + column) as usize);
+            features[comptime!(lane * sizes.local)] = position;
+            global[comptime!(lane * sizes.global)] = position;
+        }
         let mut shared_at = 0usize;
         let merge_at = comptime!(layer_vectors(1, sizes.global))
             + hidden_layers as usize * comptime!(layer_vectors(sizes.global, sizes.global));
 
-        sine_layer(&features, 1usize, local, at, &mut next, sizes.local, first_omega);
-        sine_layer(&global, 1usize, shared, shared_at, &mut next_global, sizes.global, first_omega);
-        merge_layer(&next, &next_global, shared, merge_at, &mut features, sizes, hidden_omega);
+        sine_layer(&features, 1usize, sizes.local, local, at, &mut sums, &mut next, sizes.local, first_omega, lanes);
+        sine_layer(
+            &global,
+            1usize,
+            sizes.global,
+            shared,
+            shared_at,
+            &mut sums,
+            &mut next_global,
+            sizes.global,
+            first_omega,
+            lanes,
+        );
+        merge_layer(&next, &next_global, shared, merge_at, &mut sums, &mut features, sizes, hidden_omega);
         at += comptime!(layer_vectors(1, sizes.local));
         shared_at += comptime!(layer_vectors(1, sizes.global));
         for _ in 0..hidden_layers {
-            for block in 0..sizes.global {
-                global[block] = next_global[block];
-            }
-            sine_layer(&features, sizes.local, local, at, &mut next, sizes.local, hidden_omega);
-            sine_layer(&global, sizes.global, shared, shared_at, &mut next_global, sizes.global, hidden_omega);
-            merge_layer(&next, &next_global, shared, merge_at, &mut features, sizes, hidden_omega);
+            copy(&next_global, &mut global, comptime!(lanes * sizes.global));
+            sine_layer(
+                &features,
+                sizes.local,
+                sizes.local,
+                local,
+                at,
+                &mut sums,
+                &mut next,
+                sizes.local,
+                hidden_omega,
+                lanes,
+            );
+            sine_layer(
+                &global,
+                sizes.global,
+                sizes.global,
+                shared,
+                shared_at,
+                &mut sums,
+                &mut next_global,
+                sizes.global,
+                hidden_omega,
+                lanes,
+            );
+            merge_layer(&next, &next_global, shared, merge_at, &mut sums, &mut features, sizes, hidden_omega);
             at += comptime!(layer_vectors(sizes.local, sizes.local));
             shared_at += comptime!(layer_vectors(sizes.global, sizes.global));
         }
     }
 
-    let channel_blocks = comptime!(sizes.channels.div_ceil(BLOCK));
+    let blocks = comptime!(sizes.channels.div_ceil(BLOCK));
+    let run = comptime!(sizes.local * BLOCK);
     #[unroll]
-    for block in 0..channel_blocks {
-        let value = dense(&features, sizes.local, local, at, block, channel_blocks);
+    for block in 0..blocks {
+        begin(&mut sums, local[at + comptime!(blocks * run + block)], lanes);
+        products(&mut sums, &features, sizes.local, sizes.local, local, at + comptime!(block * run), lanes);
         #[unroll]
-        for lane in 0..comptime!((sizes.channels - block * BLOCK).min(BLOCK)) {
-            output[out + comptime!(block * BLOCK + lane)] = value.extract(lane);
+        for lane in 0..lanes {
+            if start + (lane as u32) < end {
+                let value = sums[lane];
+                #[unroll]
+                for part in 0..comptime!((sizes.channels - block * BLOCK).min(BLOCK)) {
+                    output[out + comptime!(lane * sizes.channels + block * BLOCK + part)] = value.extract(part);
+                }
+            }
         }
     }
 }
 
-/// `output = sin(omega (input W + b))` for the packed layer at `weights[at..]`.
+/// The coordinates of one sample, whose places in the table are given.
 #[cube]
+fn position(coordinates: &[f32], at0: usize, at1: usize, at2: usize, at3: usize) -> Vector<f32, Const<4>> {
+    let mut position = Four::new(0.0);
+    position.insert(0usize, coordinates[at0]);
+    position.insert(1usize, coordinates[at1]);
+    position.insert(2usize, coordinates[at2]);
+    position.insert(3usize, coordinates[at3]);
+    position
+}
+
+#[cube]
+fn copy(from: &Array<Vector<f32, Const<4>>>, to: &mut Array<Vector<f32, Const<4>>>, #[comptime] length: usize) {
+    for index in 0..length {
+        to[index] = from[index];
+    }
+}
+
+/// `output = sin(omega (input W + b))` for the packed layer at `weights[at..]`; a lane of `input` is `stride` blocks.
+#[cube]
+#[expect(clippy::too_many_arguments, reason = "a kernel's functions are inlined, a struct would only be taken apart")]
 fn sine_layer(
     input: &Array<Vector<f32, Const<4>>>,
     #[comptime] inputs: usize,
+    #[comptime] stride: usize,
     weights: &[Vector<f32, Const<4>>],
     at: usize,
+    sums: &mut Array<Vector<f32, Const<4>>>,
     output: &mut Array<Vector<f32, Const<4>>>,
     #[comptime] outputs: usize,
     omega: f32,
+    #[comptime] lanes: usize,
 ) {
+    let run = comptime!(inputs * BLOCK);
     for block in 0..outputs {
-        output[block] = sine(dense(input, inputs, weights, at, block, outputs) * Four::new(omega));
+        begin(sums, weights[at + comptime!(outputs * run) + block], lanes);
+        products(sums, input, inputs, stride, weights, at + block * run, lanes);
+        #[unroll]
+        for lane in 0..lanes {
+            output[comptime!(lane * outputs) + block] = sine(sums[lane] * Four::new(omega));
+        }
     }
 }
 
 /// The merge layer: local features, then global ones, to local features.
 #[cube]
+#[expect(clippy::too_many_arguments, reason = "as above")]
 fn merge_layer(
     local: &Array<Vector<f32, Const<4>>>,
     global: &Array<Vector<f32, Const<4>>>,
     weights: &[Vector<f32, Const<4>>],
     at: usize,
+    sums: &mut Array<Vector<f32, Const<4>>>,
     output: &mut Array<Vector<f32, Const<4>>>,
     #[comptime] sizes: Sizes,
     omega: f32,
 ) {
+    let lanes = comptime!(sizes.lanes);
     let run = comptime!((sizes.local + sizes.global) * BLOCK);
     for block in 0..sizes.local {
         let start = at + block * run;
-        let bias = weights[at + comptime!(sizes.local * run) + block];
-        let sum = products(bias, local, sizes.local, weights, start);
-        let sum = products(sum, global, sizes.global, weights, start + comptime!(sizes.local * BLOCK));
-        output[block] = sine(sum * Four::new(omega));
+        begin(sums, weights[at + comptime!(sizes.local * run) + block], lanes);
+        products(sums, local, sizes.local, sizes.local, weights, start, lanes);
+        let start = start + comptime!(sizes.local * BLOCK);
+        products(sums, global, sizes.global, sizes.global, weights, start, lanes);
+        #[unroll]
+        for lane in 0..lanes {
+            output[comptime!(lane * sizes.local) + block] = sine(sums[lane] * Four::new(omega));
+        }
     }
 }
 
-/// One output block of a packed layer, without its sine.
+/// Every lane's sum is the bias.
 #[cube]
-fn dense(
-    input: &Array<Vector<f32, Const<4>>>,
-    #[comptime] inputs: usize,
-    weights: &[Vector<f32, Const<4>>],
-    at: usize,
-    block: usize,
-    #[comptime] outputs: usize,
-) -> Vector<f32, Const<4>> {
-    let run = comptime!(inputs * BLOCK);
-    let bias = weights[at + comptime!(outputs * run) + block];
-    products(bias, input, inputs, weights, at + block * run)
+fn begin(sums: &mut Array<Vector<f32, Const<4>>>, bias: Vector<f32, Const<4>>, #[comptime] lanes: usize) {
+    #[unroll]
+    for lane in 0..lanes {
+        sums[lane] = bias;
+    }
 }
 
-/// `sum` plus the products of `inputs` blocks with their rows at `weights[at..]`.
+/// Adds to every lane's sum the products of its `inputs` blocks with their rows at `weights[at..]`.
 #[cube]
 fn products(
-    sum: Vector<f32, Const<4>>,
+    sums: &mut Array<Vector<f32, Const<4>>>,
     input: &Array<Vector<f32, Const<4>>>,
     #[comptime] inputs: usize,
+    #[comptime] stride: usize,
     weights: &[Vector<f32, Const<4>>],
     at: usize,
-) -> Vector<f32, Const<4>> {
-    let mut total = sum;
+    #[comptime] lanes: usize,
+) {
     for block in 0..inputs {
-        let x = input[block];
         let row = at + block * BLOCK;
-        total += Four::new(x.extract(0usize)) * weights[row];
-        total += Four::new(x.extract(1usize)) * weights[row + 1];
-        total += Four::new(x.extract(2usize)) * weights[row + 2];
-        total += Four::new(x.extract(3usize)) * weights[row + 3];
+        let w0 = weights[row];
+        let w1 = weights[row + 1];
+        let w2 = weights[row + 2];
+        let w3 = weights[row + 3];
+        #[unroll]
+        for lane in 0..lanes {
+            let x = input[comptime!(lane * stride) + block];
+            let sum = sums[lane] + Four::new(x.extract(0usize)) * w0;
+            let sum = sum + Four::new(x.extract(1usize)) * w1;
+            let sum = sum + Four::new(x.extract(2usize)) * w2;
+            sums[lane] = sum + Four::new(x.extract(3usize)) * w3;
+        }
     }
-    total
 }
 
 /// The sine of `eval::sine`. Rounds with the device's `round`, since shader compilers may cancel the addition and

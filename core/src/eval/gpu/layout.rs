@@ -8,21 +8,30 @@
 //! A packed layer with `n` input blocks and `m` output blocks is `m` runs of `4 n` vectors (the run of an output block
 //! holds its four columns for every input row, contiguous in the order in which the kernel walks them), then `m`
 //! vectors of biases. The four axes of a sample are right-aligned: a picture has two leading axes of one position.
+//!
+//! An invocation takes a *group* of up to [`lanes`] neighbours along the last axis that one partition owns, so that
+//! it reads every weight once for all of them.
 
-use crate::error::{Error, check_limit};
+use std::ops::Range;
+
+use crate::error::Error;
 use crate::eval::View;
 use crate::field::{Field, FieldSpec, Layer};
+use crate::grid::Grid;
 use crate::limits;
 
 /// Floats in a block.
 pub(crate) const BLOCK: usize = 4;
 /// Axes of every decode, the limit of the format.
-pub(crate) const AXES: usize = limits::AXES as usize;
+pub(crate) const AXES: usize = 4;
+const _: () = assert!(AXES as u64 == limits::AXES);
 /// Invocations of a workgroup: what every WebGPU device grants.
 pub(crate) const GROUP: u32 = 256;
 /// Widest local and global network together that the kernel takes, in floats. Its activations are two copies of both
-/// in function-local arrays, of which WGSL promises 8 KiB; half of that leaves the compiler its own.
-pub(crate) const WIDTHS: u64 = 512;
+/// for every lane, in function-local arrays, of which WGSL promises 8 KiB; half of that leaves the compiler its own.
+const WIDTHS: u64 = 512;
+/// Most samples of one invocation.
+const LANES: usize = 4;
 /// Bytes of one weight buffer: the smallest limit of a storage binding that WebGPU allows.
 const BUFFER_BYTES: u64 = 128 << 20;
 /// In the slot table: this partition has no network.
@@ -30,8 +39,8 @@ pub(crate) const NO_SLOT: i32 = -1;
 /// Written where the owning partition is absent. WGSL may assume that there are no NaNs; no field comes near this
 /// number, since weights and widths are limited (see [`limits::WEIGHT`]).
 pub(crate) const ABSENT_MARK: f32 = 1e38;
-/// Most samples of one dispatch: 16 MiB of one-channel output, and 4,096 groups, far below the 65,535 of a dimension,
-/// so that no grid needs folding.
+/// Most samples of one dispatch: 64 MiB of output for 16 channels, and at most 4,096 workgroups, far below the 65,535
+/// of a dimension, so that no grid needs folding.
 const DISPATCH_SAMPLES: u64 = 1 << 20;
 
 /// A field, packed.
@@ -41,8 +50,6 @@ pub(crate) struct Packed {
     pub(crate) local_blocks: usize,
     /// Blocks of the global width; 0 without a global network.
     pub(crate) global_blocks: usize,
-    /// Blocks of the channels.
-    pub(crate) channel_blocks: usize,
     /// Vectors of one local network.
     pub(crate) local_stride: usize,
     /// Global layers, then the merge layer; one zero block where there is none, since a buffer cannot be empty.
@@ -56,12 +63,25 @@ pub(crate) struct Packed {
 /// A view, resolved for a grid.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Tables {
-    /// Positions per axis, right-aligned.
+    /// Positions per axis, right-aligned; groups along the last one.
     pub(crate) extents: [u32; AXES],
-    /// Network inputs of all axes, one after the other.
+    /// Positions along the last axis.
+    pub(crate) columns: u32,
+    /// Network inputs of all positions of all axes, one axis after the other.
     pub(crate) coordinates: Vec<f32>,
-    /// Owners along each axis times the stride of that axis: the sum over the axes is the partition.
-    pub(crate) owners: Vec<i32>,
+    /// For every position of the first three axes and every group of the last one, its owner along that axis times the
+    /// stride of that axis (the sum over the axes is the partition); then the first column of every group; then the
+    /// number of columns.
+    pub(crate) places: Vec<i32>,
+}
+
+/// The share of one dispatch: consecutive groups, which hold consecutive samples.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Share {
+    /// Groups of the view, row-major.
+    pub(crate) groups: Range<u32>,
+    /// Samples of the view, row-major.
+    pub(crate) samples: Range<u32>,
 }
 
 /// Vectors of a packed layer of `inputs` and `outputs` blocks.
@@ -74,7 +94,11 @@ impl Packed {
     ///
     /// # Errors
     /// [`Error::Device`] for networks that are too wide or too many for a GPU that grants what WebGPU guarantees.
-    #[expect(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "there are at most 2^20 partitions")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_possible_wrap,
+        reason = "there are at most 2^20 partitions"
+    )]
     pub(crate) fn new(field: &Field) -> Result<Self, Error> {
         let spec = field.spec();
         let width = u64::from(spec.local_width) + u64::from(spec.global_width);
@@ -85,11 +109,10 @@ impl Packed {
         }
         let blocks = |n: u32| (n as usize).div_ceil(BLOCK);
         let (local_blocks, global_blocks) = (blocks(spec.local_width), blocks(spec.global_width));
-        let channel_blocks = blocks(spec.outputs);
         let hidden = spec.hidden_layers as usize;
         let local_stride = layer_vectors(1, local_blocks)
             + hidden * layer_vectors(local_blocks, local_blocks)
-            + layer_vectors(local_blocks, channel_blocks);
+            + layer_vectors(local_blocks, blocks(spec.outputs));
         let bytes = (local_stride * BLOCK * size_of::<f32>()) as u64 * field.present().len() as u64;
         if bytes > BUFFER_BYTES {
             return Err(Error::Device(format!(
@@ -125,42 +148,78 @@ impl Packed {
         if local.is_empty() {
             local.resize(BLOCK, 0.0);
         }
-        Ok(Self { local_blocks, global_blocks, channel_blocks, local_stride, shared, local, slots })
+        Ok(Self { local_blocks, global_blocks, local_stride, shared, local, slots })
     }
 }
 
+/// Samples of one invocation: as many as its activations leave room for.
+pub(crate) fn lanes(spec: &FieldSpec) -> usize {
+    let width = (spec.local_width as usize + spec.global_width as usize).max(1);
+    (WIDTHS as usize / width.next_multiple_of(BLOCK)).clamp(1, LANES)
+}
+
 impl Tables {
-    /// Coordinates and owners of `view` on the grid of `field`. `None` for a view without samples.
+    /// Coordinates and owners of `view` on `grid` in groups of at most `lanes`. `None` for a view without samples.
     ///
     /// # Errors
     /// As [`View::resolve`].
-    #[expect(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "limited to 2^30 samples, 2^20 partitions")]
-    pub(crate) fn new(field_grid: &crate::grid::Grid, view: &View) -> Result<Option<Self>, Error> {
-        let axes = view.resolve(field_grid)?;
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_possible_wrap,
+        reason = "limited to 2^30 samples, 2^20 partitions"
+    )]
+    pub(crate) fn new(grid: &Grid, view: &View, lanes: usize) -> Result<Option<Self>, Error> {
+        let axes = view.resolve(grid)?;
+        let Some((last, leading)) = axes.split_last() else { return Ok(None) };
         if view.samples() == 0 {
             return Ok(None);
         }
         let lead = AXES - axes.len();
         let mut extents = [1; AXES];
         let mut coordinates = vec![0.0; lead];
-        let mut owners = vec![0; lead];
-        for (index, axis) in axes.iter().enumerate() {
-            let stride: u32 = field_grid.factors()[index + 1..].iter().product();
+        let mut places = vec![0; lead];
+        for (index, axis) in leading.iter().enumerate() {
+            let stride: u32 = grid.factors()[index + 1..].iter().product();
             extents[lead + index] = axis.coordinates.len() as u32;
             coordinates.extend_from_slice(&axis.coordinates);
-            owners.extend(axis.owners.iter().map(|&owner| (owner * stride) as i32));
+            places.extend(axis.owners.iter().map(|&owner| (owner * stride) as i32));
         }
-        Ok(Some(Self { extents, coordinates, owners }))
+        coordinates.extend_from_slice(&last.coordinates);
+        let mut starts = Vec::new();
+        for run in last.runs() {
+            for start in run.places.step_by(lanes) {
+                places.push(run.owner as i32);
+                starts.push(start as i32);
+            }
+        }
+        extents[AXES - 1] = starts.len() as u32;
+        places.append(&mut starts);
+        places.push(last.coordinates.len() as i32);
+        Ok(Some(Self { extents, columns: last.coordinates.len() as u32, coordinates, places }))
     }
-}
 
-/// Ranges of sample indices, each of which costs at most `multiply_adds` (but holds at least one group of samples).
-pub(crate) fn dispatches(spec: &FieldSpec, samples: u64, multiply_adds: u64) -> Result<Vec<std::ops::Range<u32>>, Error> {
-    check_limit("samples of a view", samples, limits::DECODE_SAMPLES)?;
-    let most = (multiply_adds / spec.multiply_adds_per_sample().max(1)).clamp(GROUP.into(), DISPATCH_SAMPLES);
-    #[expect(clippy::cast_possible_truncation, reason = "samples are limited to 2^30, a dispatch to 2^20")]
-    let (samples, most) = (samples as u32, most as u32);
-    Ok((0..samples).step_by(most as usize).map(|start| start..samples.min(start + most)).collect())
+    /// Splits all groups into shares of one dispatch, each of which costs at most `multiply_adds` (but holds at least one
+    /// workgroup).
+    #[expect(clippy::cast_possible_truncation, reason = "a view has at most 2^30 samples, and no more groups")]
+    pub(crate) fn shares(&self, spec: &FieldSpec, multiply_adds: u64) -> Vec<Share> {
+        let lanes = lanes(spec) as u64;
+        let most = multiply_adds / spec.multiply_adds_per_sample().max(1) / lanes;
+        let most = most.clamp(GROUP.into(), DISPATCH_SAMPLES / lanes) as u32;
+        let groups = self.extents.iter().product::<u32>();
+        (0..groups)
+            .step_by(most as usize)
+            .map(|start| start..groups.min(start + most))
+            .map(|groups| Share { samples: self.first_sample(groups.start)..self.first_sample(groups.end), groups })
+            .collect()
+    }
+
+    /// The first sample of a group; the number of samples for the number of groups.
+    #[expect(clippy::cast_sign_loss, reason = "starts are positions")]
+    fn first_sample(&self, group: u32) -> u32 {
+        let groups = self.extents[AXES - 1];
+        let starts = &self.places[self.places.len() - groups as usize - 1..];
+        group / groups * self.columns + starts[(group % groups) as usize] as u32
+    }
 }
 
 /// Rows of a first layer: the coordinates, right-aligned in one block.

@@ -1,4 +1,4 @@
-//! The fused decoder on a GPU: all networks of a sample in one invocation, through burn's CubeCL backend, so that one
+//! The fused decoder on a GPU: all networks of a few neighbouring samples in one invocation, through burn's CubeCL backend, so that one
 //! source serves WebGPU, Vulkan, Metal, DirectX and CUDA.
 //!
 //! General tensor operations were the alternative: they write every activation to memory, need hundreds of kernels to

@@ -1,7 +1,7 @@
 //! The kernel's scalar twin: the same walk over the same arrays, sample by sample. It proves layouts, tables and
 //! dispatches on machines without a GPU; the browser tests prove the kernel itself.
 
-use super::layout::{ABSENT_MARK, AXES, BLOCK, NO_SLOT, Packed, Tables, dispatches, layer_vectors};
+use super::layout::{ABSENT_MARK, AXES, BLOCK, NO_SLOT, Packed, Tables, lanes, layer_vectors};
 use crate::eval::sine::sin;
 use crate::eval::{View, reference};
 use crate::field::{Field, FieldSpec, initialise};
@@ -12,37 +12,50 @@ type Four = [f32; BLOCK];
 
 fn decode(field: &Field, view: &View, multiply_adds: u64) -> Vec<f32> {
     let packed = Packed::new(field).unwrap();
-    let Some(tables) = Tables::new(field.grid(), view).unwrap() else { return Vec::new() };
+    let spec = field.spec();
+    let Some(tables) = Tables::new(field.grid(), view, lanes(spec)).unwrap() else { return Vec::new() };
     let mut values = Vec::new();
-    for range in dispatches(field.spec(), view.samples() as u64, multiply_adds).unwrap() {
-        for sample in range {
-            decode_sample(field.spec(), &packed, &tables, sample, &mut values);
+    for share in tables.shares(spec, multiply_adds) {
+        assert_eq!(values.len(), share.samples.start as usize * spec.outputs as usize);
+        for group in share.groups {
+            decode_group(spec, &packed, &tables, group, &mut values);
         }
+        assert_eq!(values.len(), share.samples.end as usize * spec.outputs as usize);
     }
     values.iter().map(|&v| if v >= ABSENT_MARK { ABSENT } else { v }).collect()
 }
 
-fn decode_sample(spec: &FieldSpec, packed: &Packed, tables: &Tables, sample: u32, values: &mut Vec<f32>) {
-    let mut rest = sample;
+fn decode_group(spec: &FieldSpec, packed: &Packed, tables: &Tables, group: u32, values: &mut Vec<f32>) {
+    let mut rest = group;
     let mut start: u32 = tables.extents.iter().sum();
-    let mut position = [0.0; AXES];
-    let mut partition = 0;
+    let mut at = [0; AXES];
     for axis in (0..AXES).rev() {
         start -= tables.extents[axis];
-        let at = (start + rest % tables.extents[axis]) as usize;
+        at[axis] = (start + rest % tables.extents[axis]) as usize;
         rest /= tables.extents[axis];
-        position[axis] = tables.coordinates[at];
-        partition += tables.owners[at];
     }
-    let channels = spec.outputs as usize;
+    let partition: i32 = at.iter().map(|&at| tables.places[at]).sum();
     let slot = packed.slots[partition as usize];
-    if slot == NO_SLOT {
-        values.extend(std::iter::repeat_n(ABSENT_MARK, channels));
-        return;
+    let groups = tables.extents[AXES - 1] as usize;
+    let lead = tables.extents[..AXES - 1].iter().sum::<u32>() as usize;
+    let (first, end) =
+        (tables.places[at[AXES - 1] + groups] as usize, tables.places[at[AXES - 1] + groups + 1] as usize);
+    assert!(first < end && end - first <= lanes(spec), "{first}..{end}");
+    for column in first..end {
+        at[AXES - 1] = lead + column;
+        let position = at.map(|at| tables.coordinates[at]);
+        if slot == NO_SLOT {
+            values.extend(std::iter::repeat_n(ABSENT_MARK, spec.outputs as usize));
+        } else {
+            values.extend(evaluate(spec, packed, slot as usize, position));
+        }
     }
-    let (w, g) = (packed.local_blocks, packed.global_blocks);
+}
+
+fn evaluate(spec: &FieldSpec, packed: &Packed, slot: usize, position: Four) -> Vec<f32> {
+    let (w, g, channels) = (packed.local_blocks, packed.global_blocks, spec.outputs as usize);
     let hidden = spec.hidden_layers as usize;
-    let mut at = slot as usize * packed.local_stride;
+    let mut at = slot * packed.local_stride;
     let mut shared_at = 0;
     let merge_at = layer_vectors(1, g) + hidden * layer_vectors(g, g);
     let mut features = vec![position];
@@ -60,9 +73,10 @@ fn decode_sample(spec: &FieldSpec, packed: &Packed, tables: &Tables, sample: u32
             features = sine_layer(&joined, &packed.shared, merge_at, w, spec.hidden_omega);
         }
     }
-    let out = dense(&features, &packed.local, at, packed.channel_blocks);
-    assert_eq!(at + layer_vectors(w, packed.channel_blocks), (slot as usize + 1) * packed.local_stride);
-    values.extend(&out.concat()[..channels]);
+    let blocks = channels.div_ceil(BLOCK);
+    let out = dense(&features, &packed.local, at, blocks);
+    assert_eq!(at + layer_vectors(w, blocks), (slot + 1) * packed.local_stride);
+    out.concat()[..channels].to_vec()
 }
 
 fn sine_layer(input: &[Four], weights: &[f32], at: usize, blocks: usize, omega: f32) -> Vec<Four> {
@@ -136,16 +150,23 @@ fn other_resolutions_and_absent_partitions() {
 }
 
 #[test]
-fn dispatches_cover_every_sample_once_and_stay_bounded() {
-    let spec = FieldSpec::local_global(2, 3, 14, 84);
-    for (samples, budget) in [(1, 0), (5_000_000, 1 << 29), (1_000_003, 1 << 20), (3, u64::MAX), (5 << 20, u64::MAX)] {
-        let ranges = dispatches(&spec, samples, budget).unwrap();
-        assert_eq!(ranges.iter().map(|r| u64::from(r.end - r.start)).sum::<u64>(), samples);
-        assert!(ranges.windows(2).all(|pair| pair[0].end == pair[1].start));
-        let work = (budget / spec.multiply_adds_per_sample()).clamp(256, 1 << 20);
-        assert!(ranges.iter().all(|r| u64::from(r.end - r.start) <= work));
+fn shares_stay_bounded() {
+    let grid = Grid::new(vec![700, 900], vec![5, 7], UNIT_RANGE).unwrap();
+    for (spec, lanes_expected) in [
+        (FieldSpec::local_global(2, 3, 14, 84), 4),
+        (FieldSpec::per_partition(2, 3, 256), 2),
+        (FieldSpec::per_partition(2, 3, 300), 1),
+    ] {
+        assert_eq!(lanes(&spec), lanes_expected);
+        let tables = Tables::new(&grid, &View::full(&grid), lanes_expected).unwrap().unwrap();
+        for budget in [0, 1 << 28, u64::MAX] {
+            let shares = tables.shares(&spec, budget);
+            let most = (budget / spec.multiply_adds_per_sample()).clamp(256 * lanes_expected as u64, 1 << 20);
+            assert!(shares.iter().all(|d| d.samples.len() as u64 <= most), "{budget}");
+            assert!(shares.windows(2).all(|d| d[0].groups.end == d[1].groups.start));
+            assert_eq!(shares.last().unwrap().samples.end, 700 * 900);
+        }
     }
-    assert!(dispatches(&spec, 1 << 31, 1 << 29).is_err());
 }
 
 #[test]
