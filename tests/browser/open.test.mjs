@@ -202,11 +202,11 @@ describe('engines', () => {
     const t = await openPage(browser, `${server.page}?url=/files/${sampleName}`);
     await t.opened();
     await t.page.locator('#engine[data-engine="WebGPU"]').waitFor({ timeout: 120_000 });
-    const crash = await t.page.context().newPage();
-    await crash.goto('chrome://gpucrash').catch(() => undefined);
-    await crash.close();
-    await t.page.bringToFront();
-    await t.page.evaluate(() => document.querySelector('tessera-viewer').screen.zoom(3));
+    // The browser's own process for the device is ended, as a driver that crashes would do.
+    const session = await browser.newBrowserCDPSession();
+    const { processInfo } = await session.send('SystemInfo.getProcessInfo');
+    process.kill(processInfo.find(({ type }) => type === 'GPU').id, 'SIGKILL');
+    await t.page.evaluate(() => document.querySelector('tessera-viewer').screen.zoom(0.97));
     await t.page.locator('#engine[data-engine="CPU"]').waitFor({ timeout: 60_000 });
     await t.settled();
     const alpha = await t.page.evaluate(() => {
@@ -214,6 +214,7 @@ describe('engines', () => {
       return data.data.some((v, i) => i % 4 === 3 && v > 0);
     });
     assert.ok(alpha, 'the picture is gone');
+    assert.match(await t.page.locator('#engine').getAttribute('title'), /stopped working/);
     await t.close();
     await browser.close();
     await server.close();

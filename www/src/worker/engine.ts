@@ -180,6 +180,7 @@ function lower(message: string): string {
 }
 
 function text(error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error);
+  // Drivers add their chain of causes below the first line.
+  const message = (error instanceof Error ? error.message : String(error)).split('\n')[0] ?? '';
   return message.replace(/[.\s]+$/, '');
 }
