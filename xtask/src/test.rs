@@ -91,7 +91,7 @@ fn browser(workspace: &Workspace) -> Result<Outcome> {
     let mut node = workspace.program("node");
     // One file after the other: each starts browsers, and the software GPU takes every core.
     node.current_dir(&folder)
-        .args(["--test", "--test-concurrency=1", "--test-timeout=180000", "--test-reporter=tap"])
+        .args(["--test", "--test-concurrency=1", "--test-timeout=900000", "--test-reporter=tap"])
         .args(files)
         .env("CHROMIUM", chromium)
         .env("TESSERA_BIN", workspace.target.join("release").join(format!("tessera{}", std::env::consts::EXE_SUFFIX)));
