@@ -1,6 +1,6 @@
 //! The GPU module: one device per Worker, and a decoder with the same signature as the CPU's.
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::{Cell, OnceCell};
 use std::rc::Rc;
 
 use burn::tensor::Device;
@@ -19,7 +19,7 @@ thread_local! {
     /// The framework registers one device per process and refuses a second registration.
     static DEVICE: OnceCell<(Device, String)> = const { OnceCell::new() };
     /// Whether a first call is under way: two of them would both register.
-    static STARTING: RefCell<bool> = const { RefCell::new(false) };
+    static STARTING: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Finds a WebGPU device and returns its description. Later calls return the same description.
@@ -37,9 +37,7 @@ pub async fn initialise() -> Result<String, JsValue> {
     let found = find().await;
     STARTING.set(false);
     let (device, description) = found.map_err(thrown)?;
-    DEVICE
-        .with(|cell| cell.set((device, description.clone())))
-        .map_err(|_| thrown(Error::Device("it was started twice".into())))?;
+    DEVICE.with(|cell| _ = cell.get_or_init(|| (device, description.clone())));
     Ok(description)
 }
 

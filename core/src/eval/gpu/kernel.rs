@@ -7,6 +7,12 @@
 //!
 //! Only CubeCL's names here: the framework's clash with them.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "casts on the device, of indices that the tables keep below 2^31 and above 0"
+)]
+
 use cubecl::prelude::*;
 
 use super::layout::{ABSENT_MARK, BLOCK, NO_SLOT, layer_vectors};
@@ -37,11 +43,6 @@ pub(super) struct Sizes {
 /// `local_stride` the vectors of one local network. See `layout.rs`.
 #[cube(launch_unchecked)]
 #[expect(clippy::too_many_arguments, reason = "the arguments of a kernel are its bindings")]
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "casts on the device, of indices that the tables keep below 2^31 and above 0"
-)]
 pub(super) fn decode_samples(
     coordinates: &[f32],
     places: &[i32],

@@ -29,7 +29,7 @@ const _: () = assert!(AXES as u64 == limits::AXES);
 pub(crate) const GROUP: u32 = 256;
 /// Widest local and global network together that the kernel takes, in floats. Its activations are two copies of both
 /// for every lane, in function-local arrays, of which WGSL promises 8 KiB; half of that leaves the compiler its own.
-const WIDTHS: u64 = 512;
+const WIDTHS: usize = 512;
 /// Most samples of one invocation.
 const LANES: usize = 4;
 /// Bytes of one weight buffer: the smallest limit of a storage binding that WebGPU allows.
@@ -101,7 +101,7 @@ impl Packed {
     )]
     pub(crate) fn new(field: &Field) -> Result<Self, Error> {
         let spec = field.spec();
-        let width = u64::from(spec.local_width) + u64::from(spec.global_width);
+        let width = widths(spec);
         if width > WIDTHS {
             return Err(Error::Device(format!(
                 "its kernel holds networks of at most {WIDTHS} activations per layer, this field has {width}"
@@ -154,8 +154,12 @@ impl Packed {
 
 /// Samples of one invocation: as many as its activations leave room for.
 pub(crate) fn lanes(spec: &FieldSpec) -> usize {
-    let width = (spec.local_width as usize + spec.global_width as usize).max(1);
-    (WIDTHS as usize / width.next_multiple_of(BLOCK)).clamp(1, LANES)
+    (WIDTHS / widths(spec).max(1).next_multiple_of(BLOCK)).clamp(1, LANES)
+}
+
+/// Activations of a layer of both networks.
+fn widths(spec: &FieldSpec) -> usize {
+    spec.local_width as usize + spec.global_width as usize
 }
 
 impl Tables {
