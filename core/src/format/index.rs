@@ -16,6 +16,8 @@ use crate::limits;
 pub(super) const SHARED: u32 = u32::MAX;
 /// Bytes of the checksum behind a chunk's payload.
 pub(super) const CHECKSUM_BYTES: u64 = 4;
+/// Bytes that a partition's chunk takes at least: a byte of payload and the checksum.
+const LEAST_CHUNK_BYTES: u64 = 5;
 
 /// One chunk as the index describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,11 +90,11 @@ pub(super) fn parse(
     let mut cursor = Cursor::new(bytes, "index", offset);
     let data_start = offset.saturating_add(bytes.len() as u64);
     let shared = shared_chunk(&mut cursor, data_start)?;
-    let runs = presence(&mut cursor, grid.partitions())?;
+    let data_bytes = file_bytes.saturating_sub(data_start);
+    let runs = presence(&mut cursor, grid.partitions(), data_bytes)?;
     let present = runs.iter().map(|&(_, length)| u64::from(length)).fold(0, u64::saturating_add);
     // Before a list of that length is made: every chunk has at least one byte of payload.
-    let least = present.saturating_mul(CHECKSUM_BYTES.saturating_add(1)).saturating_add(shared.bytes());
-    let data_bytes = file_bytes.saturating_sub(data_start);
+    let least = present.saturating_mul(LEAST_CHUNK_BYTES).saturating_add(shared.bytes());
     if least > data_bytes {
         return Err(cursor
             .malformed(format!("it lists {present} partitions in at least {least} bytes, {data_bytes} bytes follow")));
@@ -168,10 +170,11 @@ fn shared_chunk(cursor: &mut Cursor<'_>, offset: u64) -> Result<Chunk, Error> {
 }
 
 /// Runs of present partitions: first and length.
-fn presence(cursor: &mut Cursor<'_>, partitions: u32) -> Result<Vec<(u32, u32)>, Error> {
+fn presence(cursor: &mut Cursor<'_>, partitions: u32, data_bytes: u64) -> Result<Vec<(u32, u32)>, Error> {
     let count = cursor.varint()?;
-    // A run takes two bytes at least.
-    if count == 0 || count > cursor.remaining() / 2 {
+    // A run takes two bytes at least, and has one chunk at least.
+    let possible = (cursor.remaining() / 2).min(data_bytes / LEAST_CHUNK_BYTES);
+    if count == 0 || count > possible {
         return Err(cursor.malformed(format!("it cannot hold {count} runs of partitions")));
     }
     let mut runs = Vec::new();
