@@ -110,6 +110,7 @@ fn share(samples: u64, fraction: f64) -> u64 {
 }
 
 #[cfg(test)]
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the figures of small tests fit")]
 mod tests {
     use super::*;
     use tessera_core::grid::UNIT_RANGE;

@@ -215,7 +215,7 @@ impl Checkpoint {
 }
 
 fn checksum<'a>(state: &str, arrays: impl Iterator<Item = &'a [u8]>) -> String {
-    let sum = arrays.fold(crc32c::crc32c(state.as_bytes()), |sum, bytes| crc32c::crc32c_append(sum, bytes));
+    let sum = arrays.fold(crc32c::crc32c(state.as_bytes()), crc32c::crc32c_append);
     format!("{sum:08x}")
 }
 

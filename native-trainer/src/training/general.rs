@@ -60,7 +60,7 @@ impl General {
                 let mut start = span.start;
                 while start < span.end {
                     let end = span.end.min(start + self.chunk_samples);
-                    chunks.push((partition..partition + 1, vec![start..end]));
+                    chunks.push((partition..partition + 1, std::iter::once(start..end).collect()));
                     start = end;
                 }
                 largest = usize::MAX;

@@ -51,7 +51,7 @@ pub fn train_from(
     let workers = Workers::new(settings, &device)?;
     let run = Run::new(plan, start, &device, &workers)?;
     on_event(Event::Started { device: run.device.clone(), engine: run.engine.name().to_owned(), first_step: run.step });
-    run.to_the_end(stop, on_event)
+    run.finish(stop, on_event)
 }
 
 fn check(plan: &TrainingPlan, start: &Field) -> Result<(), TrainingError> {
@@ -81,7 +81,7 @@ fn check(plan: &TrainingPlan, start: &Field) -> Result<(), TrainingError> {
     if settings.psnr_db.is_some_and(f64::is_nan) {
         return refuse("the wanted PSNR is not a number".to_owned());
     }
-    if settings.max_seconds.is_some_and(|seconds| !(seconds >= 0.0)) {
+    if settings.max_seconds.is_some_and(|seconds| seconds.is_nan() || seconds < 0.0) {
         return refuse(format!("the time limit must not be negative, {:?} s was given", settings.max_seconds));
     }
     if settings.threads == Some(0) {
@@ -218,7 +218,7 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    fn to_the_end(mut self, stop: &AtomicBool, on_event: &mut dyn FnMut(Event)) -> Result<Outcome, TrainingError> {
+    fn finish(mut self, stop: &AtomicBool, on_event: &mut dyn FnMut(Event)) -> Result<Outcome, TrainingError> {
         self.clock = Instant::now();
         let checkpoint = self.plan.settings.checkpoint.clone();
         let mut saved_at = self.clock;
