@@ -5,7 +5,7 @@
 use crate::process;
 use crate::steps::{Outcome, Steps, counted};
 use crate::tally::Tally;
-use crate::workspace::Workspace;
+use crate::workspace::{GROUPS, Workspace};
 use crate::{check, npm, tools, web};
 use anyhow::{Context, Result};
 use clap::Args;
@@ -28,7 +28,9 @@ pub(crate) struct Options {
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let mut steps = Steps::default();
     let program = steps.step("build the program", || workspace.build_program().map(|_| Outcome::Passed));
-    steps.step("rust", || rust(workspace));
+    for (name, packages) in GROUPS {
+        steps.step(&format!("rust: {name}"), || rust(workspace, packages));
+    }
     if !options.rust_only {
         let page = steps.step("web", || web::run(workspace, &web::Options::default()).map(|()| Outcome::Passed));
         steps.step("page: types", || page_types(workspace));
@@ -48,10 +50,10 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     steps.finish()
 }
 
-fn rust(workspace: &Workspace) -> Result<Outcome> {
+fn rust(workspace: &Workspace, packages: &[&str]) -> Result<Outcome> {
     let mut cargo = workspace.cargo();
     // Documentation examples are tests as well, which is why this is not nextest.
-    cargo.args(["test", "--release", "--workspace", "--no-fail-fast"]);
+    cargo.args(["test", "--release", "--no-fail-fast"]).args(packages);
     // For the file format's second reader; its tests skip themselves without it.
     match tools::python_with(workspace, "numpy") {
         Ok(python) => cargo.env("PYTHON", python),

@@ -7,6 +7,16 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+/// The members in two groups, as arguments for cargo: those that need the framework, and all others.
+///
+/// Cargo unifies features over everything it is asked for at once. Asked for all members together, it would build the
+/// framework a second time, with features that only the others' benches and this program want; that is minutes. In
+/// these groups the framework is the one that `cargo build --package tessera` uses.
+pub(crate) const GROUPS: [(&str, &[&str]); 2] = [
+    ("program", &["--package", "tessera", "--package", "tessera-tests"]),
+    ("core and others", &["--workspace", "--exclude", "tessera", "--exclude", "tessera-tests"]),
+];
+
 /// The folders of the workspace.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Workspace {
