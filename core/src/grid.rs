@@ -55,7 +55,9 @@ impl Grid {
         check_limit("samples of the canvas", samples, limits::CANVAS_SAMPLES)?;
         let sound = range.iter().all(|v| v.abs() <= limits::COORDINATE);
         if !(sound && range[0] < range[1]) {
-            return Err(Error::parameter(format!("the coordinate range {range:?} is not an increasing finite interval")));
+            return Err(Error::parameter(format!(
+                "the coordinate range {range:?} is not an increasing finite interval"
+            )));
         }
         Ok(Self { shape, factors, range })
     }

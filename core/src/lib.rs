@@ -69,6 +69,11 @@
 //! # }
 //! ```
 
+#![cfg_attr(
+    test,
+    allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "numbers in tests are small")
+)]
+
 pub mod codec;
 pub mod error;
 pub mod eval;

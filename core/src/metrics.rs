@@ -115,8 +115,7 @@ fn blur(values: &[f64], rows: usize, columns: usize) -> Vec<f64> {
 
 fn gaussian(length: usize) -> Vec<f64> {
     let centre = (length as f64 - 1.0) / 2.0;
-    let weights: Vec<f64> =
-        (0..length).map(|i| (-(i as f64 - centre).powi(2) / (2.0 * SIGMA * SIGMA)).exp()).collect();
+    let weights: Vec<f64> = (0..length).map(|i| (-(i as f64 - centre).powi(2) / (2.0 * SIGMA * SIGMA)).exp()).collect();
     let sum: f64 = weights.iter().sum();
     weights.iter().map(|w| w / sum).collect()
 }

@@ -165,7 +165,10 @@ impl Signal {
             )));
         }
         if let Some(index) = values.iter().position(|v| !v.is_finite()) {
-            return Err(Error::parameter(format!("value {index} is {}, only finite values can be encoded", values[index])));
+            return Err(Error::parameter(format!(
+                "value {index} is {}, only finite values can be encoded",
+                values[index]
+            )));
         }
         Ok(Self { info, values })
     }

@@ -14,9 +14,9 @@ pub const INVERSE_PI: f32 = std::f32::consts::FRAC_1_PI;
 /// First part of pi: 9 bits.
 pub const PI_HIGH: f32 = 3.140_625;
 /// Second part of pi: 11 bits.
-pub const PI_MIDDLE: f32 = 9.670_257_568_359_375e-4;
+pub const PI_MIDDLE: f32 = 9.670_257_6e-4;
 /// What is left of pi.
-pub const PI_LOW: f32 = 6.278_329_570_6e-7;
+pub const PI_LOW: f32 = 6.278_329_5e-7;
 /// The remainder never exceeds this where `q` is exact.
 pub const REMAINDER: f32 = 1.571_6;
 /// Adding and subtracting this rounds an f32 below 2^22 to the nearest integer, and leaves its parity in the lowest bit.
@@ -24,7 +24,7 @@ pub const ROUNDER: f32 = 12_582_912.0;
 /// Coefficients of r, r^3, ... r^9 of the sine on [-pi/2, pi/2]: minimax, error 3.4e-9 before rounding.
 pub const SINE: [f32; 5] = [1.0, -0.166_666_48, 0.008_332_899, -0.000_198_008_19, 2.590_328e-6];
 /// Coefficients of 1, r^2, ... r^10 of the cosine on [-pi/2, pi/2]: minimax, error 2.2e-10 before rounding.
-pub const COSINE: [f32; 6] = [1.0, -0.5, 0.041_666_634, -0.001_388_836, 2.476_008e-5, -2.605_002_9e-7];
+pub const COSINE: [f32; 6] = [1.0, -0.5, 0.041_666_634, -0.001_388_836, 2.476_008e-5, -2.605_003e-7];
 
 /// `(r, negative)` with `sin x = sin r`, negated where `negative`, and the same for the cosine.
 fn reduce(x: f32) -> (f32, bool) {

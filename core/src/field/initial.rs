@@ -57,14 +57,13 @@ impl SplitMix64 {
     }
 
     /// Uniform on [-bound, bound).
-    #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "24 random bits fit an f32")]
+    #[expect(clippy::cast_precision_loss, reason = "24 random bits fit an f32")]
     pub fn uniform(&mut self, bound: f32) -> f32 {
         let unit = (self.next_word() >> 40) as f32 / (1_u32 << 24) as f32;
         (unit * 2.0 - 1.0) * bound
     }
 
     /// Uniform on 0..n, for n well below 2^64.
-    #[expect(clippy::cast_possible_truncation, reason = "the product's upper half is below n")]
     pub fn below(&mut self, n: u64) -> u64 {
         ((u128::from(self.next_word()) * u128::from(n)) >> 64) as u64
     }

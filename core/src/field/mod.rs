@@ -55,8 +55,11 @@ impl Field {
                 local.len()
             )));
         }
-        if let Some(w) = shared.iter().chain(&local).find(|w| !(w.abs() <= limits::WEIGHT)) {
-            return Err(Error::parameter(format!("a weight is {w}: weights are finite and at most {}", limits::WEIGHT)));
+        if let Some(w) = shared.iter().chain(&local).find(|w| w.is_nan() || w.abs() > limits::WEIGHT) {
+            return Err(Error::parameter(format!(
+                "a weight is {w}: weights are finite and at most {}",
+                limits::WEIGHT
+            )));
         }
         Ok(Self { spec, grid, shared, present, local })
     }

@@ -22,7 +22,15 @@ impl<'a> Network<'a> {
     pub(super) fn new(spec: &'a FieldSpec, shared: &'a [f32], local: &'a [f32]) -> Self {
         let local_layers = spec.local_layers();
         let local_size = local_layers.last().map_or(0, |l| l.biases.end);
-        Self { spec, local_layers, global_layers: spec.global_layers(), merge: spec.merge_layer(), shared, local, local_size }
+        Self {
+            spec,
+            local_layers,
+            global_layers: spec.global_layers(),
+            merge: spec.merge_layer(),
+            shared,
+            local,
+            local_size,
+        }
     }
 
     /// Weights of the local network in place `slot`.
@@ -129,7 +137,14 @@ pub(super) fn forward<S: Simd>(simd: S, network: &Network<'_>, segments: &[Segme
         };
         for segment in segments {
             let weights = network.local(segment.slot);
-            dense_layer(simd, &network.local_layers[depth], weights, input, &mut joined[..split], segment.vectors.clone());
+            dense_layer(
+                simd,
+                &network.local_layers[depth],
+                weights,
+                input,
+                &mut joined[..split],
+                segment.vectors.clone(),
+            );
         }
         activate(simd, joined, slopes, network.omega(depth));
         if let Some(layer) = &network.merge {

@@ -65,8 +65,12 @@ impl<S: Simd> Deltas<S> {
         let width = block_vectors::<S>();
         let rows = |features: usize| vec![simd.splat_f32s(0.0); features * width];
         let widest = network.joined_width().max(network.spec.outputs as usize);
-        let shared_turned =
-            network.global_layers.iter().chain(&network.merge).map(|layer| turn_weights(layer, network.shared)).collect();
+        let shared_turned = network
+            .global_layers
+            .iter()
+            .chain(&network.merge)
+            .map(|layer| turn_weights(layer, network.shared))
+            .collect();
         Self {
             joined: rows(network.joined_width()),
             global: rows(network.spec.global_width as usize),
@@ -137,7 +141,19 @@ pub(super) fn backward<S: Simd>(
     for segment in segments {
         gradients.enter(simd, segment.slot, network.local_size());
         let layer = &network.local_layers[depths];
-        local_back(simd, layer, depths, network, segment, last_input, output, features, turned, local_turned, gradients);
+        local_back(
+            simd,
+            layer,
+            depths,
+            network,
+            segment,
+            last_input,
+            output,
+            features,
+            turned,
+            local_turned,
+            gradients,
+        );
         if !single {
             gradients.leave(simd, network.local_size());
         }
@@ -147,7 +163,15 @@ pub(super) fn backward<S: Simd>(
         if network.merge.is_some() {
             multiply(simd, features, &a.merged_slopes[depth]);
             let merge = network.global_layers.len();
-            weight_gradient(simd, &a.joined[depth], features, turned, network.local_width(), 0..used, &mut gradients.shared.rows[merge]);
+            weight_gradient(
+                simd,
+                &a.joined[depth],
+                features,
+                turned,
+                network.local_width(),
+                0..used,
+                &mut gradients.shared.rows[merge],
+            );
             dense(simd, &shared_turned[merge], None, network.joined_width(), features, joined, width, 0..used);
         } else {
             joined.copy_from_slice(features);
@@ -160,7 +184,15 @@ pub(super) fn backward<S: Simd>(
         multiply(simd, joined, &a.joined_slopes[depth]);
         if let Some(layer) = network.global_layers.get(depth) {
             let input = if depth > 0 { &a.joined[depth - 1][split..] } else { &a.coordinates[..] };
-            weight_gradient(simd, input, &joined[split..], turned, layer.outputs, 0..used, &mut gradients.shared.rows[depth]);
+            weight_gradient(
+                simd,
+                input,
+                &joined[split..],
+                turned,
+                layer.outputs,
+                0..used,
+                &mut gradients.shared.rows[depth],
+            );
             if depth > 0 {
                 dense(simd, &shared_turned[depth], None, layer.inputs, &joined[split..], global, width, 0..used);
             }
@@ -173,7 +205,19 @@ pub(super) fn backward<S: Simd>(
         for segment in segments {
             gradients.enter(simd, segment.slot, network.local_size());
             let layer = &network.local_layers[depth];
-            local_back(simd, layer, depth, network, segment, input, &joined[..split], features, turned, local_turned, gradients);
+            local_back(
+                simd,
+                layer,
+                depth,
+                network,
+                segment,
+                input,
+                &joined[..split],
+                features,
+                turned,
+                local_turned,
+                gradients,
+            );
             if !single {
                 gradients.leave(simd, network.local_size());
             }

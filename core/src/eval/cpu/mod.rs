@@ -75,7 +75,10 @@ impl Grouped {
                     return runs;
                 }
                 let within = |r: &Run| r.places.start.max(rows.start)..r.places.end.min(rows.end);
-                runs.iter().map(|r| Run { owner: r.owner, places: within(r) }).filter(|r| !r.places.is_empty()).collect()
+                runs.iter()
+                    .map(|r| Run { owner: r.owner, places: within(r) })
+                    .filter(|r| !r.places.is_empty())
+                    .collect()
             })
             .collect();
         let sizes: Vec<usize> = axes.iter().map(|a| a.owners.len()).collect();
@@ -147,8 +150,10 @@ mod tests {
 
     #[test]
     fn one_and_three_axes() {
-        for (shape, factors) in [(vec![97], vec![5]), (vec![5, 9, 7], vec![2, 3, 2]), (vec![2, 3, 3, 2], vec![1, 2, 1, 2])] {
-            let axes = shape.len() as u32;
+        for (shape, factors) in
+            [(vec![97], vec![5]), (vec![5, 9, 7], vec![2, 3, 2]), (vec![2, 3, 3, 2], vec![1, 2, 1, 2])]
+        {
+            let axes = u32::try_from(shape.len()).unwrap();
             let grid = Grid::new(shape, factors, UNIT_RANGE).unwrap();
             let field = initialise(&FieldSpec::local_global(axes, 2, 5, 9), &grid, 3).unwrap();
             let view = View::full(&grid);

@@ -286,7 +286,7 @@ mod tests {
             assert!((step.loss - loss_in_f64(&field, &batch)).abs() < 1e-6);
             let total = field.shared().len() + field.local().len();
             for _ in 0..150 {
-                let index = random.below(total as u64) as usize;
+                let index = usize::try_from(random.below(total as u64)).unwrap();
                 let moved = |by: f32| {
                     let (mut shared, mut local) = (field.shared().to_vec(), field.local().to_vec());
                     match index.checked_sub(shared.len()) {
