@@ -4,7 +4,7 @@
 //! The engine's kernel has no threads. Bands are independent, so the result does not depend on how many there are.
 
 use rayon::prelude::*;
-use tessera_core::error::Error;
+use tessera_core::error::{Error, LimitExceeded};
 use tessera_core::eval::{self, View};
 use tessera_core::field::Field;
 
@@ -41,13 +41,39 @@ pub fn decode_into<T: Send>(
     })
 }
 
+/// Memory for the decoded samples of one view: 4 GiB. A file of a few hundred bytes may declare a canvas of a
+/// thousand million samples.
+const TARGET_BYTES: u64 = 4 << 30;
+
+/// `samples * per_sample` default values, where they fit the limit and the memory.
+///
+/// # Errors
+/// [`Error::Limit`] where they do not.
+pub fn target<T: Clone + Default>(samples: usize, per_sample: usize) -> Result<Vec<T>, Error> {
+    let size = std::mem::size_of::<T>() as u64;
+    let bytes = (samples as u64).saturating_mul(per_sample as u64).saturating_mul(size);
+    let refused = |limit| LimitExceeded {
+        quantity: "memory for the decoded samples in bytes (a --region or a smaller --scale needs less)".to_owned(),
+        found: bytes,
+        limit,
+    };
+    if bytes > TARGET_BYTES {
+        return Err(refused(TARGET_BYTES).into());
+    }
+    let mut target = Vec::new();
+    // The machine's own limit is not known; what it refuses is all that can be said.
+    target.try_reserve_exact(samples * per_sample).map_err(|_| refused(bytes.saturating_sub(1)))?;
+    target.resize(samples * per_sample, T::default());
+    Ok(target)
+}
+
 /// All values of `view`: `[samples * channels]`, NaN where the partition is absent.
 ///
 /// # Errors
 /// Those of the engine.
 pub fn decode(field: &Field, view: &View) -> Result<Vec<f32>, Error> {
     let channels = field.spec().outputs as usize;
-    let mut values = vec![0.0; view.samples() * channels];
+    let mut values: Vec<f32> = target(view.samples(), channels)?;
     decode_into(field, view, channels, &mut values, |band, part| part.copy_from_slice(band))?;
     Ok(values)
 }
@@ -71,6 +97,12 @@ mod tests {
     use super::*;
     use tessera_core::field::{FieldSpec, initialise};
     use tessera_core::grid::{Grid, UNIT_RANGE};
+
+    #[test]
+    fn huge_canvases_are_refused() {
+        assert!(matches!(target::<f32>(1 << 30, 4), Err(Error::Limit(_))));
+        assert_eq!(target::<u8>(3, 2).unwrap().len(), 6);
+    }
 
     #[test]
     fn bands_give_the_same_bits_as_one_piece() {

@@ -85,6 +85,9 @@ impl Destination {
             return Err(usage_fault(format!("{} exists; --force overwrites it", path.display())));
         } else if !folder_of(path).is_dir() {
             return Err(usage_fault(format!("there is no folder {}", folder_of(path).display())));
+        } else if !path.exists() || is_regular(path) {
+            // Found out now and not after an hour of training: the result is written to a temporary file here.
+            tempfile::tempfile_in(folder_of(path)).with_context(|| format!("cannot write {}", path.display()))?;
         }
         Ok(Self { path: path.to_owned(), force })
     }

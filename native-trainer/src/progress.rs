@@ -97,7 +97,7 @@ fn bar(steps: u64) -> ProgressBar {
 
 fn started(device: &str, engine: &str, first_step: u64) -> String {
     let resumed = if first_step > 0 { format!(", going on from step {first_step}") } else { String::new() };
-    format!("training on {device} ({engine}){resumed}")
+    format!("training on {device}, {engine} engine{resumed}")
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate is positive and far below 2^63")]
@@ -113,7 +113,7 @@ fn speed(samples_per_second: f64) -> String {
 #[expect(clippy::cast_precision_loss, reason = "an estimate")]
 fn left(first: &mut Option<(u64, Instant)>, step: u64, steps: u64) -> String {
     let (from, since) = *first.get_or_insert((step, Instant::now()));
-    if step <= from {
+    if step <= from || step >= steps {
         return String::new();
     }
     let per_step = since.elapsed().as_secs_f64() / (step - from) as f64;

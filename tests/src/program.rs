@@ -2,6 +2,7 @@
 //!
 //! Cargo gives a test the path of its own package's binaries only, so the program is found beside the test, where
 //! cargo puts it, after asking cargo once to bring it up to date: a stale program would test yesterday's code.
+//! `TESSERA_BIN` names another one, which is taken as it is.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -18,6 +19,9 @@ use tempfile::TempDir;
 pub fn tessera() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
+        if let Some(program) = std::env::var_os("TESSERA_BIN") {
+            return PathBuf::from(program);
+        }
         let test = std::env::current_exe().unwrap();
         let profile = test.ancestors().nth(2).unwrap();
         let mut build = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));

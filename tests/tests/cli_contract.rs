@@ -293,14 +293,14 @@ fn checkpoints_are_imported() {
     let place = Workplace::new();
     let fixture = |name: &str| concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/").to_owned() + name;
     let (pth, safe) = (fixture("state-dict.pth"), fixture("state-dict.safetensors"));
-    let options = ["--model", "local-global", "--factors", "2x2", "--shape", "8x8"];
+    let options = ["--model", "local-global", "--factors", "3x2", "--shape", "8x8"];
     let report = place.json(&[&["import", &pth, "-o", "p.inr"][..], &options].concat());
     assert_eq!(report["model"], "local-global");
     place.done(&[&["import", &safe, "-o", "s.inr"][..], &options].concat());
     assert_eq!(place.read("p.inr"), place.read("s.inr"));
     place.done(&["verify", "p.inr"]);
     place.done(&["decode", "p.inr", "-o", "p.png"]);
-    let wrong = ["--model", "local-global", "--factors", "3x2", "--shape", "8x8"];
+    let wrong = ["--model", "local-global", "--factors", "2x2", "--shape", "8x8"];
     assert!(place.fails(3, &[&["import", &safe, "-o", "x.inr"][..], &wrong].concat()).contains("shape"));
     assert!(
         place

@@ -134,14 +134,15 @@ fn a_killed_run_resumes_to_the_same_file() {
     let resumable = ["encode", "a.png", "-o", "resumed.inr", "--checkpoint", "a.ckpt", "--every", "0.01s", "--resume"];
     let arguments = [&resumable[..], &options].concat();
     for _ in 0..3 {
-        let saved = std::fs::metadata(place.path("a.ckpt")).ok().and_then(|m| m.modified().ok());
+        let saved_at = || std::fs::metadata(place.path("a.ckpt")).ok().and_then(|m| m.modified().ok());
+        let (mut last, mut changes) = (saved_at(), 0);
         let mut child = place.start(&arguments, Stdio::null());
         let started = Instant::now();
-        // Wait for a checkpoint of this run, then pull the plug.
-        while std::fs::metadata(place.path("a.ckpt")).ok().and_then(|m| m.modified().ok()) == saved
-            && started.elapsed() < Duration::from_secs(60)
-            && child.try_wait().unwrap().is_none()
-        {
+        // Wait for some checkpoints of this run (the first is written before its first step), then pull the plug.
+        while changes < 3 && started.elapsed() < Duration::from_secs(60) && child.try_wait().unwrap().is_none() {
+            let now = saved_at();
+            changes += u32::from(now != last);
+            last = now;
             std::thread::sleep(Duration::from_millis(2));
         }
         child.kill().unwrap();

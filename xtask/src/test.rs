@@ -118,9 +118,14 @@ fn fuzz(workspace: &Workspace, seconds: u32) -> Result<Outcome> {
     let mut tally = Tally::default();
     for target in targets.split_whitespace() {
         println!("fuzzing {target} for {seconds} s");
+        // What this machine finds stays in corpus/; the inputs to begin with are committed in seeds/.
+        let (corpus, seeds) = (format!("corpus/{target}"), format!("seeds/{target}"));
+        std::fs::create_dir_all(folder.join(&corpus)).with_context(|| format!("cannot make {corpus}"))?;
         let mut run = nightly(&["fuzz", "run", "--target-dir"]);
         run.arg(workspace.target.join("fuzz")).args([
             target,
+            &corpus,
+            &seeds,
             "--",
             &format!("-max_total_time={seconds}"),
             "-rss_limit_mb=2048",

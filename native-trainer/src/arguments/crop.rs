@@ -12,8 +12,11 @@ Examples:
   tessera crop photo.inr -o rest.inr --drop 'parts=[0,15]'
   tessera crop photo.inr -o middle.inr --keep pct:25,25,50,50 --snap inner
 
-Selectors: WxH+X+Y in samples, pct:x,y,w,h in percent, parts=0-3,7 or parts=[0,7,7] by partition, slab=axis:0,7 for whole
-rows (axis 0) or columns (axis 1) of partitions; always in the coordinates of the original canvas.";
+Selectors, always in the coordinates of the original canvas:
+  WxH+X+Y       a box in samples, as in 256x256+128+128
+  pct:x,y,w,h   the same in percent
+  parts=0-3,7   partitions by number; parts=[0,7],[1,7] by row and column
+  slab=0:0,15   whole rows of partitions; slab=1:0,15 whole columns";
 
 /// `tessera crop IN.inr -o OUT.inr --keep SELECTOR | --drop SELECTOR`
 ///

@@ -14,8 +14,11 @@ Examples:
   tessera decode crop.inr -o whole.png --canvas --fill '#202020'
   tessera decode photo.inr -o - | display -
 
-Selectors: WxH+X+Y in samples, pct:x,y,w,h in percent, parts=0-3,7 or parts=[0,7,7] by partition, slab=axis:0,7; always
-in the coordinates of the original canvas.";
+Selectors, always in the coordinates of the original canvas:
+  WxH+X+Y       a box in samples, as in 256x256+128+128
+  pct:x,y,w,h   the same in percent
+  parts=0-3,7   partitions by number; parts=[0,7],[1,7] by row and column
+  slab=0:0,15   whole rows of partitions; slab=1:0,15 whole columns";
 
 /// `tessera decode IN.inr -o OUT`
 ///

@@ -12,11 +12,12 @@ Examples:
   tessera encode photo.jpg -o photo.inr
   tessera encode photo.jpg -o photo.inr --psnr 35 --max-time 5m
   tessera encode photo.png -o photo.inr --preset paper --seed 0 --json
-  tessera encode photo.png -o photo.inr --checkpoint photo.ckpt --every 60   (then again with --resume)
+  tessera encode photo.png -o photo.inr --checkpoint photo.ckpt --resume
   curl -s https://example.org/photo.png | tessera encode - -o - > photo.inr
 
-Every training option may also stand in the file of --config (TOML, `learning-rate = 5e-4`) or in the environment
-(TESSERA_LEARNING_RATE). Flags win over the environment, the environment over the file, the file over --preset.";
+Options of the network and of training may also stand in the file of --config (TOML,
+`learning-rate = 5e-4`) or in the environment (TESSERA_LEARNING_RATE). Flags win over the
+environment, the environment over the file, the file over --preset.";
 
 /// `tessera encode IN -o OUT.inr`
 ///
@@ -71,7 +72,7 @@ pub enum ProgressStyle {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct EncodeOptions {
     /// Named settings, below all others
-    #[arg(long, value_enum, env = "TESSERA_PRESET", hide_env = true, value_name = "NAME", help_heading = "Run")]
+    #[arg(long, value_enum, env = "TESSERA_PRESET", hide_env = true, value_name = "NAME", help_heading = "Training")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub preset: Option<Preset>,
 

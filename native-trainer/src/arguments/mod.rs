@@ -21,8 +21,8 @@ pub use inspect::{InfoArguments, VerifyArguments};
 pub use service::{BenchArguments, BenchSetting, CompletionsArguments, ManArguments, ViewArguments};
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 done · 1 anything not named here · 2 usage · 3 unreadable or invalid input · 4 limit exceeded
-            5 target missed (the file is written) · 6 unsupported version · 130 interrupted (the file is written)";
+Exit codes: 0 done · 2 usage · 3 unreadable or invalid input · 4 limit exceeded · 5 target missed,
+the file is written · 6 unsupported version · 130 interrupted, the file is written · 1 all else";
 
 /// Pictures as neural fields that can be cropped by copying bytes.
 ///

@@ -1,5 +1,7 @@
 //! `tessera encode`: read, plan, train, write, and measure what was written.
 
+use std::path::Path;
+
 use anyhow::Result;
 use serde::Serialize;
 use tessera_core::eval::View;
@@ -18,7 +20,7 @@ use crate::progress::Progress;
 use crate::quality::{self, Quality};
 use crate::report::{Facts, Reporter, bytes as human_bytes, decibels, duration, finite, grouped};
 use crate::training::{
-    CheckpointSettings, DeviceChoice, EngineChoice, Outcome, Settings, StoppedBy, TrainingPlan, train,
+    Checkpoint, CheckpointSettings, DeviceChoice, EngineChoice, Outcome, Settings, StoppedBy, TrainingPlan, train,
 };
 use crate::{config, decoding, signals};
 
@@ -53,6 +55,7 @@ struct EncodeReport<'a> {
 
 pub(super) fn run(arguments: &EncodeArguments, reporter: &Reporter) -> Result<()> {
     let destination = Destination::new(&arguments.output, arguments.force, reporter.json())?;
+    check_checkpoint(arguments)?;
     let (signal, notes) = read_source(arguments)?;
     let samples = signal.info.samples();
     let options = config::merged(&arguments.options, arguments.config.as_deref(), plan::default_steps(samples))?;
@@ -106,6 +109,33 @@ pub(super) fn run(arguments: &EncodeArguments, reporter: &Reporter) -> Result<()
     };
     reporter.summary(&report, || summary(&report, &quality))?;
     verdict(&outcome, options.psnr, &quality, &destination)
+}
+
+/// A checkpoint replaces its file from the first step on, so what may be lost is looked at before.
+fn check_checkpoint(arguments: &EncodeArguments) -> Result<()> {
+    let Some(path) = &arguments.checkpoint else { return Ok(()) };
+    let same = |other: &Path| match (path.canonicalize(), other.canonicalize()) {
+        (Ok(a), Ok(b)) => a == b,
+        _ => path == other,
+    };
+    for (other, role) in [(&arguments.input, "picture"), (&arguments.output, "output")] {
+        if same(other) {
+            return Err(usage_fault(format!("--checkpoint {} is the {role}: name another file", path.display())));
+        }
+    }
+    if !path.exists() {
+        // The same checks as for an output: its folder exists and can be written.
+        return Destination::new(path, false, false).map(|_| ());
+    }
+    if !arguments.resume && !arguments.force {
+        return Err(usage_fault(format!(
+            "{} exists; --resume goes on from it, --force starts again and replaces it",
+            path.display()
+        )));
+    }
+    // Never replace what is no checkpoint, not even by force.
+    Checkpoint::load(path)?;
+    Ok(())
 }
 
 fn read_source(arguments: &EncodeArguments) -> Result<(Signal, Vec<String>)> {
@@ -235,7 +265,7 @@ fn summary(report: &EncodeReport<'_>, quality: &Quality) -> String {
         .with(
             "training",
             format_args!(
-                "{} steps{best}, {} on {} ({})",
+                "{} steps{best}, {} on {}, {} engine",
                 report.steps,
                 duration(report.seconds),
                 report.device,

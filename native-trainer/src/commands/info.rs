@@ -195,7 +195,7 @@ fn training_text(training: &TrainingRecord) -> String {
             ),
         )
         .with("  steps", format_args!("{} at learning rate {}", training.steps, training.learning_rate))
-        .with("  samples per step", format_args!("{:.4} %", training.sample_fraction * 100.0))
+        .with("  samples per step", share_text(training.sample_fraction))
         .with("  seed", training.seed)
         .with_some("  quality", training.psnr_db.map(decibels))
         .to_string();
@@ -207,6 +207,10 @@ fn training_text(training: &TrainingRecord) -> String {
         }
     }
     out
+}
+
+fn share_text(share: f64) -> String {
+    if share >= 1.0 { "all".to_owned() } else { format!("{:.3} %", share * 100.0) }
 }
 
 fn parts_table(parts: &[Part]) -> String {

@@ -8,7 +8,7 @@ use crate::arguments::VerifyArguments;
 use crate::output::{read_input, shown};
 use crate::report::{Reporter, bytes as human_bytes};
 
-/// What `--json` prints; a file that fails ends in an error instead.
+/// What `--json` prints for a sound file.
 #[derive(Debug, Serialize)]
 struct VerifyReport {
     file: String,
@@ -21,10 +21,31 @@ struct VerifyReport {
     file_id: String,
 }
 
+/// What `--json` prints for a file that fails; the error and the exit code say the same.
+#[derive(Debug, Serialize)]
+struct Finding {
+    file: String,
+    valid: bool,
+    reason: String,
+}
+
 pub(super) fn run(arguments: &VerifyArguments, reporter: &Reporter) -> Result<()> {
     let bytes = read_input(&arguments.input)?;
-    let reader = open(&bytes, &arguments.input)?;
-    reader.verify().with_context(|| shown(&arguments.input))?;
+    let checked = open(&bytes, &arguments.input).and_then(|reader| {
+        reader.verify().with_context(|| shown(&arguments.input))?;
+        Ok(reader)
+    });
+    let reader = match checked {
+        Ok(reader) => reader,
+        Err(error) => {
+            if reporter.json() {
+                let finding =
+                    Finding { file: shown(&arguments.input), valid: false, reason: error.root_cause().to_string() };
+                reporter.answer(&finding, String::new)?;
+            }
+            return Err(error);
+        }
+    };
     let report = VerifyReport {
         file: shown(&arguments.input),
         valid: true,

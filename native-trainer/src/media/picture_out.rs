@@ -12,7 +12,7 @@ use tessera_core::field::Field;
 use tessera_core::signal::{SampleFormat, SignalInfo, SignalKind, to_code_value};
 
 use crate::arguments::values::Colour;
-use crate::decoding::decode_into;
+use crate::decoding::{decode_into, target};
 use crate::errors::usage_fault;
 
 /// Quality of JPEG output: the losses shall be the field's, not the file's.
@@ -194,7 +194,7 @@ impl Layout {
         code: impl Fn(f32, bool) -> T + Sync,
     ) -> Result<Vec<T>> {
         let width = self.colours + usize::from(self.opacity);
-        let mut target = vec![T::default(); view.samples() * width];
+        let mut target = target(view.samples(), width)?;
         decode_into(field, view, width, &mut target, |values, part| {
             for (value, out) in values.chunks_exact(self.channels).zip(part.chunks_exact_mut(width)) {
                 self.sample(value, out, &code);
