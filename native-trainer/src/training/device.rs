@@ -34,6 +34,9 @@ impl OpenDevice {
 
     fn automatic() -> Self {
         for choice in [DeviceChoice::Cuda, DeviceChoice::Metal, DeviceChoice::Vulkan, DeviceChoice::Webgpu] {
+            if choice == DeviceChoice::Metal && !cfg!(target_vendor = "apple") {
+                continue;
+            }
             match Self::open(choice) {
                 Ok(opened) => return opened,
                 Err(TrainingError::DeviceAbsent { .. }) => {}
@@ -71,13 +74,21 @@ pub fn devices_in_this_build() -> Vec<&'static str> {
     names
 }
 
-#[cfg(not(all(feature = "ndarray", feature = "cuda", feature = "wgpu")))]
+#[cfg(not(all(
+    feature = "ndarray",
+    feature = "cuda",
+    any(feature = "wgpu", feature = "vulkan", feature = "metal", feature = "webgpu")
+)))]
 fn absent(choice: DeviceChoice, feature: &'static str) -> TrainingError {
     TrainingError::DeviceAbsent { device: choice.name(), feature, available: devices_in_this_build().join(", ") }
 }
 
 #[cfg(feature = "ndarray")]
 #[expect(clippy::unnecessary_wraps, reason = "the twin without the feature fails")]
+#[expect(
+    deprecated,
+    reason = "burn prefers flex, which is our default; the older backend goes when burn 0.23 drops it"
+)]
 fn ndarray() -> Result<OpenDevice, TrainingError> {
     Ok(OpenDevice { device: Device::ndarray(), choice: DeviceChoice::Ndarray, name: "cpu (ndarray)".to_owned() })
 }
