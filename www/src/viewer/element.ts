@@ -47,6 +47,9 @@ export class TesseraViewer extends HTMLElement {
   #bytes: Blob | null = null;
   #name = '';
   #file: OpenedFile | null = null;
+  /** Number of the open file's opening, and how many openings there were: tiles carry it. */
+  #generation = 0;
+  #openings = 0;
   #grid: PartitionGrid | null = null;
   #engine: EngineState = { engine: 'CPU', reason: 'No file is open.' };
   #mode: Mode = 'view';
@@ -66,8 +69,7 @@ export class TesseraViewer extends HTMLElement {
     const get = <E extends HTMLElement>(selector: string) => this.#root.querySelector(selector) as E;
     this.#decoder = new Decoder({
       band: (band) => {
-        this.screen.receive(band);
-        this.#pictureArrived();
+        if (this.screen.receive(band)) this.#pictureArrived();
       },
       engine: (state) => {
         this.#engine = state;
@@ -234,7 +236,8 @@ export class TesseraViewer extends HTMLElement {
       const kept = new Blob([bytes as Uint8Array<ArrayBuffer>]);
       const stop = () => this.#decoder.stop();
       abort.signal.addEventListener('abort', stop, { once: true });
-      const file = await this.#decoder.call({ type: 'open', bytes, allowGpu: true }, { transfer: [bytes.buffer] });
+      const generation = ++this.#openings;
+      const file = await this.#decoder.call({ type: 'open', generation, bytes, allowGpu: true }, { transfer: [bytes.buffer] });
       abort.signal.removeEventListener('abort', stop);
       abort.signal.throwIfAborted();
       if (file.info.kind !== 'picture') {
@@ -246,6 +249,7 @@ export class TesseraViewer extends HTMLElement {
       this.#opened = read;
       this.#timings = { bytes: read - begun, open: performance.now() - read, firstPicture: null, fullQuality: null };
       this.#opening = null;
+      this.#generation = generation;
       this.#take(file);
       return true;
     } catch (error) {
@@ -272,7 +276,7 @@ export class TesseraViewer extends HTMLElement {
     this.compareTool.setOriginal(null);
     this.overlay.setGrid(this.#grid, file.present);
     this.cropTool.reset(this.#grid, file.present);
-    this.screen.reset({ width: columns, height: rows });
+    this.screen.reset({ width: columns, height: rows }, this.#generation);
     this.screen.fit(this.keptBounds());
     if (this.#pendingView && this.screen.size) this.screen.show(restoreView(this.#pendingView, this.screen.viewport, this.screen.size));
     this.#pendingView = null;
@@ -306,10 +310,13 @@ export class TesseraViewer extends HTMLElement {
 
   /** Gives the open file back to the decoder: after a restart, without WebGPU where that may be the cause. */
   async #reopen(allowGpu: boolean): Promise<void> {
-    if (!this.#bytes) return;
+    const kept = this.#bytes;
+    if (!kept) return;
     try {
-      const bytes = new Uint8Array(await this.#bytes.arrayBuffer());
-      await this.#decoder.call({ type: 'open', bytes, allowGpu }, { transfer: [bytes.buffer] });
+      const bytes = new Uint8Array(await kept.arrayBuffer());
+      // Another file is on its way, or the file was closed: the decoder must not end up with this one.
+      if (this.#opening || !this.#file || this.#bytes !== kept) return;
+      await this.#decoder.call({ type: 'open', generation: this.#generation, bytes, allowGpu }, { transfer: [bytes.buffer] });
       this.screen.refresh();
     } catch (error) {
       this.#fail(explain(error, null, this.#name));

@@ -31,6 +31,7 @@ export class Screen {
   #view: View = { scale: 1, x: 0, y: 0 };
   #viewport: Size = { width: 1, height: 1 };
   #size: Size | null = null;
+  #generation = 0;
   #nearest = false;
   #ratio = 1;
   /** The view follows the window until somebody moves it. */
@@ -77,8 +78,9 @@ export class Screen {
     this.#plan();
   }
 
-  /** Starts with another picture, or with none. */
-  reset(size: Size | null): void {
+  /** Starts with another picture, or with none. `generation` is the number of its opening, which its tiles carry. */
+  reset(size: Size | null, generation = 0): void {
+    this.#generation = generation;
     this.#layers.clear();
     this.#wanted.clear();
     this.#size = size;
@@ -182,6 +184,7 @@ export class Screen {
     const size = this.#size;
     this.#hooks.request(
       tiles.map((tile) => ({
+        generation: this.#generation,
         key: tile.key,
         region: tileRegion(tile, size),
         rows: tile.height,
@@ -193,16 +196,17 @@ export class Screen {
     this.invalidate();
   }
 
-  /** Takes rows from the decoder; those of earlier views are kept too when they are of use. */
-  receive(band: Extract<FromWorker, { kind: 'band' }>): void {
-    const tile = this.#wanted.get(band.key);
-    if (!tile || tile.width !== band.columns) return;
+  /** Takes rows from the decoder where the view wants them; `false` for rows of another file or of an earlier view. */
+  receive(band: Extract<FromWorker, { kind: 'band' }>): boolean {
+    const tile = band.generation === this.#generation ? this.#wanted.get(band.key) : undefined;
+    if (!tile || tile.width !== band.columns) return false;
     this.#layers.put(tile, band.row, band.rows, band.pixels);
     if (band.done) {
       this.#wanted.delete(band.key);
       this.#hooks.quality(this.#total - this.#wanted.size, this.#total);
     }
     this.invalidate();
+    return true;
   }
 
   /** Paints before the next frame. */

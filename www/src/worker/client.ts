@@ -29,6 +29,8 @@ interface Pending {
   resolve(value: unknown): void;
   reject(error: unknown): void;
   progress: ((fraction: number) => void) | undefined;
+  /** Stops listening to the caller's signal. */
+  release(): void;
 }
 
 export class Decoder {
@@ -44,11 +46,22 @@ export class Decoder {
   /** Asks the worker. An aborted signal refuses the call with the kind `cancelled`. */
   call<C extends Call>(call: C, options: { signal?: AbortSignal; progress?: (fraction: number) => void; transfer?: Transferable[] } = {}): Promise<Answers[C['type']]> {
     const id = this.#next++;
+    const { signal, progress, transfer } = options;
     return new Promise((resolve, reject) => {
-      options.signal?.throwIfAborted();
-      options.signal?.addEventListener('abort', () => this.#post({ kind: 'cancel', id }), { once: true });
-      this.#pending.set(id, { resolve: resolve as (value: unknown) => void, reject, progress: options.progress });
-      this.#post({ kind: 'call', id, call }, options.transfer);
+      signal?.throwIfAborted();
+      const cancel = () => {
+        if (this.#pending.has(id)) this.#post({ kind: 'cancel', id });
+      };
+      const release = () => signal?.removeEventListener('abort', cancel);
+      signal?.addEventListener('abort', cancel, { once: true });
+      this.#pending.set(id, { resolve: resolve as (value: unknown) => void, reject, progress, release });
+      try {
+        this.#post({ kind: 'call', id, call }, transfer);
+      } catch (error) {
+        // No worker, or nothing that can be sent: there will be no answer.
+        this.#take(id);
+        throw error;
+      }
     });
   }
 
@@ -66,7 +79,10 @@ export class Decoder {
     this.#worker = null;
     const waiting = [...this.#pending.values()];
     this.#pending.clear();
-    for (const pending of waiting) pending.reject(new DecoderError({ message, kind }));
+    for (const pending of waiting) {
+      pending.release();
+      pending.reject(new DecoderError({ message, kind }));
+    }
   }
 
   #post(message: ToWorker, transfer: Transferable[] = []): void {
@@ -115,6 +131,7 @@ export class Decoder {
   #take(id: number): Pending | undefined {
     const pending = this.#pending.get(id);
     this.#pending.delete(id);
+    pending?.release();
     return pending;
   }
 }

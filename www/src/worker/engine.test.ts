@@ -6,7 +6,8 @@ const info = { macs_per_sample: 1000, bounds: [[0, 8], [0, 8]] };
 const grey = (rows: number, columns: number, value: number) => new Uint8Array(rows * columns * 4).fill(value);
 
 /** What the modules of the next engine do. */
-const behaviour = { gpuValue: 100, gpuFails: false, startFails: false, freed: 0 };
+const working = { gpuValue: 100, gpuFails: false as unknown, startFails: false, tooWide: false, fields: 0, freed: 0, starts: 0 };
+const behaviour = { ...working };
 
 vi.mock('./wasm', () => ({
   loadCpu: async () => ({
@@ -18,15 +19,20 @@ vi.mock('./wasm', () => ({
   }),
   loadGpu: async () => ({
     initialise: async () => {
+      behaviour.starts += 1;
       if (behaviour.startFails) throw new Error('No adapter was found.');
       return 'a device';
     },
     GpuField: class {
+      constructor() {
+        if (behaviour.tooWide) throw Object.assign(new Error('The network is too wide.'), { kind: 'device' });
+        behaviour.fields += 1;
+      }
       async decode(...[, , , , rows, columns]: [number, number, number, number, number, number]) {
-        if (behaviour.gpuFails) throw new Error('the device was lost');
+        if (behaviour.gpuFails) throw behaviour.gpuFails;
         return grey(rows, columns, behaviour.gpuValue);
       }
-      free() { behaviour.freed += 1; }
+      free() { behaviour.fields -= 1; behaviour.freed += 1; }
     },
   }),
 }));
@@ -38,7 +44,7 @@ describe('engine', () => {
   let engine: InstanceType<typeof Engine>;
 
   beforeEach(async () => {
-    Object.assign(behaviour, { gpuValue: 100, gpuFails: false, startFails: false, freed: 0 });
+    Object.assign(behaviour, working);
     vi.stubGlobal('navigator', { gpu: {} });
     states = [];
     engine = new Engine((state) => states.push(state));
@@ -63,12 +69,45 @@ describe('engine', () => {
 
   it('repeats on the CPU what a lost device did not finish, and stays there', async () => {
     await engine.takeOver();
-    behaviour.gpuFails = true;
+    behaviour.gpuFails = new Error('the device was lost');
     expect(await engine.decode(region, 4, 4, false)).toEqual(grey(4, 4, 100));
     expect(states.at(-1)?.reason).toBe('WebGPU stopped working (the device was lost), so the CPU took over.');
     behaviour.gpuFails = false;
+    await engine.open(new Uint8Array(2));
+    expect(states.at(-1)?.reason).toContain('the device was lost');
     await engine.takeOver();
     expect(engine.usesGpu).toBe(false);
+  });
+
+  it.each([
+    ['is too wide for the device', { tooWide: true }, 'WebGPU is not used: the network is too wide.'],
+    ['comes out differently', { gpuValue: 110 }, 'differed by 10 of 255'],
+    ['is beyond a limit', { gpuFails: Object.assign(new Error('Too many samples.'), { kind: 'limit' }) }, 'too many samples'],
+  ])('refuses a file that %s, and takes the next one', async (_, fault, reason) => {
+    Object.assign(behaviour, fault);
+    await engine.takeOver();
+    expect(states.at(-1)).toMatchObject({ engine: 'CPU', reason: expect.stringContaining(reason) });
+    Object.assign(behaviour, { tooWide: false, gpuValue: 100, gpuFails: false });
+    await engine.takeOver();
+    expect(engine.usesGpu).toBe(false);
+    await engine.open(new Uint8Array(2));
+    expect(states.at(-1)?.reason).toContain('WebGPU is still starting');
+    await engine.takeOver();
+    expect(states.at(-1)?.engine).toBe('WebGPU');
+  });
+
+  it.each([
+    ['fails', new Error('the device was lost')],
+    ['breaks its module', new WebAssembly.RuntimeError('unreachable')],
+  ])('frees the field of a device that %s in the comparison, and refuses the device for good', async (_, error) => {
+    behaviour.gpuFails = error;
+    await engine.takeOver();
+    expect(behaviour.fields).toBe(0);
+    behaviour.gpuFails = false;
+    await engine.open(new Uint8Array(2));
+    await engine.takeOver();
+    expect(engine.usesGpu).toBe(false);
+    expect(behaviour.starts).toBe(1);
   });
 
   it('says why there is no WebGPU', async () => {

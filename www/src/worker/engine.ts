@@ -2,8 +2,9 @@
 //
 // A GPU that answers wrongly or not at all must cost a moment, never the picture: it first has to agree with the CPU on a
 // small piece of the open file, each of its answers has a deadline, and after a failure the CPU repeats the work.
+// A device that fails is refused for good; a file that does not suit the device is refused until the next one is opened.
 
-import type { EngineState } from './protocol';
+import type { EngineState, PlainError } from './protocol';
 import { type CpuModule, type GpuField, type GpuModule, loadCpu, loadGpu, type TesseraFile } from './wasm';
 import type { Region } from '../viewer/transform';
 
@@ -12,6 +13,9 @@ const GPU_DEADLINE_MS = 30_000;
 /** Two engines may differ by one code value; one more allows for values on a rounding edge. */
 const AGREEMENT = 2;
 
+/** What keeps one file from the device, and says nothing about other files. */
+class UnsuitableFile extends Error {}
+
 export class Engine {
   #cpu: CpuModule | null = null;
   #gpu: GpuModule | null = null;
@@ -19,7 +23,10 @@ export class Engine {
   #file: TesseraFile | null = null;
   #field: GpuField | null = null;
   #bytes: Uint8Array | null = null;
-  #gpuRefused: string | null = null;
+  /** Why the device is of no use, for any file. */
+  #deviceRefused: string | null = null;
+  /** Why the open file is not decoded by the device. */
+  #fileRefused: string | null = null;
   #adapter = '';
   /** Samples per second, smoothed, per engine: sizes the pieces of work. */
   #speed = { CPU: 0, WebGPU: 0 };
@@ -57,16 +64,17 @@ export class Engine {
     const macs = Math.max(1, file.info().macs_per_sample);
     // A first guess for slow machines; the first pieces correct it.
     this.#speed = { CPU: 1e9 / macs, WebGPU: 1e9 / macs };
-    this.#onChange({ engine: 'CPU', reason: this.#gpuRefused ?? 'The first picture comes from the CPU; WebGPU is still starting.' });
+    this.#onChange({ engine: 'CPU', reason: this.#deviceRefused ?? 'The first picture comes from the CPU; WebGPU is still starting.' });
     return file;
   }
 
   close(): void {
     this.#file?.free();
-    this.#field?.free();
+    release(this.#field);
     this.#file = null;
     this.#field = null;
     this.#bytes = null;
+    this.#fileRefused = null;
   }
 
   /** Rows of `columns` samples that take about `milliseconds` on the engine in use, or on the CPU. */
@@ -84,7 +92,7 @@ export class Engine {
         this.#learn('WebGPU', rows * columns, performance.now() - begun);
         return pixels;
       } catch (error) {
-        this.#refuseGpu(`WebGPU stopped working (${text(error)}), so the CPU took over.`);
+        this.#refuse(`WebGPU stopped working (${text(error)}), so the CPU took over.`, error);
       }
     }
     return this.decodeOnCpu(r, rows, columns, nearest);
@@ -99,7 +107,7 @@ export class Engine {
 
   /** Starts WebGPU behind the first picture, and hands the file over once the device agrees with the CPU. */
   async takeOver(): Promise<void> {
-    if (this.#gpuRefused || this.#field || !this.#bytes) return;
+    if (this.#deviceRefused || this.#fileRefused || this.#field || !this.#bytes) return;
     const bytes = this.#bytes;
     try {
       if (!('gpu' in navigator)) throw new Error('this browser has no WebGPU');
@@ -109,21 +117,19 @@ export class Engine {
       });
       this.#adapter = await deadline(this.#gpuStart);
       if (this.#bytes !== bytes || !this.#gpu) return;
-      const field = new this.#gpu.GpuField(bytes);
-      const worst = await this.#disagreement(field);
-      if (this.#bytes !== bytes) {
-        field.free();
-        return;
+      const field = upload(this.#gpu, bytes);
+      try {
+        const worst = await this.#disagreement(field);
+        if (this.#bytes !== bytes) return;
+        if (worst > AGREEMENT) throw new UnsuitableFile(`its picture differed by ${worst} of 255 from the CPU's`);
+        this.#field = field;
+      } finally {
+        if (this.#field !== field) release(field);
       }
-      if (worst > AGREEMENT) {
-        field.free();
-        throw new Error(`its picture differed by ${worst} of 255 from the CPU's`);
-      }
-      this.#field = field;
       const slow = this.cpuHelps ? ' It is slower than the CPU here, which decodes a share.' : '';
       this.#onChange({ engine: 'WebGPU', reason: `${this.#adapter.replace(/\.?$/, '.')}${slow}` });
     } catch (error) {
-      if (this.#bytes === bytes) this.#refuseGpu(`WebGPU is not used: ${lower(text(error))}.`);
+      if (this.#bytes === bytes) this.#refuse(`WebGPU is not used: ${lower(text(error))}.`, error);
     }
   }
 
@@ -143,14 +149,13 @@ export class Engine {
     return worst;
   }
 
-  #refuseGpu(reason: string): void {
-    this.#gpuRefused = reason.replace(/\.\.$/, '.');
-    // The field of a lost device may fail to be freed; its memory went with the device.
-    try {
-      this.#field?.free();
-    } catch { /* nothing left to free */ }
+  #refuse(sentence: string, cause: unknown): void {
+    const reason = sentence.replace(/\.\.$/, '.');
+    if (isOfTheFile(cause)) this.#fileRefused = reason;
+    else this.#deviceRefused = reason;
+    release(this.#field);
     this.#field = null;
-    this.#onChange({ engine: 'CPU', reason: this.#gpuRefused });
+    this.#onChange({ engine: 'CPU', reason });
   }
 
   #learn(engine: 'CPU' | 'WebGPU', samples: number, milliseconds: number): void {
@@ -160,6 +165,29 @@ export class Engine {
     // Down at once, up by halves: a piece that is too large blocks, one that is too small only costs a call.
     this.#speed[engine] = speed < this.#speed[engine] ? speed : this.#speed[engine] * 0.5 + speed * 0.5;
   }
+}
+
+/** Uploads a file. A fault here is the file's (too wide, too many weights), unless the module itself broke. */
+function upload(module: GpuModule, bytes: Uint8Array): GpuField {
+  try {
+    return new module.GpuField(bytes);
+  } catch (error) {
+    if (error instanceof WebAssembly.RuntimeError) throw error;
+    throw new UnsuitableFile(text(error));
+  }
+}
+
+/** Faults that another file on the same device need not have. Anything unknown counts against the device. */
+function isOfTheFile(error: unknown): boolean {
+  const kind = (error as { kind?: PlainError['kind'] } | null)?.kind;
+  return error instanceof UnsuitableFile || kind === 'malformed' || kind === 'unsupported' || kind === 'parameter' || kind === 'limit';
+}
+
+/** The field of a lost device may fail to be freed; its memory went with the device. */
+function release(field: GpuField | null): void {
+  try {
+    field?.free();
+  } catch { /* nothing left to free */ }
 }
 
 async function deadline<T>(promise: Promise<T>): Promise<T> {

@@ -48,6 +48,8 @@ export interface OpenedFile {
 
 /** A piece of the picture for the screen. */
 export interface TileRequest {
+  /** The opening of the file that it was planned for: keys tell places apart, not files. */
+  readonly generation: number;
   readonly key: string;
   readonly region: Region;
   readonly rows: number;
@@ -79,7 +81,8 @@ export interface EngineState {
 }
 
 export type Call =
-  | { readonly type: 'open'; readonly bytes: Uint8Array; readonly allowGpu: boolean }
+  /** The page numbers the files it opens, from 1; the same file keeps its number in a fresh worker. */
+  | { readonly type: 'open'; readonly generation: number; readonly bytes: Uint8Array; readonly allowGpu: boolean }
   | { readonly type: 'select'; readonly selector: string; readonly snap: 'outer' | 'inner' }
   | { readonly type: 'size'; readonly parts: Uint32Array }
   | { readonly type: 'crop'; readonly parts: Uint32Array }
@@ -123,7 +126,7 @@ export type FromWorker =
   | { readonly kind: 'answer'; readonly id: number; readonly value: unknown }
   | { readonly kind: 'refusal'; readonly id: number; readonly error: PlainError }
   /** Some rows of a tile, ready to show. */
-  | { readonly kind: 'band'; readonly key: string; readonly row: number; readonly rows: number; readonly columns: number; readonly pixels: Uint8ClampedArray<ArrayBuffer>; readonly done: boolean }
+  | { readonly kind: 'band'; readonly generation: number; readonly key: string; readonly row: number; readonly rows: number; readonly columns: number; readonly pixels: Uint8ClampedArray<ArrayBuffer>; readonly done: boolean }
   | { readonly kind: 'engine'; readonly state: EngineState }
   /** Progress of a long call (a whole decode), 0 to 1. */
   | { readonly kind: 'progress'; readonly id: number; readonly fraction: number }

@@ -9,6 +9,8 @@ import type { Region } from '../viewer/transform';
 
 /** Time of one piece of work: short enough for a live size line, long enough that calls cost nothing. */
 const PIECE_MS = 30;
+/** The generation while there is no file, or while one takes another's place. */
+const NO_FILE = 0;
 
 declare const self: DedicatedWorkerGlobalScope;
 
@@ -22,11 +24,14 @@ const post = (message: FromWorker, transfer: Transferable[] = []) => self.postMe
 const engine = new Engine((state) => post({ kind: 'engine', state }));
 
 let opened: OpenedFile | null = null;
+/** Which opening the decoder holds; tiles of any other are dropped. */
+let generation = NO_FILE;
 let measurement: Measurement | null = null;
 let samples: Uint8Array | null = null;
 let tiles: TileRequest[] = [];
 let paused = false;
 let working = false;
+const running = new Set<number>();
 const cancelled = new Set<number>();
 
 /** A timer, not a microtask: messages are only delivered between tasks. */
@@ -51,7 +56,8 @@ self.onmessage = ({ data }: MessageEvent<ToWorker>) => {
       void work();
       break;
     case 'cancel':
-      cancelled.add(data.id);
+      // An answer may have crossed the cancel.
+      if (running.has(data.id)) cancelled.add(data.id);
       break;
     case 'call':
       void answer(data.id, data.call);
@@ -59,6 +65,7 @@ self.onmessage = ({ data }: MessageEvent<ToWorker>) => {
 };
 
 async function answer(id: number, call: Call): Promise<void> {
+  running.add(id);
   try {
     const value = await run(id, call);
     const transfer = value instanceof Uint8Array || value instanceof Uint8ClampedArray ? [value.buffer as ArrayBuffer] : [];
@@ -67,6 +74,7 @@ async function answer(id: number, call: Call): Promise<void> {
     if (isTrap(error)) post({ kind: 'crash', message: String((error as Error).message) });
     post({ kind: 'refusal', id, error: plain(error) });
   } finally {
+    running.delete(id);
     cancelled.delete(id);
   }
 }
@@ -74,7 +82,7 @@ async function answer(id: number, call: Call): Promise<void> {
 async function run(id: number, call: Call): Promise<unknown> {
   switch (call.type) {
     case 'open':
-      return exclusive(() => open(call.bytes, call.allowGpu));
+      return exclusive(() => open(call));
     case 'select':
       return engine.file.select(call.selector, call.snap);
     case 'size':
@@ -100,16 +108,23 @@ function current(): OpenedFile {
   return opened;
 }
 
-async function open(bytes: Uint8Array, allowGpu: boolean): Promise<OpenedFile> {
+async function open(call: Extract<Call, { type: 'open' }>): Promise<OpenedFile> {
   tiles = [];
-  const file = await engine.open(bytes);
+  const before = generation;
+  generation = NO_FILE;
+  const file = await engine.open(call.bytes).catch((error: unknown) => {
+    // Bytes that are refused leave the open file open.
+    generation = before;
+    throw error;
+  });
   samples = null;
   measurement = null;
-  gpuAllowed = allowGpu;
+  gpuAllowed = call.allowGpu;
   gpuAsked = false;
   const info = file.info();
   const boxes = info.kind === 'picture' ? file.partition_boxes() : new Uint32Array();
   opened = { info, present: file.present(), chunkBytes: file.chunk_bytes(), boxes };
+  generation = call.generation;
   return opened;
 }
 
@@ -142,7 +157,8 @@ async function drain(end: 'first' | 'last', onCpu: boolean): Promise<void> {
     const tile = paused ? undefined : end === 'first' ? queue.shift() : queue.pop();
     if (!tile) return;
     // A newer view brings a queue of its own, which ends the work on this tile.
-    for (let row = 0; row < tile.rows && tiles === queue; ) {
+    const fits = () => tile.generation === generation;
+    for (let row = 0; row < tile.rows && tiles === queue && fits(); ) {
       if (paused) {
         queue.unshift(tile);
         return;
@@ -151,9 +167,11 @@ async function drain(end: 'first' | 'last', onCpu: boolean): Promise<void> {
       const piece = band(tile.region, tile.rows, row, rows);
       const pixels = onCpu
         ? engine.decodeOnCpu(piece, rows, tile.columns, tile.nearest)
-        : await exclusive(() => engine.decode(piece, rows, tile.columns, tile.nearest));
+        : await exclusive(async () => (fits() ? engine.decode(piece, rows, tile.columns, tile.nearest) : null));
+      // Another file was opened while this piece waited for its turn.
+      if (!pixels) break;
       const view = new Uint8ClampedArray(pixels.buffer as ArrayBuffer, pixels.byteOffset, pixels.byteLength);
-      post({ kind: 'band', key: tile.key, row, rows, columns: tile.columns, pixels: view, done: row + rows === tile.rows }, [view.buffer]);
+      post({ kind: 'band', generation: tile.generation, key: tile.key, row, rows, columns: tile.columns, pixels: view, done: row + rows === tile.rows }, [view.buffer]);
       row += rows;
       await tick();
     }
@@ -198,7 +216,11 @@ async function stored(id: number, box: Region): Promise<Uint8Array> {
     if (cancelled.has(id) || opened !== file) throw new Cancelled('Cancelled.');
     const count = Math.min(rows - row, engine.rowsFor(columns, PIECE_MS));
     const region = { row0: box.row0 + row, row1: box.row0 + row + count, column0: box.column0, column1: box.column1 };
-    result.set(await exclusive(() => engine.decode(region, count, columns, false)), row * columns * 4);
+    const piece = await exclusive(async () => {
+      if (opened !== file) throw new Cancelled('Cancelled.');
+      return engine.decode(region, count, columns, false);
+    });
+    result.set(piece, row * columns * 4);
     row += count;
     post({ kind: 'progress', id, fraction: row / rows });
     await tick();

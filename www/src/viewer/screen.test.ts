@@ -1,0 +1,62 @@
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+import type { TileRequest } from '../worker/protocol';
+import { Screen } from './screen';
+
+// The screen only passes pixels on; a canvas that swallows every call is enough here.
+const context = new Proxy({}, { get: () => () => undefined, set: () => true });
+class FakeCanvas {
+  hidden = false;
+  readonly style = { setProperty: () => undefined };
+  constructor(public width = 1, public height = 1) {}
+  getContext() { return context; }
+}
+vi.stubGlobal('OffscreenCanvas', FakeCanvas);
+vi.stubGlobal('ImageData', class {});
+vi.stubGlobal('requestAnimationFrame', () => 1);
+vi.stubGlobal('cancelAnimationFrame', () => undefined);
+
+describe('screen', () => {
+  let asked: readonly TileRequest[] = [];
+  let screen: Screen;
+
+  const show = (generation: number) => {
+    screen.reset({ width: 64, height: 64 }, generation);
+    screen.fit();
+    screen.refresh();
+  };
+  const answer = (tile: TileRequest, generation = tile.generation) =>
+    screen.receive({
+      kind: 'band', generation, key: tile.key, row: 0, rows: tile.rows, columns: tile.columns,
+      pixels: new Uint8ClampedArray(tile.rows * tile.columns * 4), done: true,
+    });
+
+  beforeEach(() => {
+    vi.useFakeTimers();
+    const canvas = () => new FakeCanvas() as unknown as HTMLCanvasElement;
+    screen = new Screen(canvas(), canvas(), canvas(), {
+      request: (tiles) => { asked = tiles; },
+      drawOver: () => {}, drawOverlay: () => {}, moved: () => {}, quality: () => {},
+    });
+    screen.resize(100, 100, 1);
+    return () => vi.useRealTimers();
+  });
+
+  it('asks for the tiles of the open file, and takes them', () => {
+    show(1);
+    expect(asked.length).toBeGreaterThan(0);
+    expect(asked.every((tile) => tile.generation === 1)).toBe(true);
+    for (const tile of asked) expect(answer(tile)).toBe(true);
+    vi.runAllTimers();
+    expect(screen.complete).toBe(true);
+  });
+
+  it('takes no rows of the file before, though places have the same keys', () => {
+    show(1);
+    const before = asked;
+    show(2);
+    expect(asked.map((tile) => tile.key)).toEqual(before.map((tile) => tile.key));
+    for (const tile of before) expect(answer(tile)).toBe(false);
+    expect(screen.complete).toBe(false);
+    for (const tile of asked) expect(answer(tile)).toBe(true);
+  });
+});
