@@ -5,13 +5,23 @@ use image::{DynamicImage, ImageBuffer, Luma, LumaA, Rgb, Rgba};
 /// The kinds of pictures that PNG knows, as names.
 pub const KINDS: [&str; 8] = ["l8", "la8", "rgb8", "rgba8", "l16", "la16", "rgb16", "rgba16"];
 
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "channels lie in 0..=1")]
+fn to_u8(unit: f32) -> u8 {
+    (unit * 255.0).round() as u8
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "channels lie in 0..=1")]
+fn to_u16(unit: f32) -> u16 {
+    (unit * 65535.0).round() as u16
+}
+
 /// A picture of `kind` (see [`KINDS`]).
 ///
 /// # Panics
 /// For a kind that does not exist.
 pub fn picture(kind: &str, width: u32, height: u32) -> DynamicImage {
-    let small = |x, y| channels(x, y, width, height).map(|v| (v * 255.0).round() as u8);
-    let large = |x, y| channels(x, y, width, height).map(|v| (v * 65535.0).round() as u16);
+    let small = |x, y| channels(x, y, width, height).map(to_u8);
+    let large = |x, y| channels(x, y, width, height).map(to_u16);
     match kind {
         "l8" => ImageBuffer::from_fn(width, height, |x, y| Luma([small(x, y)[0]])).into(),
         "la8" => ImageBuffer::from_fn(width, height, |x, y| LumaA([small(x, y)[0], small(x, y)[3]])).into(),

@@ -343,11 +343,11 @@ fn view_serves_the_page_and_ranges_until_it_is_interrupted() {
         text.push(byte[0]);
     }
     let report: serde_json::Value = serde_json::from_slice(&text).unwrap();
-    let port = report["port"].as_u64().unwrap();
+    let port = u16::try_from(report["port"].as_u64().unwrap()).unwrap();
     assert_eq!(report["url"], format!("http://127.0.0.1:{port}/?url=file/my%2520field.inr"));
 
     let ask = |path: &str, more: &str| -> (String, Vec<u8>) {
-        let mut stream = std::net::TcpStream::connect(("127.0.0.1", port as u16)).unwrap();
+        let mut stream = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
         write!(stream, "GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n{more}\r\n").unwrap();
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).unwrap();

@@ -51,7 +51,10 @@ fn a_crop_is_head_shared_chunk_and_exactly_the_kept_chunks() {
     let (a, c) = (place.read("a.inr"), place.read("c.inr"));
     for chunk in crop.chunks() {
         let original = whole.chunks().into_iter().find(|o| o.partition == chunk.partition).unwrap();
-        let bytes = |file: &[u8], offset: u64| file[offset as usize..(offset + chunk.bytes) as usize].to_vec();
+        let bytes = |file: &[u8], offset: u64| {
+            let start = usize::try_from(offset).unwrap();
+            file[start..start + usize::try_from(chunk.bytes).unwrap()].to_vec()
+        };
         assert_eq!(bytes(&c, chunk.offset), bytes(&a, original.offset), "{:?}", chunk.partition);
     }
     assert_eq!(place.json(&["verify", "c.inr"])["valid"], true);

@@ -16,7 +16,6 @@ fn published_settings_have_published_sizes() {
         (&["--partitions", "16x16", "--local-width", "14", "--global-width", "84"][..], 206_610, 27_482),
         (&["--preset", "paper"], 206_610, 27_482),
         (&["--model", "siren", "--local-width", "256", "--hidden-layers", "3"], 198_915, 197_888),
-        (&["--model", "siren"], 198_915, 197_888),
         (&["--model", "per-partition", "--partitions", "16x16", "--local-width", "15"], 208_128, 750),
     ] {
         let fixed =
