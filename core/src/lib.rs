@@ -16,7 +16,7 @@
 //! | [`selection`] | the selector grammar: which partitions are meant |
 //! | [`field`] | architectures, weights in plain arrays, start weights, automatic widths |
 //! | [`eval`] | decoding: the scalar reference, the fused CPU kernel, the GPU kernel |
-//! | [`format`] | the `.inr` container: reader, writer, crop |
+//! | [`mod@format`] | the `.inr` container: reader, writer, crop |
 //! | [`codec`] | how a chunk stores its weights |
 //! | [`metrics`] | PSNR, SSIM, rate |
 //! | [`limits`] | what a file may ask for |

@@ -1,7 +1,8 @@
 //! Decoding: evaluating a field at the positions of a view.
 //!
-//! Three engines compute the same function: [`reference`] (scalar and obvious, the truth that the others are tested
-//! against), [`cpu`] (fused, SIMD) and [`gpu`] (fused, CubeCL). All take the sine of [`sine`], so that they agree.
+//! Three engines compute the same function: [`mod@reference`] (scalar and obvious, the truth that the others are tested
+//! against), [`cpu`] (fused, SIMD) and `gpu` (fused, CubeCL, behind the feature `gpu`). All take the sine of [`sine`],
+//! so that they agree.
 
 pub mod cpu;
 #[cfg(any(test, feature = "gpu"))]

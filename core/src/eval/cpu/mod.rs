@@ -1,6 +1,6 @@
 //! The fused CPU kernel: blocks of samples stay in cache through all layers.
 //!
-//! A block holds up to [`BLOCK`] samples, feature by feature, so that one vector instruction works on neighbouring
+//! A block holds up to `BLOCK` samples, feature by feature, so that one vector instruction works on neighbouring
 //! samples. The global layers run over the whole block, whatever the partitions of its samples; the local layers run
 //! over the *segments* of a block, each of one partition and padded to whole vectors. A sample's arithmetic does not
 //! depend on its neighbours or its place, which is why a cropped file decodes to the same bits.
