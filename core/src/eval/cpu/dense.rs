@@ -7,34 +7,79 @@ use pulp::{Simd, WithSimd};
 use crate::eval::sine::{COSINE, INVERSE_PI, PI_HIGH, PI_LOW, PI_MIDDLE, REMAINDER, ROUNDER, SINE};
 
 /// Most outputs that one pass over the inputs computes: with two vectors of samples, twelve sums, two inputs and a
-/// weight fill the sixteen registers of AVX2.
+/// weight fill the sixteen registers of AVX2; with four, AVX-512's thirty-two.
 const TILE: usize = 6;
+/// Most inputs that one pass visits: a block of so many features fits the first-level cache, and is read once per tile.
+const DEPTH: usize = 128;
 
-/// `output[o][v] = biases[o] + sum over i of input[i][v] * weights[i][o]` for the vectors in `span`.
+/// `total` cut into as few parts of at most `most` as possible, of sizes that differ by one at most.
+pub(super) fn parts(total: usize, most: usize) -> impl Iterator<Item = Range<usize>> {
+    let count = total.div_ceil(most);
+    let mut start = 0;
+    (0..count).map(move |part| {
+        let end = start + total / count + usize::from(part < total % count);
+        std::mem::replace(&mut start, end)..end
+    })
+}
+
+/// The weights of a product: `[inputs, outputs]`.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Weights<'a> {
+    /// Row-major.
+    Rows(&'a [f32]),
+    /// Tile by tile, each `[inputs, outputs of the tile]`, as [`pack`] lays them out: the strides of a wide row would
+    /// cost a cache line for every few weights.
+    Tiles(&'a [f32]),
+}
+
+/// Lays row-major weights out as [`Weights::Tiles`].
+pub(super) fn pack(weights: &[f32], outputs: usize) -> Vec<f32> {
+    parts(outputs, TILE)
+        .flat_map(|tile| weights.chunks_exact(outputs).flat_map(move |row| &row[tile.clone()]))
+        .copied()
+        .collect()
+}
+
+/// What a product is added to.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Addend<'a> {
+    /// One number per output, added last: sound has coordinates up to 100, and there a fused first product rounds once
+    /// where PyTorch rounds twice, which moves gradients by 1e-4.
+    Biases(&'a [f32]),
+    /// Nothing.
+    Nothing,
+    /// What `output` holds already.
+    Output,
+}
+
+/// `output[o][v] = addend + sum over i of input[i][v] * weights[i][o]` for the vectors in `span`.
 ///
-/// `weights` is `[inputs, outputs]` row-major; `input` and `output` have `width` vectors per feature.
+/// `input` and `output` have `width` vectors per feature.
 #[inline(always)]
 #[expect(clippy::too_many_arguments, reason = "a matrix product and where it lies")]
 pub(super) fn dense<S: Simd>(
     simd: S,
-    weights: &[f32],
-    biases: Option<&[f32]>,
+    weights: Weights<'_>,
+    addend: Addend<'_>,
     outputs: usize,
     input: &[S::f32s],
     output: &mut [S::f32s],
     width: usize,
     span: Range<usize>,
 ) {
-    let place = Place { weights, biases, outputs, first: 0, width };
-    simd.vectorize(Dense { place, input: lanes_of::<S>(input), output: lanes_of_mut::<S>(output), span });
+    let (input, output) = (lanes_of::<S>(input), lanes_of_mut::<S>(output));
+    simd.vectorize(Dense { weights, addend, outputs, input, output, width, span });
 }
 
-/// A call of [`dense`] as a function of its own for each instruction set: inlined at its seven places, the tiles made
-/// this crate take minutes to compile.
+/// A call of [`dense`] as a function of its own for each instruction set: inlined at its places, the tiles made this
+/// crate take minutes to compile.
 struct Dense<'a> {
-    place: Place<'a>,
+    weights: Weights<'a>,
+    addend: Addend<'a>,
+    outputs: usize,
     input: &'a [f32],
     output: &'a mut [f32],
+    width: usize,
     span: Range<usize>,
 }
 
@@ -43,22 +88,37 @@ impl WithSimd for Dense<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { mut place, input, output, span } = self;
+        let Self { weights, addend, outputs, input, output, width, span } = self;
         let (input, _) = S::as_simd_f32s(input);
         let (output, _) = S::as_mut_simd_f32s(output);
-        // Tiles of equal size: 14 outputs as 5 + 5 + 4, since a tile of 2 would wait for its own sums.
-        let tiles = place.outputs.div_ceil(TILE);
-        for tile in 0..tiles {
-            let size = place.outputs / tiles + usize::from(tile < place.outputs % tiles);
-            match size {
-                1 => columns::<S, 1>(simd, &place, input, output, span.clone()),
-                2 => columns::<S, 2>(simd, &place, input, output, span.clone()),
-                3 => columns::<S, 3>(simd, &place, input, output, span.clone()),
-                4 => columns::<S, 4>(simd, &place, input, output, span.clone()),
-                5 => columns::<S, 5>(simd, &place, input, output, span.clone()),
-                _ => columns::<S, 6>(simd, &place, input, output, span.clone()),
+        let inputs = match weights {
+            Weights::Rows(w) | Weights::Tiles(w) => w.len() / outputs,
+        };
+        for depth in parts(inputs, DEPTH) {
+            let biases = match addend {
+                Addend::Biases(biases) if depth.end == inputs => Some(biases),
+                _ => None,
+            };
+            let adds = depth.start > 0 || matches!(addend, Addend::Output);
+            let input = &input[depth.start * width..depth.end * width];
+            // Tiles of equal size: 14 outputs as 5 + 5 + 4, since a tile of 2 would wait for its own sums.
+            for tile in parts(outputs, TILE) {
+                let (weights, stride) = match weights {
+                    Weights::Rows(w) => (&w[depth.start * outputs + tile.start..], outputs),
+                    Weights::Tiles(w) => (&w[tile.start * inputs + depth.start * tile.len()..], tile.len()),
+                };
+                let biases = biases.map(|b| &b[tile.clone()]);
+                let output = &mut output[tile.start * width..tile.end * width];
+                let product = Product { weights, stride, biases, adds, width };
+                match tile.len() {
+                    1 => product.columns::<S, 1>(simd, input, output, span.clone()),
+                    2 => product.columns::<S, 2>(simd, input, output, span.clone()),
+                    3 => product.columns::<S, 3>(simd, input, output, span.clone()),
+                    4 => product.columns::<S, 4>(simd, input, output, span.clone()),
+                    5 => product.columns::<S, 5>(simd, input, output, span.clone()),
+                    _ => product.columns::<S, 6>(simd, input, output, span.clone()),
+                }
             }
-            place.first += size;
         }
     }
 }
@@ -73,70 +133,70 @@ pub(super) fn lanes_of<S: Simd>(vectors: &[S::f32s]) -> &[f32] {
     pulp::bytemuck::cast_slice(vectors)
 }
 
-/// Where a tile of outputs lies.
-struct Place<'a> {
+/// One tile of a product: weights from its first input and output on, `stride` floats per input.
+struct Product<'a> {
     weights: &'a [f32],
+    stride: usize,
     biases: Option<&'a [f32]>,
-    outputs: usize,
-    first: usize,
+    adds: bool,
     width: usize,
 }
 
-#[inline(always)]
-fn columns<S: Simd, const O: usize>(
-    simd: S,
-    place: &Place<'_>,
-    input: &[S::f32s],
-    output: &mut [S::f32s],
-    span: Range<usize>,
-) {
-    let mut v = span.start;
-    if S::F32_LANES == 16 {
-        while v + 4 <= span.end {
-            tile::<S, O, 4>(simd, place, input, output, v);
-            v += 4;
+impl Product<'_> {
+    #[inline(always)]
+    fn columns<S: Simd, const O: usize>(&self, simd: S, input: &[S::f32s], output: &mut [S::f32s], span: Range<usize>) {
+        let mut v = span.start;
+        if S::F32_LANES == 16 {
+            while v + 4 <= span.end {
+                self.tile::<S, O, 4>(simd, input, output, v);
+                v += 4;
+            }
+        }
+        while v + 2 <= span.end {
+            self.tile::<S, O, 2>(simd, input, output, v);
+            v += 2;
+        }
+        while v < span.end {
+            self.tile::<S, O, 1>(simd, input, output, v);
+            v += 1;
         }
     }
-    while v + 2 <= span.end {
-        tile::<S, O, 2>(simd, place, input, output, v);
-        v += 2;
-    }
-    while v < span.end {
-        tile::<S, O, 1>(simd, place, input, output, v);
-        v += 1;
-    }
-}
 
-#[inline(always)]
-fn tile<S: Simd, const O: usize, const C: usize>(
-    simd: S,
-    place: &Place<'_>,
-    input: &[S::f32s],
-    output: &mut [S::f32s],
-    v: usize,
-) {
-    let mut sums = [[simd.splat_f32s(0.0); C]; O];
-    for (row, weights) in input.chunks_exact(place.width).zip(place.weights.chunks_exact(place.outputs)) {
-        let row: &[S::f32s; C] = row[v..v + C].try_into().expect("C vectors");
-        let weights: &[f32; O] = weights[place.first..place.first + O].try_into().expect("O weights");
-        for o in 0..O {
-            let weight = simd.splat_f32s(weights[o]);
-            for c in 0..C {
-                sums[o][c] = simd.mul_add_e_f32s(row[c], weight, sums[o][c]);
+    #[inline(always)]
+    fn tile<S: Simd, const O: usize, const C: usize>(
+        &self,
+        simd: S,
+        input: &[S::f32s],
+        output: &mut [S::f32s],
+        v: usize,
+    ) {
+        let mut sums = [[simd.splat_f32s(0.0); C]; O];
+        if self.adds {
+            for (sum, row) in sums.iter_mut().zip(output.chunks_exact(self.width)) {
+                sum.copy_from_slice(&row[v..v + C]);
             }
         }
-    }
-    if let Some(biases) = place.biases {
-        // Last, and not where the sums start: sound has coordinates up to 100, and there a fused first product rounds
-        // once where PyTorch rounds twice, which moves gradients by 1e-4.
-        for (sum, &bias) in sums.iter_mut().zip(&biases[place.first..place.first + O]) {
-            for lane in sum {
-                *lane = simd.add_f32s(*lane, simd.splat_f32s(bias));
+        let weights = self.weights.chunks(self.stride);
+        for (row, weights) in input.chunks_exact(self.width).zip(weights) {
+            let row: &[S::f32s; C] = row[v..v + C].try_into().expect("C vectors");
+            let weights: &[f32; O] = weights[..O].try_into().expect("O weights");
+            for o in 0..O {
+                let weight = simd.splat_f32s(weights[o]);
+                for c in 0..C {
+                    sums[o][c] = simd.mul_add_e_f32s(row[c], weight, sums[o][c]);
+                }
             }
         }
-    }
-    for (o, sum) in sums.iter().enumerate() {
-        output[(place.first + o) * place.width + v..][..C].copy_from_slice(sum);
+        if let Some(biases) = self.biases {
+            for (sum, &bias) in sums.iter_mut().zip(biases) {
+                for lane in sum {
+                    *lane = simd.add_f32s(*lane, simd.splat_f32s(bias));
+                }
+            }
+        }
+        for (sum, row) in sums.iter().zip(output.chunks_exact_mut(self.width)) {
+            row[v..v + C].copy_from_slice(sum);
+        }
     }
 }
 
@@ -145,24 +205,21 @@ fn tile<S: Simd, const O: usize, const C: usize>(
 pub(super) fn sine_cosine<S: Simd>(simd: S, u: S::f32s) -> (S::f32s, S::f32s) {
     let splat = |x: f32| simd.splat_f32s(x);
     let rounder = splat(ROUNDER);
-    let q = simd.sub_f32s(simd.mul_add_e_f32s(u, splat(INVERSE_PI), rounder), rounder);
+    let shifted = simd.mul_add_e_f32s(u, splat(INVERSE_PI), rounder);
+    let q = simd.sub_f32s(shifted, rounder);
     let r = simd.mul_add_e_f32s(q, splat(-PI_HIGH), u);
     let r = simd.mul_add_e_f32s(q, splat(-PI_MIDDLE), r);
     let r = simd.mul_add_e_f32s(q, splat(-PI_LOW), r);
     let r = simd.min_f32s(simd.max_f32s(r, splat(-REMAINDER)), splat(REMAINDER));
-    // q is even or odd: q - 2 round(q / 2) is 0 or +-1, so 1 - 2 odd^2 is the sign. No integer lanes needed.
-    let half = simd.sub_f32s(simd.mul_add_e_f32s(q, splat(0.5), rounder), rounder);
-    let odd = simd.mul_add_e_f32s(half, splat(-2.0), q);
-    let sign = simd.mul_add_e_f32s(simd.mul_f32s(odd, odd), splat(-2.0), splat(1.0));
+    // The parity of q is the lowest bit of `shifted`; as the highest one it is a float's sign.
+    let sign = simd.wrapping_dyn_shl_u32s(simd.transmute_u32s_f32s(shifted), simd.splat_u32s(31));
+    let signed = |x: S::f32s| simd.transmute_f32s_u32s(simd.xor_u32s(simd.transmute_u32s_f32s(x), sign));
     let s = simd.mul_f32s(r, r);
-    let unit = |x: S::f32s| simd.min_f32s(simd.max_f32s(x, splat(-1.0)), splat(1.0));
     let horner = |coefficients: &[f32]| {
         let (last, rest) = coefficients.split_last().expect("a polynomial has coefficients");
         rest.iter().rev().fold(splat(*last), |sum, &c| simd.mul_add_e_f32s(sum, s, splat(c)))
     };
-    let sine = simd.mul_f32s(r, horner(&SINE));
-    let cosine = horner(&COSINE);
-    (simd.mul_f32s(unit(sine), sign), simd.mul_f32s(unit(cosine), sign))
+    (simd.mul_f32s(signed(r), horner(&SINE)), signed(horner(&COSINE)))
 }
 
 /// Replaces every `u` by `sin(omega u)`.

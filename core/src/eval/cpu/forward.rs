@@ -3,7 +3,7 @@
 use pulp::{Simd, WithSimd};
 
 use super::block::{Samples, Segment, block_vectors, blocks};
-use super::dense::{dense, lanes_of, lanes_of_mut, sines, sines_and_slopes};
+use super::dense::{Addend, Weights, dense, lanes_of, lanes_of_mut, pack, sines, sines_and_slopes};
 use crate::field::{FieldSpec, Layer};
 
 /// A field's weights with its layer tables.
@@ -14,6 +14,8 @@ pub(super) struct Network<'a> {
     pub(super) global_layers: Vec<Layer>,
     pub(super) merge: Option<Layer>,
     pub(super) shared: &'a [f32],
+    /// Weights of the global layers, then of the merge, packed.
+    packed: Vec<Vec<f32>>,
     local: &'a [f32],
     local_size: usize,
 }
@@ -22,15 +24,9 @@ impl<'a> Network<'a> {
     pub(super) fn new(spec: &'a FieldSpec, shared: &'a [f32], local: &'a [f32]) -> Self {
         let local_layers = spec.local_layers();
         let local_size = local_layers.last().map_or(0, |l| l.biases.end);
-        Self {
-            spec,
-            local_layers,
-            global_layers: spec.global_layers(),
-            merge: spec.merge_layer(),
-            shared,
-            local,
-            local_size,
-        }
+        let (global_layers, merge) = (spec.global_layers(), spec.merge_layer());
+        let packed = global_layers.iter().chain(&merge).map(|l| pack(&shared[l.weights.clone()], l.outputs)).collect();
+        Self { spec, local_layers, global_layers, merge, shared, packed, local, local_size }
     }
 
     /// Weights of the local network in place `slot`.
@@ -128,7 +124,9 @@ pub(super) fn forward<S: Simd>(simd: S, network: &Network<'_>, segments: &[Segme
         let slopes = a.joined_slopes.get_mut(depth);
         if let Some(layer) = network.global_layers.get(depth) {
             let input = before.last().map_or(&a.coordinates[..], |joined| &joined[split..]);
-            dense_layer(simd, layer, network.shared, input, &mut joined[split..], 0..used);
+            let biases = Addend::Biases(&network.shared[layer.biases.clone()]);
+            let weights = Weights::Tiles(&network.packed[depth]);
+            dense(simd, weights, biases, layer.outputs, input, &mut joined[split..], width, 0..used);
         }
         let input = match (a.merged.get(depth.wrapping_sub(1)), before.last()) {
             (Some(merged), _) => &merged[..],
@@ -136,42 +134,38 @@ pub(super) fn forward<S: Simd>(simd: S, network: &Network<'_>, segments: &[Segme
             (None, None) => &a.coordinates[..],
         };
         for segment in segments {
-            let weights = network.local(segment.slot);
-            dense_layer(
-                simd,
-                &network.local_layers[depth],
-                weights,
-                input,
-                &mut joined[..split],
-                segment.vectors.clone(),
-            );
+            local_layer(simd, network, depth, segment, input, &mut joined[..split]);
         }
         activate(simd, joined, slopes, network.omega(depth));
         if let Some(layer) = &network.merge {
             let merged = &mut a.merged[depth];
-            dense_layer(simd, layer, network.shared, joined, merged, 0..used);
+            let biases = Addend::Biases(&network.shared[layer.biases.clone()]);
+            let weights = Weights::Tiles(&network.packed[network.depths()]);
+            dense(simd, weights, biases, layer.outputs, joined, merged, width, 0..used);
             activate(simd, merged, a.merged_slopes.get_mut(depth), network.spec.hidden_omega);
         }
     }
     let features = a.merged.last().or(a.joined.last()).map_or(&a.coordinates[..], |f| &f[..]);
-    let last = &network.local_layers[network.depths()];
     for segment in segments {
-        dense_layer(simd, last, network.local(segment.slot), features, &mut a.output, segment.vectors.clone());
+        local_layer(simd, network, network.depths(), segment, features, &mut a.output);
     }
 }
 
+/// Layer `depth` of a segment's own network, before its sine.
 #[inline(always)]
-fn dense_layer<S: Simd>(
+fn local_layer<S: Simd>(
     simd: S,
-    layer: &Layer,
-    weights: &[f32],
+    network: &Network<'_>,
+    depth: usize,
+    segment: &Segment,
     input: &[S::f32s],
     output: &mut [S::f32s],
-    span: std::ops::Range<usize>,
 ) {
-    let biases = &weights[layer.biases.clone()];
-    let weights = &weights[layer.weights.clone()];
-    dense(simd, weights, Some(biases), layer.outputs, input, output, block_vectors::<S>(), span);
+    let (layer, weights) = (&network.local_layers[depth], network.local(segment.slot));
+    let biases = Addend::Biases(&weights[layer.biases.clone()]);
+    let weights = Weights::Rows(&weights[layer.weights.clone()]);
+    let span = segment.vectors.clone();
+    dense(simd, weights, biases, layer.outputs, input, output, block_vectors::<S>(), span);
 }
 
 #[inline(always)]

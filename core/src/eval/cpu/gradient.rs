@@ -1,15 +1,18 @@
 //! A block backwards: gradients of weights and features.
 //!
 //! Weight gradients contract over samples, so their outputs are the vector lanes: the layer's delta is turned to
-//! sample-major once per block, and rows of six inputs are accumulated in registers over all samples of a segment.
+//! sample-major once per block, and tiles of inputs and outputs are accumulated in registers over all samples of a
+//! segment. The alternative, samples as lanes and a horizontal sum at the end, costs more than the turning unless a
+//! layer is narrow *and* a block deep.
 
 use std::ops::Range;
 
 use pulp::{Simd, WithSimd};
 
 use super::block::{Segment, block_vectors};
-use super::dense::{dense, lanes_of, lanes_of_mut};
+use super::dense::{Addend, Weights, dense, lanes_of, lanes_of_mut, pack, parts};
 use super::forward::{Activations, Network};
+use super::turn::{panels, turn};
 use crate::field::Layer;
 
 /// Gradients of one weight array with rows padded to whole vectors: per layer `[inputs + 1, outputs]`, biases last.
@@ -53,11 +56,25 @@ pub(super) struct Deltas<S: Simd> {
     features: Vec<S::f32s>,
     /// By the output `[outputs]`.
     pub(super) output: Vec<S::f32s>,
-    /// A delta, sample-major: `[BLOCK, outputs padded]`.
+    /// A delta, sample-major: panels of [`turn`].
     turned: Vec<S::f32s>,
-    /// Global layers and merge as `[outputs, inputs]`.
-    shared_turned: Vec<Vec<f32>>,
-    local_turned: Vec<f32>,
+    /// Per local layer: the slot whose weights were turned last, and these as `[outputs, inputs]`.
+    local_turned: Vec<(Option<usize>, Vec<f32>)>,
+}
+
+/// The shared layers of a network as `[outputs, inputs]`, packed: global ones, then the merge.
+#[derive(Debug)]
+pub(super) struct TurnedShared(Vec<Vec<f32>>);
+
+impl TurnedShared {
+    pub(super) fn new(network: &Network<'_>) -> Self {
+        let turned = |layer: &Layer| {
+            let mut rows = vec![0.0; layer.weights.len()];
+            turn_weights(layer, network.shared, &mut rows);
+            pack(&rows, layer.inputs)
+        };
+        Self(network.global_layers.iter().chain(&network.merge).map(turned).collect())
+    }
 }
 
 impl<S: Simd> Deltas<S> {
@@ -65,27 +82,24 @@ impl<S: Simd> Deltas<S> {
         let width = block_vectors::<S>();
         let rows = |features: usize| vec![simd.splat_f32s(0.0); features * width];
         let widest = network.joined_width().max(network.spec.outputs as usize);
-        let shared_turned = network
-            .global_layers
-            .iter()
-            .chain(&network.merge)
-            .map(|layer| turn_weights(layer, network.shared))
-            .collect();
         Self {
             joined: rows(network.joined_width()),
             global: rows(network.spec.global_width as usize),
             features: rows(network.local_width()),
             output: rows(network.spec.outputs as usize),
             turned: vec![simd.splat_f32s(0.0); width * S::F32_LANES * widest.div_ceil(S::F32_LANES)],
-            shared_turned,
-            local_turned: Vec::new(),
+            local_turned: network.local_layers.iter().map(|l| (None, vec![0.0; l.weights.len()])).collect(),
         }
     }
 }
 
-fn turn_weights(layer: &Layer, weights: &[f32]) -> Vec<f32> {
-    let weights = &weights[layer.weights.clone()];
-    (0..layer.outputs).flat_map(|o| weights.iter().skip(o).step_by(layer.outputs).copied()).collect()
+/// The weights of a layer as `[outputs, inputs]`.
+fn turn_weights(layer: &Layer, weights: &[f32], turned: &mut [f32]) {
+    for (i, row) in weights[layer.weights.clone()].chunks_exact(layer.outputs).enumerate() {
+        for (column, &weight) in turned.chunks_exact_mut(layer.inputs).zip(row) {
+            column[i] = weight;
+        }
+    }
 }
 
 /// Everything that a backward pass adds to.
@@ -123,11 +137,13 @@ impl<S: Simd> Gradients<'_, S> {
 pub(super) fn backward<S: Simd>(
     simd: S,
     network: &Network<'_>,
+    shared_turned: &TurnedShared,
     segments: &[Segment],
     a: &Activations<S>,
     deltas: &mut Deltas<S>,
     gradients: &mut Gradients<'_, S>,
 ) {
+    let TurnedShared(shared_turned) = shared_turned;
     let width = block_vectors::<S>();
     let used = segments.last().map_or(0, |s| s.vectors.end);
     let split = network.local_width() * width;
@@ -135,7 +151,7 @@ pub(super) fn backward<S: Simd>(
     // the shared layers in between want the whole block. So depth by depth, with the local parts of one segment each.
     let single = segments.len() == 1;
     let depths = network.depths();
-    let Deltas { joined, global, features, output, turned, shared_turned, local_turned } = deltas;
+    let Deltas { joined, global, features, output, turned, local_turned } = deltas;
 
     let last_input = a.merged.last().or(a.joined.last()).map_or(&a.coordinates[..], |f| &f[..]);
     for segment in segments {
@@ -172,7 +188,8 @@ pub(super) fn backward<S: Simd>(
                 0..used,
                 &mut gradients.shared.rows[merge],
             );
-            dense(simd, &shared_turned[merge], None, network.joined_width(), features, joined, width, 0..used);
+            let weights = Weights::Tiles(&shared_turned[merge]);
+            dense(simd, weights, Addend::Nothing, network.joined_width(), features, joined, width, 0..used);
         } else {
             joined.copy_from_slice(features);
         }
@@ -194,7 +211,8 @@ pub(super) fn backward<S: Simd>(
                 &mut gradients.shared.rows[depth],
             );
             if depth > 0 {
-                dense(simd, &shared_turned[depth], None, layer.inputs, &joined[split..], global, width, 0..used);
+                let weights = Weights::Tiles(&shared_turned[depth]);
+                dense(simd, weights, Addend::Nothing, layer.inputs, &joined[split..], global, width, 0..used);
             }
         }
         let input = match (depth, a.merged.is_empty()) {
@@ -238,16 +256,19 @@ fn local_back<S: Simd>(
     delta: &[S::f32s],
     features: &mut [S::f32s],
     turned: &mut [S::f32s],
-    local_turned: &mut Vec<f32>,
+    local_turned: &mut [(Option<usize>, Vec<f32>)],
     gradients: &mut Gradients<'_, S>,
 ) {
     let span = segment.vectors.clone();
     weight_gradient(simd, input, delta, turned, layer.outputs, span.clone(), &mut gradients.local.rows[depth]);
     if depth > 0 {
-        let weights = &network.local(segment.slot)[layer.weights.clone()];
-        local_turned.clear();
-        local_turned.extend((0..layer.outputs).flat_map(|o| weights.iter().skip(o).step_by(layer.outputs)));
-        dense(simd, local_turned, None, layer.inputs, delta, features, block_vectors::<S>(), span);
+        let (slot, weights) = &mut local_turned[depth];
+        if *slot != Some(segment.slot) {
+            turn_weights(layer, network.local(segment.slot), weights);
+            *slot = Some(segment.slot);
+        }
+        let (weights, width) = (Weights::Rows(weights), block_vectors::<S>());
+        dense(simd, weights, Addend::Nothing, layer.inputs, delta, features, width, span);
     }
 }
 
@@ -300,102 +321,81 @@ impl WithSimd for WeightGradient<'_> {
         let stride = outputs.div_ceil(lanes);
         let samples = span.start * lanes..span.end * lanes;
         let turned = &mut turned[..samples.len() * stride * lanes];
-        turn::<S>(delta, turned, outputs, span, stride);
+        turn::<S>(delta, turned, outputs, width * lanes, samples.clone());
         let (turned, _) = S::as_simd_f32s(turned);
         let (rows, _) = S::as_mut_simd_f32s(rows);
-        let (weights, bias) = rows.split_at_mut(rows.len() - stride);
-        for vector in turned.chunks_exact(stride) {
-            bias.iter_mut().zip(vector).for_each(|(b, d)| *b = simd.add_f32s(*b, *d));
-        }
-        let inputs = weights.len() / stride;
-        let columns = width * lanes;
-        let mut first = 0;
-        while first < inputs {
-            let size = (inputs - first).min(6);
-            let input = &input[first * columns + samples.start..];
-            let rows = &mut weights[first * stride..(first + size) * stride];
-            match size {
-                1 => outer_rows::<S, 1>(simd, input, columns, turned, stride, rows),
-                2 => outer_rows::<S, 2>(simd, input, columns, turned, stride, rows),
-                3 => outer_rows::<S, 3>(simd, input, columns, turned, stride, rows),
-                4 => outer_rows::<S, 4>(simd, input, columns, turned, stride, rows),
-                5 => outer_rows::<S, 5>(simd, input, columns, turned, stride, rows),
-                _ => outer_rows::<S, 6>(simd, input, columns, turned, stride, rows),
+        let inputs = rows.len() / stride - 1;
+        for panel in panels::<S>(stride) {
+            let deltas = &turned[panel.start * samples.len()..panel.end * samples.len()];
+            let sums = &mut rows[inputs * stride..][panel.clone()];
+            for delta in deltas.chunks_exact(panel.len()) {
+                sums.iter_mut().zip(delta).for_each(|(b, d)| *b = simd.add_f32s(*b, *d));
             }
-            first += size;
+            let tile =
+                Outer { input, columns: width * lanes, first: samples.start, deltas, stride, panel: panel.clone() };
+            match panel.len() {
+                1 => tile.inputs::<S, 1, 8>(simd, inputs, rows),
+                2 => tile.inputs::<S, 2, 6>(simd, inputs, rows),
+                3 => tile.inputs::<S, 3, 6>(simd, inputs, rows),
+                _ => tile.inputs::<S, 4, 6>(simd, inputs, rows),
+            }
         }
     }
 }
 
-#[inline(always)]
-fn outer_rows<S: Simd, const I: usize>(
-    simd: S,
-    input: &[f32],
+/// Sums of products of a panel of deltas with the inputs.
+struct Outer<'a, V> {
+    /// `[inputs, columns]`, of which the samples from `first` on count.
+    input: &'a [f32],
     columns: usize,
-    turned: &[S::f32s],
+    first: usize,
+    /// `[samples, vectors of the panel]`.
+    deltas: &'a [V],
+    /// Vectors per row of the sums, and those of them that belong to the panel.
     stride: usize,
-    rows: &mut [S::f32s],
-) {
-    let mut v = 0;
-    if S::F32_LANES == 16 {
-        while v + 4 <= stride {
-            outer::<S, I, 4>(simd, input, columns, turned, stride, v, rows);
-            v += 4;
-        }
-    }
-    while v + 2 <= stride {
-        outer::<S, I, 2>(simd, input, columns, turned, stride, v, rows);
-        v += 2;
-    }
-    if v < stride {
-        outer::<S, I, 1>(simd, input, columns, turned, stride, v, rows);
-    }
+    panel: Range<usize>,
 }
 
-#[inline(always)]
-fn outer<S: Simd, const I: usize, const C: usize>(
-    simd: S,
-    input: &[f32],
-    columns: usize,
-    turned: &[S::f32s],
-    stride: usize,
-    v: usize,
-    rows: &mut [S::f32s],
-) {
-    let samples = turned.len() / stride;
-    let features: [&[f32]; I] = std::array::from_fn(|i| &input[i * columns..][..samples]);
-    let mut sums: [[S::f32s; C]; I] =
-        std::array::from_fn(|i| rows[i * stride + v..][..C].try_into().expect("C vectors"));
-    for (s, delta) in turned.chunks_exact(stride).enumerate() {
-        let delta: &[S::f32s; C] = delta[v..v + C].try_into().expect("C vectors");
-        for i in 0..I {
-            let x = simd.splat_f32s(features[i][s]);
-            for c in 0..C {
-                sums[i][c] = simd.mul_add_e_f32s(x, delta[c], sums[i][c]);
+impl<V: Copy> Outer<'_, V> {
+    #[inline(always)]
+    fn inputs<S: Simd<f32s = V>, const C: usize, const MOST: usize>(&self, simd: S, inputs: usize, rows: &mut [V]) {
+        for tile in parts(inputs, MOST) {
+            let first = tile.start;
+            match tile.len() {
+                1 => self.tile::<S, 1, C>(simd, first, rows),
+                2 => self.tile::<S, 2, C>(simd, first, rows),
+                3 => self.tile::<S, 3, C>(simd, first, rows),
+                4 => self.tile::<S, 4, C>(simd, first, rows),
+                5 => self.tile::<S, 5, C>(simd, first, rows),
+                6 => self.tile::<S, 6, C>(simd, first, rows),
+                7 if MOST > 6 => self.tile::<S, 7, C>(simd, first, rows),
+                _ if MOST > 6 => self.tile::<S, 8, C>(simd, first, rows),
+                _ => {}
             }
         }
     }
-    for (i, sum) in sums.iter().enumerate() {
-        rows[i * stride + v..][..C].copy_from_slice(sum);
-    }
-}
 
-/// Feature-major `delta` to sample-major `turned`, padded with zeros.
-#[inline(always)]
-fn turn<S: Simd>(delta: &[f32], turned: &mut [f32], outputs: usize, span: Range<usize>, stride: usize) {
-    let (lanes, width) = (S::F32_LANES, block_vectors::<S>());
-    let row = stride * lanes;
-    for row in turned.chunks_exact_mut(row) {
-        row[outputs..].fill(0.0);
-    }
-    let first = span.start * lanes;
-    let samples = span.len() * lanes;
-    for block in (0..outputs).step_by(8) {
-        let end = outputs.min(block + 8);
-        for s in 0..samples {
-            for (o, place) in (block..end).zip(&mut turned[s * row + block..s * row + end]) {
-                *place = delta[o * width * lanes + first + s];
+    #[inline(always)]
+    fn tile<S: Simd<f32s = V>, const I: usize, const C: usize>(&self, simd: S, first: usize, rows: &mut [V]) {
+        let samples = self.deltas.len() / C;
+        let features: [&[f32]; I] =
+            std::array::from_fn(|i| &self.input[(first + i) * self.columns + self.first..][..samples]);
+        let place = |i: usize| (first + i) * self.stride + self.panel.start;
+        let mut sums = [[simd.splat_f32s(0.0); C]; I];
+        for (i, sum) in sums.iter_mut().enumerate() {
+            sum.copy_from_slice(&rows[place(i)..][..C]);
+        }
+        for (s, delta) in self.deltas.chunks_exact(C).enumerate() {
+            let delta: &[V; C] = delta.try_into().expect("C vectors");
+            for i in 0..I {
+                let x = simd.splat_f32s(features[i][s]);
+                for c in 0..C {
+                    sums[i][c] = simd.mul_add_e_f32s(x, delta[c], sums[i][c]);
+                }
             }
+        }
+        for (i, sum) in sums.iter().enumerate() {
+            rows[place(i)..][..C].copy_from_slice(sum);
         }
     }
 }

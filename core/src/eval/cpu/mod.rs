@@ -16,6 +16,7 @@ mod dense;
 mod forward;
 mod gradient;
 pub mod training;
+mod turn;
 
 use pulp::Arch;
 

@@ -10,7 +10,7 @@ use pulp::{Arch, Simd, WithSimd};
 use super::block::{Samples, block_vectors, blocks};
 use super::dense::{lanes_of, lanes_of_mut};
 use super::forward::{Activations, Network, forward};
-use super::gradient::{Deltas, Gradients, Padded, backward};
+use super::gradient::{Deltas, Gradients, Padded, TurnedShared, backward};
 use crate::error::Error;
 use crate::field::FieldSpec;
 
@@ -86,6 +86,7 @@ pub struct TaskResult {
 #[derive(Debug)]
 pub struct Step<'a> {
     network: Network<'a>,
+    shared_turned: TurnedShared,
     batch: &'a Batch,
     tasks: Vec<Vec<(usize, Range<usize>)>>,
     samples: usize,
@@ -100,7 +101,8 @@ impl<'a> Step<'a> {
         spec.validate()?;
         let network = Network::new(spec, shared, local);
         batch.validate(&network, local.len())?;
-        Ok(Self { network, batch, tasks: tasks(&batch.spans), samples: batch.samples() })
+        let shared_turned = TurnedShared::new(&network);
+        Ok(Self { network, shared_turned, batch, tasks: tasks(&batch.spans), samples: batch.samples() })
     }
 
     /// Number of tasks.
@@ -174,7 +176,7 @@ impl WithSimd for Task<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> TaskResult {
-        let Self { step: Step { network, batch, samples, .. }, spans } = self;
+        let Self { step: Step { network, shared_turned, batch, samples, .. }, spans } = self;
         let (lanes, width) = (S::F32_LANES, block_vectors::<S>());
         let outputs = batch.outputs;
         let first = spans.first().map_or(0, |(_, s)| s.start);
@@ -222,7 +224,7 @@ impl WithSimd for Task<'_> {
                     }
                 }
             }
-            backward(simd, network, &segments, &activations, &mut deltas, &mut gradients);
+            backward(simd, network, shared_turned, &segments, &activations, &mut deltas, &mut gradients);
         }
         gradients.leave(simd, network.local_size());
         let mut dense_shared = vec![0.0; network.shared.len()];
