@@ -48,8 +48,8 @@ pub(super) enum Addend<'a> {
     Biases(&'a [f32]),
     /// Nothing.
     Nothing,
-    /// What `output` holds already.
-    Output,
+    /// What `output` holds already, then one number per output.
+    OutputAndBiases(&'a [f32]),
 }
 
 /// `output[o][v] = addend + sum over i of input[i][v] * weights[i][o]` for the vectors in `span`.
@@ -96,10 +96,10 @@ impl WithSimd for Dense<'_> {
         };
         for depth in parts(inputs, DEPTH) {
             let biases = match addend {
-                Addend::Biases(biases) if depth.end == inputs => Some(biases),
+                Addend::Biases(b) | Addend::OutputAndBiases(b) if depth.end == inputs => Some(b),
                 _ => None,
             };
-            let adds = depth.start > 0 || matches!(addend, Addend::Output);
+            let adds = depth.start > 0 || matches!(addend, Addend::OutputAndBiases(_));
             let input = &input[depth.start * width..depth.end * width];
             // Tiles of equal size: 14 outputs as 5 + 5 + 4, since a tile of 2 would wait for its own sums.
             for tile in parts(outputs, TILE) {

@@ -11,7 +11,9 @@ use crate::field::{FieldSpec, Layer};
 pub(super) struct Network<'a> {
     pub(super) spec: &'a FieldSpec,
     pub(super) local_layers: Vec<Layer>,
+    /// None where the global network is held.
     pub(super) global_layers: Vec<Layer>,
+    /// Of the joined features; of the local ones alone where the global network is held.
     pub(super) merge: Option<Layer>,
     pub(super) shared: &'a [f32],
     /// Weights of the global layers, then of the merge, packed.
@@ -22,9 +24,28 @@ pub(super) struct Network<'a> {
 
 impl<'a> Network<'a> {
     pub(super) fn new(spec: &'a FieldSpec, shared: &'a [f32], local: &'a [f32]) -> Self {
+        Self::with_shared_layers(spec, shared, local, spec.global_layers(), spec.merge_layer())
+    }
+
+    /// Without the global network, whose part of the merges is known ([`super::training::Held`]).
+    pub(super) fn held(spec: &'a FieldSpec, shared: &'a [f32], local: &'a [f32]) -> Self {
+        let width = spec.local_width as usize;
+        let merge = spec.merge_layer().map(|merge| {
+            let weights = merge.weights.start..merge.weights.start + width * merge.outputs;
+            Layer { inputs: width, weights, ..merge }
+        });
+        Self::with_shared_layers(spec, shared, local, Vec::new(), merge)
+    }
+
+    fn with_shared_layers(
+        spec: &'a FieldSpec,
+        shared: &'a [f32],
+        local: &'a [f32],
+        global_layers: Vec<Layer>,
+        merge: Option<Layer>,
+    ) -> Self {
         let local_layers = spec.local_layers();
         let local_size = local_layers.last().map_or(0, |l| l.biases.end);
-        let (global_layers, merge) = (spec.global_layers(), spec.merge_layer());
         let packed = global_layers.iter().chain(&merge).map(|l| pack(&shared[l.weights.clone()], l.outputs)).collect();
         Self { spec, local_layers, global_layers, merge, shared, packed, local, local_size }
     }
@@ -42,9 +63,19 @@ impl<'a> Network<'a> {
         self.spec.local_width as usize
     }
 
+    /// Width of the global features that are computed: 0 without a global network or with one that is held.
+    pub(super) fn global_width(&self) -> usize {
+        if self.global_layers.is_empty() { 0 } else { self.spec.global_width as usize }
+    }
+
     /// Width of the merge's input: local features, then global ones.
     pub(super) fn joined_width(&self) -> usize {
-        (self.spec.local_width + self.spec.global_width) as usize
+        self.local_width() + self.global_width()
+    }
+
+    /// Packed weights of a shared layer: global ones, then the merge.
+    pub(super) fn packed(&self, layer: usize) -> &[f32] {
+        &self.packed[layer]
     }
 
     /// Number of sine layers of the local path, merges not counted.
@@ -113,8 +144,16 @@ impl<S: Simd> Activations<S> {
 }
 
 /// Runs a loaded block through the network (reference/local-global.md 1.3).
+///
+/// `held` is what a held global network adds to the merges of this block, `[depths, local_width, vectors]`.
 #[inline(always)]
-pub(super) fn forward<S: Simd>(simd: S, network: &Network<'_>, segments: &[Segment], a: &mut Activations<S>) {
+pub(super) fn forward<S: Simd>(
+    simd: S,
+    network: &Network<'_>,
+    segments: &[Segment],
+    held: Option<&[f32]>,
+    a: &mut Activations<S>,
+) {
     let width = block_vectors::<S>();
     let used = segments.last().map_or(0, |s| s.vectors.end);
     let split = network.local_width() * width;
@@ -139,9 +178,17 @@ pub(super) fn forward<S: Simd>(simd: S, network: &Network<'_>, segments: &[Segme
         activate(simd, joined, slopes, network.omega(depth));
         if let Some(layer) = &network.merge {
             let merged = &mut a.merged[depth];
-            let biases = Addend::Biases(&network.shared[layer.biases.clone()]);
-            let weights = Weights::Tiles(&network.packed[network.depths()]);
-            dense(simd, weights, biases, layer.outputs, joined, merged, width, 0..used);
+            let biases = &network.shared[layer.biases.clone()];
+            let addend = match held {
+                Some(held) => {
+                    let floats = layer.outputs * width * S::F32_LANES;
+                    lanes_of_mut::<S>(merged).copy_from_slice(&held[depth * floats..][..floats]);
+                    Addend::OutputAndBiases(biases)
+                }
+                None => Addend::Biases(biases),
+            };
+            let weights = Weights::Tiles(&network.packed[network.global_layers.len()]);
+            dense(simd, weights, addend, layer.outputs, joined, merged, width, 0..used);
             activate(simd, merged, a.merged_slopes.get_mut(depth), network.spec.hidden_omega);
         }
     }
@@ -194,7 +241,7 @@ impl WithSimd for Evaluate<'_> {
         let mut activations = Activations::new(simd, network, false);
         for segments in blocks::<S>(&samples.spans) {
             activations.load(samples, &segments);
-            forward(simd, network, &segments, &mut activations);
+            forward(simd, network, &segments, None, &mut activations);
             for segment in &segments {
                 let lane = segment.vectors.start * lanes;
                 let out = &mut values[segment.samples.start * outputs..segment.samples.end * outputs];

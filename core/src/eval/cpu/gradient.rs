@@ -35,10 +35,11 @@ impl<S: Simd> Padded<S> {
     pub(super) fn drain_into(&mut self, simd: S, gradient: &mut [f32]) {
         for (layer, rows) in self.layers.iter().zip(&mut self.rows) {
             let stride = layer.outputs.div_ceil(S::F32_LANES);
-            let (weights, biases) = gradient[layer.weights.start..layer.biases.end].split_at_mut(layer.weights.len());
-            let targets = weights.chunks_exact_mut(layer.outputs).chain(std::iter::once(biases));
-            for (row, target) in rows.chunks_exact(stride).zip(targets) {
-                target.iter_mut().zip(lanes_of::<S>(row)).for_each(|(t, g)| *t += g);
+            for (row, gradients) in rows.chunks_exact(stride).enumerate() {
+                let start =
+                    if row < layer.inputs { layer.weights.start + row * layer.outputs } else { layer.biases.start };
+                let target = &mut gradient[start..start + layer.outputs];
+                target.iter_mut().zip(lanes_of::<S>(gradients)).for_each(|(t, g)| *t += g);
             }
             rows.fill(simd.splat_f32s(0.0));
         }
@@ -84,7 +85,7 @@ impl<S: Simd> Deltas<S> {
         let widest = network.joined_width().max(network.spec.outputs as usize);
         Self {
             joined: rows(network.joined_width()),
-            global: rows(network.spec.global_width as usize),
+            global: rows(network.global_width()),
             features: rows(network.local_width()),
             output: rows(network.spec.outputs as usize),
             turned: vec![simd.splat_f32s(0.0); width * S::F32_LANES * widest.div_ceil(S::F32_LANES)],
@@ -327,17 +328,13 @@ impl WithSimd for WeightGradient<'_> {
         let inputs = rows.len() / stride - 1;
         for panel in panels::<S>(stride) {
             let deltas = &turned[panel.start * samples.len()..panel.end * samples.len()];
-            let sums = &mut rows[inputs * stride..][panel.clone()];
-            for delta in deltas.chunks_exact(panel.len()) {
-                sums.iter_mut().zip(delta).for_each(|(b, d)| *b = simd.add_f32s(*b, *d));
-            }
             let tile =
                 Outer { input, columns: width * lanes, first: samples.start, deltas, stride, panel: panel.clone() };
             match panel.len() {
-                1 => tile.inputs::<S, 1, 8>(simd, inputs, rows),
-                2 => tile.inputs::<S, 2, 6>(simd, inputs, rows),
-                3 => tile.inputs::<S, 3, 6>(simd, inputs, rows),
-                _ => tile.inputs::<S, 4, 6>(simd, inputs, rows),
+                1 => tile.add_to::<S, 1>(simd, inputs, rows),
+                2 => tile.add_to::<S, 2>(simd, inputs, rows),
+                3 => tile.add_to::<S, 3>(simd, inputs, rows),
+                _ => tile.add_to::<S, 4>(simd, inputs, rows),
             }
         }
     }
@@ -358,8 +355,11 @@ struct Outer<'a, V> {
 
 impl<V: Copy> Outer<'_, V> {
     #[inline(always)]
-    fn inputs<S: Simd<f32s = V>, const C: usize, const MOST: usize>(&self, simd: S, inputs: usize, rows: &mut [V]) {
-        for tile in parts(inputs, MOST) {
+    fn add_to<S: Simd<f32s = V>, const C: usize>(&self, simd: S, inputs: usize, rows: &mut [V]) {
+        self.biases::<S, C>(simd, &mut rows[inputs * self.stride + self.panel.start..][..C]);
+        // A single vector needs many inputs to keep both arithmetic units busy; more vectors fill the registers sooner.
+        let most = if C == 1 { 8 } else { 6 };
+        for tile in parts(inputs, most) {
             let first = tile.start;
             match tile.len() {
                 1 => self.tile::<S, 1, C>(simd, first, rows),
@@ -368,10 +368,29 @@ impl<V: Copy> Outer<'_, V> {
                 4 => self.tile::<S, 4, C>(simd, first, rows),
                 5 => self.tile::<S, 5, C>(simd, first, rows),
                 6 => self.tile::<S, 6, C>(simd, first, rows),
-                7 if MOST > 6 => self.tile::<S, 7, C>(simd, first, rows),
-                _ if MOST > 6 => self.tile::<S, 8, C>(simd, first, rows),
+                7 if C == 1 => self.tile::<S, 7, C>(simd, first, rows),
+                8 if C == 1 => self.tile::<S, 8, C>(simd, first, rows),
                 _ => {}
             }
+        }
+    }
+
+    /// The sum of the deltas, in four sums, since each addition waits for the one before it.
+    #[inline(always)]
+    fn biases<S: Simd<f32s = V>, const C: usize>(&self, simd: S, sums: &mut [V]) {
+        let mut fours = [[simd.splat_f32s(0.0); C]; 4];
+        let mut groups = self.deltas.chunks_exact(4 * C);
+        for group in &mut groups {
+            for (sum, delta) in fours.iter_mut().zip(group.chunks_exact(C)) {
+                sum.iter_mut().zip(delta).for_each(|(s, d)| *s = simd.add_f32s(*s, *d));
+            }
+        }
+        for (sum, delta) in fours.iter_mut().zip(groups.remainder().chunks_exact(C)) {
+            sum.iter_mut().zip(delta).for_each(|(s, d)| *s = simd.add_f32s(*s, *d));
+        }
+        for (c, sum) in sums.iter_mut().enumerate() {
+            let pairs = [simd.add_f32s(fours[0][c], fours[1][c]), simd.add_f32s(fours[2][c], fours[3][c])];
+            *sum = simd.add_f32s(*sum, simd.add_f32s(pairs[0], pairs[1]));
         }
     }
 

@@ -15,6 +15,7 @@ mod block;
 mod dense;
 mod forward;
 mod gradient;
+mod held;
 pub mod training;
 mod turn;
 

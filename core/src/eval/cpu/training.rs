@@ -11,6 +11,7 @@ use super::block::{Samples, block_vectors, blocks};
 use super::dense::{lanes_of, lanes_of_mut};
 use super::forward::{Activations, Network, forward};
 use super::gradient::{Deltas, Gradients, Padded, TurnedShared, backward};
+pub use super::held::{Held, Holding, held_bytes_per_sample};
 use crate::error::Error;
 use crate::field::FieldSpec;
 
@@ -38,7 +39,8 @@ impl Batch {
         self.targets.len() / self.outputs.max(1)
     }
 
-    fn validate(&self, network: &Network<'_>, local: usize) -> Result<(), Error> {
+    /// Checks it against a network and, where they are known, the number of local weights.
+    pub(super) fn validate(&self, network: &Network<'_>, local: Option<usize>) -> Result<(), Error> {
         let mut end = 0;
         for span in &self.spans {
             if span.start != end || span.end < span.start {
@@ -50,7 +52,7 @@ impl Batch {
             && self.outputs == network.spec.outputs as usize
             && self.coordinates.len() == end * self.inputs
             && self.targets.len() == end * self.outputs
-            && local == self.spans.len() * network.local_size()
+            && local.is_none_or(|local| local == self.spans.len() * network.local_size())
             && network.shared.len() as u64 == network.spec.shared_parameters();
         if !fits || end == 0 {
             return Err(Error::parameter(format!(
@@ -59,6 +61,18 @@ impl Batch {
             )));
         }
         Ok(())
+    }
+
+    /// The samples of a task, with spans that begin at zero, and their targets.
+    pub(super) fn part(&self, spans: &[(usize, Range<usize>)]) -> (Samples, &[f32]) {
+        let first = spans.first().map_or(0, |(_, s)| s.start);
+        let end = spans.last().map_or(0, |(_, s)| s.end);
+        let samples = Samples {
+            inputs: self.inputs,
+            coordinates: self.coordinates[first * self.inputs..end * self.inputs].to_vec(),
+            spans: spans.iter().map(|(slot, s)| (*slot, s.start - first..s.end - first)).collect(),
+        };
+        (samples, &self.targets[first * self.outputs..end * self.outputs])
     }
 }
 
@@ -88,6 +102,7 @@ pub struct Step<'a> {
     network: Network<'a>,
     shared_turned: TurnedShared,
     batch: &'a Batch,
+    held: Option<&'a Held>,
     tasks: Vec<Vec<(usize, Range<usize>)>>,
     samples: usize,
 }
@@ -99,10 +114,47 @@ impl<'a> Step<'a> {
     /// [`Error::Parameter`] where sizes do not fit.
     pub fn new(spec: &'a FieldSpec, shared: &'a [f32], local: &'a [f32], batch: &'a Batch) -> Result<Self, Error> {
         spec.validate()?;
-        let network = Network::new(spec, shared, local);
-        batch.validate(&network, local.len())?;
+        Self::of_network(Network::new(spec, shared, local), local, batch, None)
+    }
+
+    /// The same with a global network that is held: gradients by its weights and by its part of the merge are zero.
+    ///
+    /// `held` must come from these shared weights and this batch; the rest of the merge may have moved since.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] where sizes do not fit.
+    pub fn with_held(
+        spec: &'a FieldSpec,
+        shared: &'a [f32],
+        local: &'a [f32],
+        batch: &'a Batch,
+        held: &'a Held,
+    ) -> Result<Self, Error> {
+        spec.validate()?;
+        Self::of_network(Network::held(spec, shared, local), local, batch, Some(held))
+    }
+
+    fn of_network(
+        network: Network<'a>,
+        local: &[f32],
+        batch: &'a Batch,
+        held: Option<&'a Held>,
+    ) -> Result<Self, Error> {
+        batch.validate(&network, Some(local.len()))?;
+        let tasks = tasks(&batch.spans);
+        if let Some(held) = held {
+            // A block holds at most BLOCK samples of floats per feature, and a task at least its own samples.
+            let numbers = network.depths() * network.local_width();
+            let fits = |(held, spans): (&Vec<f32>, &Vec<(usize, Range<usize>)>)| {
+                let samples: usize = spans.iter().map(|(_, s)| s.len()).sum();
+                held.len() >= samples * numbers && held.len().is_multiple_of(numbers)
+            };
+            if held.tasks.len() != tasks.len() || !held.tasks.iter().zip(&tasks).all(fits) {
+                return Err(Error::parameter("what is held of the global network belongs to another batch"));
+            }
+        }
         let shared_turned = TurnedShared::new(&network);
-        Ok(Self { network, shared_turned, batch, tasks: tasks(&batch.spans), samples: batch.samples() })
+        Ok(Self { network, shared_turned, batch, held, tasks, samples: batch.samples() })
     }
 
     /// Number of tasks.
@@ -115,7 +167,8 @@ impl<'a> Step<'a> {
     /// # Panics
     /// If `index` is not below [`Step::tasks`].
     pub fn run(&self, index: usize) -> TaskResult {
-        Arch::new().dispatch(Task { step: self, spans: &self.tasks[index] })
+        let held = self.held.map(|held| &held.tasks[index][..]);
+        Arch::new().dispatch(Task { step: self, spans: &self.tasks[index], held })
     }
 
     /// Adds up all tasks; `results` in the order of their indices.
@@ -143,7 +196,7 @@ impl<'a> Step<'a> {
 }
 
 /// Consecutive spans of about [`TASK_SAMPLES`] samples; a larger span is split.
-fn tasks(spans: &[Range<usize>]) -> Vec<Vec<(usize, Range<usize>)>> {
+pub(super) fn tasks(spans: &[Range<usize>]) -> Vec<Vec<(usize, Range<usize>)>> {
     let mut tasks: Vec<Vec<(usize, Range<usize>)>> = Vec::new();
     let mut current = Vec::new();
     let mut filled = 0;
@@ -169,6 +222,7 @@ fn tasks(spans: &[Range<usize>]) -> Vec<Vec<(usize, Range<usize>)>> {
 struct Task<'a> {
     step: &'a Step<'a>,
     spans: &'a [(usize, Range<usize>)],
+    held: Option<&'a [f32]>,
 }
 
 impl WithSimd for Task<'_> {
@@ -176,18 +230,11 @@ impl WithSimd for Task<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> TaskResult {
-        let Self { step: Step { network, shared_turned, batch, samples, .. }, spans } = self;
+        let Self { step: Step { network, shared_turned, batch, samples, .. }, spans, held } = self;
         let (lanes, width) = (S::F32_LANES, block_vectors::<S>());
         let outputs = batch.outputs;
-        let first = spans.first().map_or(0, |(_, s)| s.start);
-        let end = spans.last().map_or(0, |(_, s)| s.end);
         let slots = spans.first().map_or(0, |(slot, _)| *slot)..spans.last().map_or(0, |(slot, _)| slot + 1);
-        let own = Samples {
-            inputs: batch.inputs,
-            coordinates: batch.coordinates[first * batch.inputs..end * batch.inputs].to_vec(),
-            spans: spans.iter().map(|(slot, s)| (*slot, s.start - first..s.end - first)).collect(),
-        };
-        let targets = &batch.targets[first * outputs..end * outputs];
+        let (own, targets) = batch.part(spans);
 
         let shared_layers = network.global_layers.iter().chain(&network.merge).cloned().collect();
         let mut shared = Padded::new(simd, shared_layers);
@@ -206,9 +253,11 @@ impl WithSimd for Task<'_> {
             first_slot: slots.start,
             dense_local: &mut dense_local,
         };
-        for segments in blocks::<S>(&own.spans) {
+        let floats = network.depths() * network.local_width() * width * lanes;
+        for (block, segments) in blocks::<S>(&own.spans).into_iter().enumerate() {
             activations.load(&own, &segments);
-            forward(simd, network, &segments, &mut activations);
+            let held = held.map(|held| &held[block * floats..][..floats]);
+            forward(simd, network, &segments, held, &mut activations);
             let rows = activations.output.chunks_exact(width).zip(deltas.output.chunks_exact_mut(width));
             for (channel, (row, delta)) in rows.enumerate() {
                 let (row, delta) = (lanes_of::<S>(row), lanes_of_mut::<S>(delta));
