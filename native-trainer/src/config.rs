@@ -9,7 +9,7 @@ use std::path::Path;
 use anyhow::Result;
 
 use crate::arguments::EncodeOptions;
-use crate::arguments::values::{Count, Extents, ModelName, Partitions, Preset};
+use crate::arguments::values::{Count, Extents, ModelName, Partitions, Preset, RecipeName};
 use crate::errors::{input_fault, usage_fault};
 
 /// Options from a TOML file whose keys are the flags' names without dashes in front.
@@ -47,6 +47,7 @@ pub fn over(upper: EncodeOptions, lower: EncodeOptions) -> EncodeOptions {
         steps,
         psnr,
         max_time,
+        recipe,
         learning_rate,
         sample_fraction,
         seed,
@@ -55,21 +56,25 @@ pub fn over(upper: EncodeOptions, lower: EncodeOptions) -> EncodeOptions {
     )
 }
 
-/// All layers merged. `default_steps` depends on the signal and is what `draft` and `fine` scale.
+/// All layers merged. `default_steps` depends on the signal and on what was chosen, and is what `draft` and `fine` scale.
 ///
 /// # Errors
 /// Those of [`read`].
-pub fn merged(typed: &EncodeOptions, file: Option<&Path>, default_steps: u64) -> Result<EncodeOptions> {
+pub fn merged(
+    typed: &EncodeOptions,
+    file: Option<&Path>,
+    default_steps: impl Fn(&EncodeOptions) -> u64,
+) -> Result<EncodeOptions> {
     let file = file.map(read).transpose()?.unwrap_or_default();
     let options = over(typed.clone(), file);
-    let preset = preset(options.preset.unwrap_or(Preset::Standard), &options, default_steps);
+    let preset = preset(options.preset.unwrap_or(Preset::Fast), &options, default_steps(&options));
     Ok(over(options, preset))
 }
 
 fn preset(preset: Preset, chosen: &EncodeOptions, default_steps: u64) -> EncodeOptions {
     let steps = |n: u64| EncodeOptions { steps: Some(Count(n)), ..EncodeOptions::default() };
     match preset {
-        Preset::Standard => EncodeOptions::default(),
+        Preset::Fast => EncodeOptions::default(),
         Preset::Draft => steps((default_steps / 4).max(1)),
         Preset::Fine => steps(default_steps * 4),
         Preset::Paper => {
@@ -85,6 +90,7 @@ fn preset(preset: Preset, chosen: &EncodeOptions, default_steps: u64) -> EncodeO
                 local_width: Some(local),
                 global_width: global,
                 hidden_layers: Some(3),
+                recipe: Some(RecipeName::Published),
                 learning_rate: Some(5e-4),
                 sample_fraction: Some(1.0),
                 ..steps(1001)
@@ -104,7 +110,7 @@ mod tests {
         fs::write(&path, "preset = \"paper\"\nparameters = \"50k\"\nsteps = 30\nlearning-rate = 1e-3\nmax-time = 90\n")
             .unwrap();
         let typed = EncodeOptions { steps: Some(Count(7)), ..EncodeOptions::default() };
-        let merged = merged(&typed, Some(&path), 500).unwrap();
+        let merged = merged(&typed, Some(&path), |_| 500).unwrap();
         assert_eq!(merged.steps, Some(Count(7)));
         assert_eq!(merged.parameters, Some(Count(50_000)));
         assert_eq!(merged.learning_rate, Some(1e-3));

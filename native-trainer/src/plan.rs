@@ -6,8 +6,9 @@ use tessera_core::grid::{Grid, UNIT_RANGE};
 use tessera_core::signal::SignalInfo;
 
 use crate::arguments::EncodeOptions;
-use crate::arguments::values::{Count, Extents, ModelName, Partitions};
+use crate::arguments::values::{Count, DeviceName, Extents, ModelName, Partitions, RecipeName};
 use crate::errors::usage_fault;
+use crate::training::{Recipe, Settings};
 
 /// The published budget, and the number of samples that it was published for.
 const BUDGET: (u64, u64) = (200_000, 512 * 512);
@@ -19,12 +20,12 @@ const LEAST_BUDGET: u64 = 2_000;
 const STEP_SAMPLES: u64 = 512 * 512;
 /// Wider global networks make every sample dear (a 4 K picture would get 300): the budget goes to local networks.
 const LARGEST_GLOBAL_WIDTH: u32 = 96;
-/// Steps for a picture that one step visits whole.
+/// Steps of the published recipe for a picture that one step visits whole.
 const STEPS: u64 = 500;
-/// Adam's step size: twice the published one, for a quarter of the published steps.
-pub const LEARNING_RATE: f64 = 1e-3;
 /// More would take hours on a laptop; who wants them asks for them.
 const MOST_STEPS: u64 = 5_000;
+/// Steps of the held recipe, whatever the size: every partition sees all of them.
+const HELD_STEPS: u64 = 400;
 
 /// What `encode` trains.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,15 +45,37 @@ pub fn default_budget(model: Model, samples: u64) -> u64 {
 
 /// The share of the samples that a step visits without options.
 #[expect(clippy::cast_precision_loss, reason = "a share needs no more digits")]
-pub fn default_sample_fraction(samples: u64) -> f64 {
+pub fn default_sample_fraction(recipe: RecipeName, samples: u64) -> f64 {
+    if recipe == RecipeName::Held {
+        return 1.0;
+    }
     (STEP_SAMPLES as f64 / samples.max(1) as f64).min(1.0)
 }
 
-/// The steps without options: with the square root of what a step leaves out, for a larger picture of the same scene
-/// has smoother partitions.
+/// The recipe without options: the held one where it can serve.
+pub fn recipe(options: &EncodeOptions) -> RecipeName {
+    let siren = options.model == Some(ModelName::Siren);
+    let elsewhere = options.device.is_some_and(|device| device != DeviceName::Cpu);
+    let published = siren || elsewhere || options.sample_fraction.is_some();
+    options.recipe.unwrap_or(if published { RecipeName::Published } else { RecipeName::Held })
+}
+
+/// Adam's step size without options. Published: twice the paper's, for a quarter of its steps.
+pub fn default_learning_rate(recipe: RecipeName) -> f64 {
+    match recipe {
+        RecipeName::Held => 5e-3,
+        RecipeName::Published => 1e-3,
+    }
+}
+
+/// The steps without options. Published: with the square root of what a step leaves out, for a larger picture of the
+/// same scene has smoother partitions.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "bounded")]
-pub fn default_steps(samples: u64) -> u64 {
-    let more = (1.0 / default_sample_fraction(samples)).sqrt();
+pub fn default_steps(recipe: RecipeName, samples: u64) -> u64 {
+    if recipe == RecipeName::Held {
+        return HELD_STEPS;
+    }
+    let more = (1.0 / default_sample_fraction(recipe, samples)).sqrt();
     ((STEPS as f64 * more).round() as u64).min(MOST_STEPS)
 }
 
@@ -122,14 +145,7 @@ pub fn network(options: &EncodeOptions, info: &SignalInfo) -> Result<Network> {
 
 /// The options as they were carried out, for the file's record: nothing is left to defaults that a later version may
 /// change. Paths and progress are not among the options, so an interrupted and resumed run records the same.
-pub fn carried_out(
-    options: &EncodeOptions,
-    network: &Network,
-    steps: u64,
-    rate: f64,
-    share: f64,
-    seed: u64,
-) -> EncodeOptions {
+pub fn carried_out(options: &EncodeOptions, network: &Network, settings: &Settings) -> EncodeOptions {
     let spec = &network.spec;
     EncodeOptions {
         partitions: Some(Partitions::Factors(Extents(network.grid.factors().to_vec()))),
@@ -140,10 +156,14 @@ pub fn carried_out(
         first_omega: Some(spec.first_omega),
         hidden_omega: Some(spec.hidden_omega),
         model: Some(options.model.unwrap_or(ModelName::LocalGlobal)),
-        steps: Some(Count(steps)),
-        learning_rate: Some(rate),
-        sample_fraction: Some(share),
-        seed: Some(seed),
+        steps: Some(Count(settings.steps)),
+        recipe: Some(match settings.recipe {
+            Recipe::Held => RecipeName::Held,
+            Recipe::Published => RecipeName::Published,
+        }),
+        learning_rate: Some(settings.learning_rate),
+        sample_fraction: Some(settings.sample_fraction),
+        seed: Some(settings.seed),
         ..options.clone()
     }
 }
@@ -217,8 +237,8 @@ mod tests {
             assert!(found as f64 <= 1.5 * budget as f64, "{rows}x{columns}: {found} for a budget of {budget}");
             assert!(network.spec.global_width <= LARGEST_GLOBAL_WIDTH);
         }
-        assert_eq!(default_steps(512 * 512), 500);
-        assert_eq!(default_sample_fraction(100), 1.0);
+        assert_eq!(default_steps(RecipeName::Published, 512 * 512), 500);
+        assert_eq!(default_sample_fraction(RecipeName::Published, 100), 1.0);
     }
 
     #[test]

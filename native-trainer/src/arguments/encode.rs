@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
-use super::values::{Count, DeviceName, Extents, ModelName, Partitions, Preset, Seconds, WeightsName};
+use super::values::{Count, DeviceName, Extents, ModelName, Partitions, Preset, RecipeName, Seconds, WeightsName};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -137,11 +137,15 @@ pub struct EncodeOptions {
     #[arg(long, env = "TESSERA_MAX_TIME", hide_env = true, value_name = "TIME", help_heading = "Training")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_time: Option<Seconds>,
-    /// Adam's learning rate [default: 1e-3]
+    /// How training goes about it [default: held; published for siren, on a GPU and with --sample-fraction]
+    #[arg(long, value_enum, env = "TESSERA_RECIPE", hide_env = true, value_name = "NAME", help_heading = "Training")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recipe: Option<RecipeName>,
+    /// Adam's learning rate, of the local networks at the start where rates fall [default: 5e-3, published 1e-3]
     #[arg(long, env = "TESSERA_LEARNING_RATE", hide_env = true, value_name = "RATE", help_heading = "Training")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub learning_rate: Option<f64>,
-    /// Share of the samples that each step visits, 0 to 1 [default: about 262,144 samples]
+    /// Share of the samples that a step of the published recipe visits, 0 to 1 [default: about 262,144 samples]
     #[arg(long, env = "TESSERA_SAMPLE_FRACTION", hide_env = true, value_name = "SHARE", help_heading = "Training")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sample_fraction: Option<f64>,

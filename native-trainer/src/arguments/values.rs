@@ -255,12 +255,22 @@ pub enum WeightsName {
     Bf16,
 }
 
+/// How training goes about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RecipeName {
+    /// The global network keeps its start weights; partitions are trained in groups, with falling rates
+    Held,
+    /// Every weight in every step, one learning rate
+    Published,
+}
+
 /// Training settings by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Preset {
-    /// What is used without options
-    Standard,
+    /// What is used without options: the global network is held still, local networks are trained
+    Fast,
     /// A quarter of the steps, for a first look
     Draft,
     /// Four times the steps

@@ -10,7 +10,7 @@ use tessera_core::metrics;
 use tessera_core::signal::Signal;
 
 use super::describe::{extents, signal_text};
-use crate::arguments::values::{Count, DeviceName, Preset, Seconds, WeightsName};
+use crate::arguments::values::{Count, DeviceName, Preset, RecipeName, Seconds, WeightsName};
 use crate::arguments::{EncodeArguments, EncodeOptions};
 use crate::errors::{Fault, usage_fault};
 use crate::media::read_picture;
@@ -20,7 +20,8 @@ use crate::progress::Progress;
 use crate::quality::{self, Quality};
 use crate::report::{Facts, Reporter, bytes as human_bytes, decibels, duration, finite, grouped};
 use crate::training::{
-    Checkpoint, CheckpointSettings, DeviceChoice, EngineChoice, Outcome, Settings, StoppedBy, TrainingPlan, train,
+    Checkpoint, CheckpointSettings, DeviceChoice, EngineChoice, Outcome, Recipe, Settings, StoppedBy, TrainingPlan,
+    train,
 };
 use crate::{config, decoding, signals};
 
@@ -58,7 +59,9 @@ pub(super) fn run(arguments: &EncodeArguments, reporter: &Reporter) -> Result<()
     check_checkpoint(arguments)?;
     let (signal, notes) = read_source(arguments)?;
     let samples = signal.info.samples();
-    let options = config::merged(&arguments.options, arguments.config.as_deref(), plan::default_steps(samples))?;
+    let options = config::merged(&arguments.options, arguments.config.as_deref(), |options| {
+        plan::default_steps(plan::recipe(options), samples)
+    })?;
     decoding::use_threads(options.threads)?;
     let network = plan::network(&options, &signal.info)?;
     let settings = settings(arguments, &options, samples)?;
@@ -155,12 +158,17 @@ fn settings(arguments: &EncodeArguments, options: &EncodeOptions, samples: u64) 
     if options.psnr.is_some_and(|psnr| !(psnr > 0.0 && psnr < 200.0)) {
         return Err(usage_fault("--psnr must lie between 0 and 200 dB"));
     }
+    let recipe = plan::recipe(options);
     Ok(Settings {
-        steps: options.steps.map_or_else(|| plan::default_steps(samples), |Count(n)| n),
+        steps: options.steps.map_or_else(|| plan::default_steps(recipe, samples), |Count(n)| n),
         psnr_db: options.psnr,
         max_seconds: options.max_time.map(|Seconds(s)| s),
-        learning_rate: options.learning_rate.unwrap_or(plan::LEARNING_RATE),
-        sample_fraction: options.sample_fraction.unwrap_or_else(|| plan::default_sample_fraction(samples)),
+        learning_rate: options.learning_rate.unwrap_or_else(|| plan::default_learning_rate(recipe)),
+        recipe: match recipe {
+            RecipeName::Held => Recipe::Held,
+            RecipeName::Published => Recipe::Published,
+        },
+        sample_fraction: options.sample_fraction.unwrap_or_else(|| plan::default_sample_fraction(recipe, samples)),
         seed: options.seed.unwrap_or(0),
         device: device(options.device.unwrap_or(DeviceName::Cpu)),
         threads: options.threads,
@@ -201,15 +209,14 @@ fn record(
     settings: &Settings,
     outcome: &Outcome,
 ) -> Result<TrainingRecord> {
-    let (rate, share, seed) = (settings.learning_rate, settings.sample_fraction, settings.seed);
-    let merged = plan::carried_out(options, network, settings.steps, rate, share, seed);
+    let merged = plan::carried_out(options, network, settings);
     Ok(TrainingRecord {
         program: concat!("tessera ", env!("CARGO_PKG_VERSION")).to_owned(),
-        preset: super::describe::name_of(&options.preset.unwrap_or(Preset::Standard)),
-        seed,
+        preset: super::describe::name_of(&options.preset.unwrap_or(Preset::Fast)),
+        seed: settings.seed,
         steps: outcome.steps,
-        learning_rate: rate,
-        sample_fraction: share,
+        learning_rate: settings.learning_rate,
+        sample_fraction: settings.sample_fraction,
         psnr_db: Some(outcome.psnr_db).filter(|psnr| !psnr.is_nan()),
         configuration: toml::to_string(&merged)?,
     })

@@ -40,7 +40,12 @@ impl<'a> Batches<'a> {
 
     /// Every sample once, row-major within its partition.
     pub fn full(&self) -> Batch {
-        self.collect(|samples| 0..samples)
+        self.of(0..self.grid.partitions())
+    }
+
+    /// Every sample of some partitions, in their order, row-major within each.
+    pub fn of(&self, partitions: impl IntoIterator<Item = u32>) -> Batch {
+        self.collect(partitions, |samples| 0..samples)
     }
 
     /// The samples of the step after `step` updates.
@@ -60,7 +65,7 @@ impl<'a> Batches<'a> {
 
     fn drawn(&self, stream: u64, count: impl Fn(u64) -> u64) -> Batch {
         let mut keys = SplitMix64(SplitMix64(self.seed).next_word() ^ SplitMix64(stream).next_word());
-        self.collect(|samples| {
+        self.collect(0..self.grid.partitions(), |samples| {
             let mut random = SplitMix64(keys.next_word());
             (0..count(samples)).map(move |_| random.below(samples))
         })
@@ -68,18 +73,17 @@ impl<'a> Batches<'a> {
 
     /// Gathers the samples that `pick` names per partition, as places in the partition's box, row-major.
     #[expect(clippy::cast_possible_truncation, reason = "the values are in memory, so their indices fit")]
-    fn collect<I: Iterator<Item = u64>>(&self, mut pick: impl FnMut(u64) -> I) -> Batch {
+    fn collect<I: Iterator<Item = u64>>(
+        &self,
+        partitions: impl IntoIterator<Item = u32>,
+        mut pick: impl FnMut(u64) -> I,
+    ) -> Batch {
         let inputs = self.grid.axes();
-        let mut batch = Batch {
-            inputs,
-            outputs: self.outputs,
-            spans: Vec::with_capacity(self.grid.partitions() as usize),
-            coordinates: Vec::new(),
-            targets: Vec::new(),
-        };
+        let mut batch =
+            Batch { inputs, outputs: self.outputs, spans: Vec::new(), coordinates: Vec::new(), targets: Vec::new() };
         let mut place = vec![0_u32; inputs];
         let mut samples = 0;
-        for partition in 0..self.grid.partitions() {
+        for partition in partitions {
             let bounds = self.grid.partition_box(partition);
             let start = samples;
             for chosen in pick(self.grid.partition_samples(partition)) {

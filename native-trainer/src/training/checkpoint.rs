@@ -39,7 +39,23 @@ pub struct Checkpoint {
     /// Adam's moments.
     pub moments: Moments,
     /// The best weights so far, if any were judged.
+    /// The best weights so far.
     pub best: Option<Best>,
+    /// Of a run that trains groups of partitions one after the other: the group that `step` belongs to.
+    pub group: Option<Group>,
+}
+
+/// Where a run in groups stands.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct Group {
+    /// Which group.
+    pub index: usize,
+    /// Bits of the sum over finished groups of loss times samples.
+    pub loss_bits: u64,
+    /// Samples of finished groups.
+    pub samples: u64,
+    /// Most steps that a finished group took.
+    pub steps: u64,
 }
 
 /// The best weights that a run has seen.
@@ -63,6 +79,7 @@ struct State {
     seconds: f64,
     best_step: Option<u64>,
     best_loss_bits: Option<u64>,
+    group: Option<Group>,
 }
 
 impl Checkpoint {
@@ -152,6 +169,7 @@ impl Checkpoint {
             seconds: self.seconds,
             best_step: self.best.as_ref().map(|b| b.step),
             best_loss_bits: self.best.as_ref().map(|b| b.loss.to_bits()),
+            group: self.group,
         };
         let state = serde_json::to_string(&state).map_err(|e| e.to_string())?;
         let arrays: Vec<(&str, Vec<u8>)> = self
@@ -210,7 +228,8 @@ impl Checkpoint {
         if found != expected {
             return Err(format!("it is damaged: its checksum is {found}, it should be {expected}"));
         }
-        Ok(Self { plan: state.plan, step: state.step, seconds: state.seconds, shared, local, moments, best })
+        let (plan, step, seconds, group) = (state.plan, state.step, state.seconds, state.group);
+        Ok(Self { plan, step, seconds, shared, local, moments, best, group })
     }
 }
 
@@ -236,6 +255,7 @@ mod tests {
             local: vec![1.0, -0.1, f32::MIN_POSITIVE / 3.0],
             moments: Moments { local_first: vec![0.1; 3], local_second: vec![0.2; 3], ..Moments::default() },
             best: Some(Best { step: 11, loss: 0.1 + 0.2, shared: vec![], local: vec![1.0, 2.0, 3.0] }),
+            group: Some(Group { index: 2, loss_bits: 1.5_f64.to_bits(), samples: 70, steps: 3 }),
         }
     }
 

@@ -3,7 +3,9 @@
 //! | module | what it holds |
 //! | --- | --- |
 //! | `plan` | what to train, and the events and the outcome that a front end sees |
-//! | `run` | the loop: stop conditions, best weights, checkpoints |
+//! | `setup` | what every loop checks and opens first |
+//! | `run` | the published loop: every weight every step; stop conditions, best weights, checkpoints |
+//! | `held` | the default loop: a still global network, groups of partitions one after the other |
 //! | `engine` | what computes loss and gradients: |
 //! | `general` | - burn's general operations |
 //! | `fused` | - the fused kernel of `tessera-core` |
@@ -22,9 +24,11 @@ mod engine;
 mod error;
 mod fused;
 mod general;
+mod held;
 mod optimiser;
 mod plan;
 mod run;
+mod setup;
 
 pub use batch::Batches;
 pub use checkpoint::Checkpoint;
@@ -33,9 +37,10 @@ pub use engine::{Engine, Gradients, engine_for};
 pub use error::TrainingError;
 pub use fused::Fused;
 pub use general::General;
-pub use optimiser::{Adam, Moments};
+pub use optimiser::{Adam, FusedAdam, Moments};
 pub use plan::{
-    CheckpointSettings, DeviceChoice, EngineChoice, Event, Outcome, Settings, StoppedBy, TrainingPlan, psnr_db_of_loss,
+    CheckpointSettings, DeviceChoice, EngineChoice, Event, Outcome, Recipe, Settings, StoppedBy, TrainingPlan,
+    psnr_db_of_loss,
 };
 pub use run::{train, train_from};
 pub use tessera_core::eval::cpu::training::Batch;

@@ -9,6 +9,10 @@ use tessera_core::module::{FieldModule, read, rows_of, vector};
 
 use super::{Gradients, TrainingError};
 
+const BETA_1: f64 = 0.9;
+const BETA_2: f64 = 0.999;
+const EPSILON: f64 = 1e-8;
+
 /// Adam with the published constants: betas 0.9 and 0.999, epsilon 1e-8 (reference/local-global.md 3).
 #[derive(Clone)]
 pub struct Adam {
@@ -40,7 +44,11 @@ pub struct Moments {
 impl Adam {
     /// The rule before its first step.
     pub fn new(learning_rate: f64) -> Self {
-        let rule = AdamConfig::new().with_beta_1(0.9).with_beta_2(0.999).with_epsilon(1e-8).build();
+        let rule = AdamConfig::new()
+            .with_beta_1(BETA_1 as f32)
+            .with_beta_2(BETA_2 as f32)
+            .with_epsilon(EPSILON as f32)
+            .build();
         Self { rule, learning_rate, shared: None, local: None }
     }
 
@@ -90,6 +98,50 @@ impl Adam {
         let rows_of = |values| rows_of(values, rows, &device);
         let (first, second) = (rows_of(moments.local_first), rows_of(moments.local_second));
         self.local = Some(AdamState::new(AdaptiveMomentumState::new(steps, first, second)));
+    }
+}
+
+/// Adam on one plain array, with a rate per call: the rule of [`Adam`] in one pass over the weights.
+///
+/// burn's rule takes a dozen passes over tensors, with a few microseconds of overhead each. That is nothing beside a full
+/// step, but as much as a whole step of local networks on a small picture.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FusedAdam {
+    first: Vec<f32>,
+    second: Vec<f32>,
+    steps: i32,
+}
+
+impl FusedAdam {
+    /// For `weights` weights, before the first step.
+    pub fn new(weights: usize) -> Self {
+        Self { first: vec![0.0; weights], second: vec![0.0; weights], steps: 0 }
+    }
+
+    /// Goes on after `steps` steps.
+    pub fn restored(first: Vec<f32>, second: Vec<f32>, steps: u64) -> Self {
+        Self { first, second, steps: i32::try_from(steps).unwrap_or(i32::MAX) }
+    }
+
+    /// First and second moments.
+    pub fn moments(&self) -> (&[f32], &[f32]) {
+        (&self.first, &self.second)
+    }
+
+    /// Moves `weights` by one step against `gradient`.
+    pub fn step(&mut self, weights: &mut [f32], gradient: &[f32], rate: f64) {
+        self.steps = self.steps.saturating_add(1);
+        let correction = |beta: f64| 1.0 - beta.powi(self.steps);
+        #[expect(clippy::cast_possible_truncation, reason = "weights are 32-bit floats")]
+        let (rate, root) = ((rate / correction(BETA_1)) as f32, (1.0 / correction(BETA_2)).sqrt() as f32);
+        #[expect(clippy::cast_possible_truncation, reason = "weights are 32-bit floats")]
+        let (beta_1, beta_2, epsilon) = (BETA_1 as f32, BETA_2 as f32, EPSILON as f32);
+        let moments = self.first.iter_mut().zip(&mut self.second);
+        for ((weight, &g), (first, second)) in weights.iter_mut().zip(gradient).zip(moments) {
+            *first = beta_1 * *first + (1.0 - beta_1) * g;
+            *second = beta_2 * *second + (1.0 - beta_2) * g * g;
+            *weight -= rate * *first / (second.sqrt() * root + epsilon);
+        }
     }
 }
 

@@ -39,6 +39,8 @@ pub struct Settings {
     pub sample_fraction: f64,
     /// Determines the start weights and the drawn samples.
     pub seed: u64,
+    /// How training goes about it.
+    pub recipe: Recipe,
     /// Where to compute.
     pub device: DeviceChoice,
     /// Worker threads on the CPU; all cores where `None`.
@@ -58,10 +60,39 @@ impl Default for Settings {
             learning_rate: 5e-4,
             sample_fraction: 1.0,
             seed: 0,
+            recipe: Recipe::Published,
             device: DeviceChoice::Auto,
             threads: None,
             checkpoint: None,
             engine: EngineChoice::Auto,
+        }
+    }
+}
+
+/// How training goes about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Recipe {
+    /// Every weight, every step, one learning rate (reference/local-global.md 3).
+    Published,
+    /// The global network keeps its start weights; local networks and the merge are trained, groups of partitions one
+    /// after the other, with falling rates. See `held`.
+    Held,
+}
+
+impl Recipe {
+    /// The name, as the command line spells it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Published => "published",
+            Self::Held => "held",
+        }
+    }
+
+    /// For a checkpoint: constant rates let a run go on for more steps, falling ones do not.
+    pub(super) fn steps_that_matter(self, steps: u64) -> String {
+        match self {
+            Self::Published => "any".to_owned(),
+            Self::Held => steps.to_string(),
         }
     }
 }

@@ -8,14 +8,15 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use sha2::{Digest, Sha256};
-use tessera_core::field::{Field, initialise};
+use tessera_core::field::{Field, initialise, initialise_centred};
 use tessera_core::module::FieldModule;
 
 use super::checkpoint::Best;
 use super::device::OpenDevice;
 use super::engine::{Engine, engine_for};
-use super::plan::{CheckpointSettings, Event, Outcome, Settings, StoppedBy, TrainingPlan, psnr_db_of_loss};
+use super::held::HeldRun;
+use super::plan::{CheckpointSettings, Event, Outcome, Recipe, StoppedBy, TrainingPlan, psnr_db_of_loss};
+use super::setup::{Workers, check, facts};
 use super::{Adam, Batches, Checkpoint, TrainingError};
 
 /// Trains a field from the start weights of the plan's seed.
@@ -31,7 +32,11 @@ pub fn train(
     stop: &AtomicBool,
     on_event: &mut dyn FnMut(Event),
 ) -> Result<Outcome, TrainingError> {
-    let start = initialise(&plan.spec, &plan.grid, plan.settings.seed)?;
+    let (spec, grid, seed) = (&plan.spec, &plan.grid, plan.settings.seed);
+    let start = match plan.settings.recipe {
+        Recipe::Published => initialise(spec, grid, seed)?,
+        Recipe::Held => initialise_centred(spec, grid, seed)?,
+    };
     train_from(plan, &start, stop, on_event)
 }
 
@@ -49,69 +54,12 @@ pub fn train_from(
     let settings = &plan.settings;
     let device = OpenDevice::open(settings.device)?;
     let workers = Workers::new(settings, &device)?;
+    if settings.recipe == Recipe::Held {
+        return HeldRun::new(plan, start, &device, &workers)?.finish(stop, on_event);
+    }
     let run = Run::new(plan, start, &device, &workers)?;
     on_event(Event::Started { device: run.device.clone(), engine: run.engine.name().to_owned(), first_step: run.step });
     run.finish(stop, on_event)
-}
-
-fn check(plan: &TrainingPlan, start: &Field) -> Result<(), TrainingError> {
-    let settings = &plan.settings;
-    let refuse = |message: String| Err(TrainingError::Settings(message));
-    if plan.grid.shape() != plan.signal.info.shape || plan.spec.outputs != plan.signal.info.channels {
-        return refuse(format!(
-            "a grid of {:?} samples and a network of {} outputs do not suit a signal of {:?} samples and {} channels",
-            plan.grid.shape(),
-            plan.spec.outputs,
-            plan.signal.info.shape,
-            plan.signal.info.channels
-        ));
-    }
-    if start.spec() != &plan.spec
-        || start.grid() != &plan.grid
-        || start.present().len() != plan.grid.partitions() as usize
-    {
-        return refuse("the start weights belong to another network, another grid or only a part of it".to_owned());
-    }
-    if !(settings.sample_fraction > 0.0 && settings.sample_fraction <= 1.0) {
-        return refuse(format!("the sample fraction must lie in (0, 1], not {}", settings.sample_fraction));
-    }
-    if !(settings.learning_rate > 0.0 && settings.learning_rate <= 1.0) {
-        return refuse(format!("the learning rate must lie in (0, 1], not {}", settings.learning_rate));
-    }
-    if settings.psnr_db.is_some_and(f64::is_nan) {
-        return refuse("the wanted PSNR is not a number".to_owned());
-    }
-    if settings.max_seconds.is_some_and(|seconds| seconds.is_nan() || seconds < 0.0) {
-        return refuse(format!("the time limit must not be negative, {:?} s was given", settings.max_seconds));
-    }
-    if settings.threads == Some(0) {
-        return refuse("at least one thread is needed".to_owned());
-    }
-    Ok(())
-}
-
-/// Where computations run: in a pool of the wanted size, or on this thread (and rayon's own pool below it). A GPU is
-/// always driven from this thread: its runtime orders work by the thread that queued it.
-struct Workers(Option<rayon::ThreadPool>);
-
-impl Workers {
-    fn new(settings: &Settings, device: &OpenDevice) -> Result<Self, TrainingError> {
-        let Some(threads) = settings.threads.filter(|_| device.uses_threads()) else { return Ok(Self(None)) };
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
-        pool.map(|pool| Self(Some(pool)))
-            .map_err(|e| TrainingError::Settings(format!("cannot start {threads} threads: {e}")))
-    }
-
-    fn threads(&self) -> usize {
-        self.0.as_ref().map_or_else(rayon::current_num_threads, rayon::ThreadPool::current_num_threads)
-    }
-
-    fn run<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
-        match &self.0 {
-            Some(pool) => pool.install(work),
-            None => work(),
-        }
-    }
 }
 
 struct Run<'a> {
@@ -159,16 +107,11 @@ impl<'a> Run<'a> {
             let (judged, trained) = (batches.evaluation().samples() as u64, batches.sampled(0).samples() as u64);
             interval = (10 * judged).div_ceil(trained).max(1);
         }
-        let name = if device.uses_threads() {
-            format!("{} ({} threads)", device.name, workers.threads())
-        } else {
-            device.name.clone()
-        };
         let mut run = Self {
             plan,
             start,
             workers,
-            device: name,
+            device: workers.describe(device),
             engine,
             batches,
             interval,
@@ -369,43 +312,10 @@ impl<'a> Run<'a> {
             local,
             moments: self.adam.moments()?,
             best,
+            group: None,
         };
         checkpoint.save(&settings.path)?;
         on_event(Event::CheckpointSaved { step: self.step, path: settings.path.clone() });
         Ok(())
     }
-}
-
-/// What makes a run the same run. Device, threads and stop conditions are left out: a run may move to another machine
-/// or go on for longer.
-fn facts(plan: &TrainingPlan, start: &Field) -> Vec<(String, String)> {
-    let settings = &plan.settings;
-    let (spec, grid) = (&plan.spec, &plan.grid);
-    let fact = |name: &str, value: String| (name.to_owned(), value);
-    vec![
-        fact("format of the run", "1".to_owned()),
-        fact("model", spec.model.name().to_owned()),
-        fact("signal", format!("{:?} of {} channels", grid.shape(), spec.outputs)),
-        fact("partitions", format!("{:?}", grid.factors())),
-        fact("coordinate range", format!("{:?}", grid.range())),
-        fact("local width", spec.local_width.to_string()),
-        fact("global width", spec.global_width.to_string()),
-        fact("hidden layers", spec.hidden_layers.to_string()),
-        fact("omega", format!("{:?}, {:?}", spec.first_omega, spec.hidden_omega)),
-        fact("seed", settings.seed.to_string()),
-        fact("learning rate", format!("{:?}", settings.learning_rate)),
-        fact("sample fraction", format!("{:?}", settings.sample_fraction)),
-        fact("content of the signal", digest(&[&plan.signal.values])),
-        fact("set of start weights", digest(&[start.shared(), start.local()])),
-    ]
-}
-
-fn digest(arrays: &[&[f32]]) -> String {
-    let mut hash = Sha256::new();
-    for array in arrays {
-        for chunk in array.chunks(1 << 14) {
-            hash.update(chunk.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>());
-        }
-    }
-    hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }

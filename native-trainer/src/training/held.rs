@@ -1,0 +1,419 @@
+//! The default loop: the global network keeps its start weights, and what it adds to the merges is computed once.
+//!
+//! A step then costs a nineteenth of a full one, and once the merge stands still as well, partitions do not know of each
+//! other: they are trained in *groups*, one group after the other, each of which fits in a bounded memory whatever the
+//! size of the signal. The first group is spread over the whole signal and trains the merge along (its local part and
+//! biases); the others take the merge as it is. Rates fall along a half cosine. The measurements that led here are in
+//! `docs/benchmarks.md`.
+//!
+//! A step visits all samples of its group, so its loss is the exact loss of the weights before the update, and every
+//! step is judged for free. Where time is limited, every group gets its share of what is left, and the rates fall with
+//! the share that is used up.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use rayon::iter::{IntoParallelIterator, ParallelIterator};
+use tessera_core::eval::cpu::training::{Batch, Held, Holding, LossAndGradients, Step, held_bytes_per_sample};
+use tessera_core::field::Field;
+
+use super::checkpoint::{Best, Group};
+use super::device::OpenDevice;
+use super::plan::{CheckpointSettings, Event, Outcome, StoppedBy, TrainingPlan, psnr_db_of_loss};
+use super::setup::{Workers, facts};
+use super::{Batches, Checkpoint, FusedAdam, Moments, TrainingError};
+
+/// Bytes that are held for a group at most: a little more than the published 512x512 picture needs.
+const GROUP_BYTES: u64 = 64 << 20;
+/// Samples of a group at most, where a network is so narrow that bytes do not bound them.
+const GROUP_SAMPLES: u64 = 1 << 20;
+/// The rates at the end, as a share of those at the start.
+const LAST_RATE: f64 = 0.1;
+/// The merge's rate as a share of the local networks': all partitions move it together.
+const MERGE_RATE: f64 = 0.2;
+
+pub(super) struct HeldRun<'a> {
+    plan: &'a TrainingPlan,
+    start: &'a Field,
+    workers: &'a Workers,
+    device: String,
+    batches: Batches<'a>,
+    groups: Vec<Vec<u32>>,
+    /// All weights; those of the current group are in `current`.
+    shared: Vec<f32>,
+    local: Vec<f32>,
+    done: Done,
+    current: Option<Current>,
+    facts: Vec<(String, String)>,
+    seconds_before: f64,
+    clock: Instant,
+    stopped_by: StoppedBy,
+}
+
+/// Sums over the groups that are finished.
+#[derive(Debug, Clone, Copy, Default)]
+struct Done {
+    groups: usize,
+    loss: f64,
+    samples: u64,
+    steps: u64,
+}
+
+/// The group in training.
+struct Current {
+    batch: Batch,
+    held: Option<Held>,
+    local: Vec<f32>,
+    step: u64,
+    shared_adam: FusedAdam,
+    local_adam: FusedAdam,
+    best: Option<Best>,
+    started: f64,
+}
+
+impl<'a> HeldRun<'a> {
+    pub(super) fn new(
+        plan: &'a TrainingPlan,
+        start: &'a Field,
+        device: &OpenDevice,
+        workers: &'a Workers,
+    ) -> Result<Self, TrainingError> {
+        let settings = &plan.settings;
+        if !device.is_cpu() {
+            return Err(TrainingError::Engine(format!(
+                "the held recipe serves the device `cpu`, not `{}`; choose the published recipe or `--device cpu`",
+                device.choice
+            )));
+        }
+        let outputs = plan.spec.outputs as usize;
+        let mut run = Self {
+            plan,
+            start,
+            workers,
+            device: workers.describe(device),
+            batches: Batches::new(&plan.grid, &plan.signal.values, outputs, 1.0, settings.seed),
+            groups: groups(plan),
+            shared: start.shared().to_vec(),
+            local: start.local().to_vec(),
+            done: Done::default(),
+            current: None,
+            facts: Vec::new(),
+            seconds_before: 0.0,
+            clock: Instant::now(),
+            stopped_by: StoppedBy::Steps,
+        };
+        if let Some(checkpoint) = &settings.checkpoint {
+            run.facts = facts(plan, start);
+            if checkpoint.resume {
+                run.resume(checkpoint)?;
+            }
+        }
+        Ok(run)
+    }
+
+    pub(super) fn finish(
+        mut self,
+        stop: &AtomicBool,
+        on_event: &mut dyn FnMut(Event),
+    ) -> Result<Outcome, TrainingError> {
+        self.clock = Instant::now();
+        let first_step = self.steps_before() + self.current.as_ref().map_or(0, |c| c.step);
+        let engine = if self.plan.spec.has_global() { "fused, global network held" } else { "fused" };
+        on_event(Event::Started { device: self.device.clone(), engine: engine.to_owned(), first_step });
+        let checkpoint = self.plan.settings.checkpoint.clone();
+        let mut saved_at = Instant::now();
+        if let Some(checkpoint) = &checkpoint {
+            // At once, so that a path that cannot be written is found now and not after an hour.
+            self.save(checkpoint, on_event)?;
+        }
+        let mut interrupted = false;
+        let mut all_reached = true;
+        while self.done.groups < self.groups.len() && !interrupted {
+            let mut current = match self.current.take() {
+                Some(current) => current,
+                None => self.open(self.done.groups)?,
+            };
+            let reason = loop {
+                if stop.load(Ordering::Relaxed) {
+                    interrupted = true;
+                    break StoppedBy::Interrupted;
+                }
+                let progress = self.progress(&current);
+                if progress >= 1.0 {
+                    let steps = current.step >= self.plan.settings.steps;
+                    break if steps { StoppedBy::Steps } else { StoppedBy::MaxTime };
+                }
+                let Some(event) = self.advance(&mut current, progress)? else { break StoppedBy::Psnr };
+                on_event(event);
+                let due = |c: &&CheckpointSettings| saved_at.elapsed().as_secs_f64() >= c.every_seconds;
+                if let Some(checkpoint) = checkpoint.as_ref().filter(due) {
+                    self.current = Some(current);
+                    self.save(checkpoint, on_event)?;
+                    saved_at = Instant::now();
+                    current = self.current.take().expect("put there a moment ago");
+                }
+            };
+            if interrupted && let Some(checkpoint) = &checkpoint {
+                // Before the last judgement: a run that is continued later must not know of it.
+                self.current = Some(current);
+                self.save(checkpoint, on_event)?;
+                current = self.current.take().expect("put there a moment ago");
+            }
+            all_reached &= reason == StoppedBy::Psnr;
+            if reason != StoppedBy::Psnr && reason != StoppedBy::Steps {
+                self.stopped_by = reason;
+            }
+            self.close(current)?;
+        }
+        if all_reached {
+            self.stopped_by = StoppedBy::Psnr;
+        }
+        self.judge_the_rest()?;
+        Ok(Outcome {
+            field: self.start.with_weights(self.shared.clone(), self.local.clone())?,
+            steps: self.done.steps,
+            seconds: self.seconds(),
+            best_step: self.done.steps,
+            stopped_by: self.stopped_by,
+            device: self.device,
+            engine: engine.to_owned(),
+            psnr_db: psnr_db_of_loss(self.done.loss / self.done.samples.max(1) as f64),
+        })
+    }
+
+    /// Steps of all groups before the current one, as progress counts them.
+    fn steps_before(&self) -> u64 {
+        self.done.groups as u64 * self.plan.settings.steps
+    }
+
+    /// Begins a group.
+    fn open(&self, index: usize) -> Result<Current, TrainingError> {
+        let group = &self.groups[index];
+        let batch = self.batches.of(group.iter().copied());
+        let local = self.gathered(index);
+        let held = self.hold(&batch)?;
+        Ok(Current {
+            batch,
+            held,
+            step: 0,
+            shared_adam: FusedAdam::new(self.shared.len()),
+            local_adam: FusedAdam::new(local.len()),
+            local,
+            best: None,
+            started: self.seconds(),
+        })
+    }
+
+    fn hold(&self, batch: &Batch) -> Result<Option<Held>, TrainingError> {
+        if !self.plan.spec.has_global() {
+            return Ok(None);
+        }
+        let holding = Holding::new(&self.plan.spec, &self.shared, batch)?;
+        let parts: Vec<_> =
+            self.workers.run(|| (0..holding.tasks()).into_par_iter().map(|task| holding.run(task)).collect());
+        Ok(Some(Holding::finish(parts)))
+    }
+
+    /// The share of the group's work that is done, by steps or by time, whichever is more.
+    fn progress(&self, current: &Current) -> f64 {
+        let settings = &self.plan.settings;
+        let by_steps = current.step as f64 / settings.steps.max(1) as f64;
+        let by_time = settings.max_seconds.map_or(0.0, |limit| {
+            let left: u64 = self.groups[self.done.groups..].iter().map(|group| self.samples(group)).sum();
+            let share = current.batch.samples() as f64 / left.max(1) as f64;
+            let budget = (limit - current.started).max(0.0) * share;
+            // Even a late start takes a step before it looks at its clock again.
+            if budget > 0.0 { (self.seconds() - current.started) / budget } else { 1.0 }
+        });
+        if settings.steps == 0 { 1.0 } else { by_steps.max(by_time) }
+    }
+
+    fn samples(&self, group: &[u32]) -> u64 {
+        group.iter().map(|&p| self.plan.grid.partition_samples(p)).sum()
+    }
+
+    /// One update; `None` where the weights turn out to be good enough already.
+    fn advance(&mut self, current: &mut Current, progress: f64) -> Result<Option<Event>, TrainingError> {
+        let started = Instant::now();
+        let settings = &self.plan.settings;
+        let LossAndGradients { loss, shared, local } = self.evaluate(current)?;
+        current.consider(loss, &self.shared)?;
+        if settings.psnr_db.is_some_and(|wanted| psnr_db_of_loss(loss) >= wanted) {
+            return Ok(None);
+        }
+        let fallen = LAST_RATE + (1.0 - LAST_RATE) * 0.5 * (1.0 + (std::f64::consts::PI * progress).cos());
+        let rate = settings.learning_rate * fallen;
+        current.local_adam.step(&mut current.local, &local, rate);
+        if self.done.groups == 0 {
+            // What is held has no gradient, so this moves the rest of the merge.
+            current.shared_adam.step(&mut self.shared, &shared, rate * MERGE_RATE);
+        }
+        current.step += 1;
+        let samples = current.batch.samples() as u64;
+        let mean = (self.done.loss + loss * samples as f64) / (self.done.samples + samples) as f64;
+        Ok(Some(Event::Step {
+            step: self.steps_before() + current.step,
+            steps: self.groups.len() as u64 * settings.steps,
+            loss: mean,
+            psnr_db: psnr_db_of_loss(mean),
+            seconds: self.seconds(),
+            samples_per_second: samples as f64 / started.elapsed().as_secs_f64().max(f64::MIN_POSITIVE),
+        }))
+    }
+
+    fn evaluate(&self, current: &Current) -> Result<LossAndGradients, TrainingError> {
+        let (spec, batch) = (&self.plan.spec, &current.batch);
+        let step = match &current.held {
+            Some(held) => Step::with_held(spec, &self.shared, &current.local, batch, held)?,
+            None => Step::new(spec, &self.shared, &current.local, batch)?,
+        };
+        let total = self.workers.run(|| {
+            let results: Vec<_> = (0..step.tasks()).into_par_iter().map(|task| step.run(task)).collect();
+            step.finish(results)
+        });
+        if total.loss.is_finite() {
+            return Ok(total);
+        }
+        let learning_rate = self.plan.settings.learning_rate;
+        Err(TrainingError::Diverged { step: current.step, loss: total.loss, learning_rate })
+    }
+
+    /// Judges the group's last weights and keeps its best.
+    fn close(&mut self, mut current: Current) -> Result<(), TrainingError> {
+        let loss = self.evaluate(&current)?.loss;
+        current.consider(loss, &self.shared)?;
+        let Some(best) = current.best else {
+            return Err(TrainingError::Engine("no weights were judged".to_owned()));
+        };
+        self.shared = best.shared;
+        let size = self.local_size();
+        for (&partition, weights) in self.groups[self.done.groups].iter().zip(best.local.chunks_exact(size)) {
+            self.local[partition as usize * size..][..size].copy_from_slice(weights);
+        }
+        let samples = current.batch.samples() as u64;
+        self.done.groups += 1;
+        self.done.loss += best.loss * samples as f64;
+        self.done.samples += samples;
+        self.done.steps = self.done.steps.max(best.step);
+        Ok(())
+    }
+
+    /// After an interruption: the loss of the groups that were not reached.
+    fn judge_the_rest(&mut self) -> Result<(), TrainingError> {
+        while self.done.groups < self.groups.len() {
+            let current = self.open(self.done.groups)?;
+            self.close(current)?;
+        }
+        Ok(())
+    }
+
+    fn local_size(&self) -> usize {
+        self.local.len() / self.plan.grid.partitions() as usize
+    }
+
+    /// The local weights of a group.
+    fn gathered(&self, index: usize) -> Vec<f32> {
+        let size = self.local_size();
+        self.groups[index].iter().flat_map(|&p| &self.local[p as usize * size..][..size]).copied().collect()
+    }
+
+    fn seconds(&self) -> f64 {
+        self.seconds_before + self.clock.elapsed().as_secs_f64()
+    }
+
+    fn save(&self, settings: &CheckpointSettings, on_event: &mut dyn FnMut(Event)) -> Result<(), TrainingError> {
+        let mut local = self.local.clone();
+        let (mut step, mut moments, mut best) = (0, Moments::default(), None);
+        if let Some(current) = &self.current {
+            let size = self.local_size();
+            for (&partition, weights) in self.groups[self.done.groups].iter().zip(current.local.chunks_exact(size)) {
+                local[partition as usize * size..][..size].copy_from_slice(weights);
+            }
+            let (shared_first, shared_second) = current.shared_adam.moments();
+            let (local_first, local_second) = current.local_adam.moments();
+            step = current.step;
+            best = current.best.clone();
+            moments = Moments {
+                shared_first: shared_first.to_vec(),
+                shared_second: shared_second.to_vec(),
+                local_first: local_first.to_vec(),
+                local_second: local_second.to_vec(),
+            };
+        }
+        let Done { groups, loss, samples, steps } = self.done;
+        let checkpoint = Checkpoint {
+            plan: self.facts.clone(),
+            step,
+            seconds: self.seconds(),
+            shared: self.shared.clone(),
+            local,
+            moments,
+            best,
+            group: Some(Group { index: groups, loss_bits: loss.to_bits(), samples, steps }),
+        };
+        checkpoint.save(&settings.path)?;
+        on_event(Event::CheckpointSaved { step: self.steps_before() + step, path: settings.path.clone() });
+        Ok(())
+    }
+
+    fn resume(&mut self, settings: &CheckpointSettings) -> Result<(), TrainingError> {
+        let path = &settings.path;
+        let Some(saved) = Checkpoint::load(path)? else { return Ok(()) };
+        saved.check_plan(path, &self.facts)?;
+        let unfit = |reason: &str| TrainingError::Checkpoint { path: path.clone(), reason: reason.to_owned() };
+        let Some(group) = saved.group else { return Err(unfit("it does not say which partitions it trains")) };
+        if saved.shared.len() != self.shared.len() || saved.local.len() != self.local.len() {
+            return Err(unfit("its weights do not suit the network"));
+        }
+        (self.shared, self.local, self.seconds_before) = (saved.shared, saved.local, saved.seconds);
+        self.done = Done {
+            groups: group.index,
+            loss: f64::from_bits(group.loss_bits),
+            samples: group.samples,
+            steps: group.steps,
+        };
+        if group.index >= self.groups.len() || saved.step == 0 {
+            return Ok(());
+        }
+        let mut current = self.open(group.index)?;
+        let Moments { shared_first, shared_second, local_first, local_second } = saved.moments;
+        let fits = [&shared_first, &shared_second].iter().all(|m| m.len() == self.shared.len())
+            && [&local_first, &local_second].iter().all(|m| m.len() == current.local.len())
+            && saved
+                .best
+                .as_ref()
+                .is_none_or(|best| best.shared.len() == self.shared.len() && best.local.len() == current.local.len());
+        if !fits {
+            return Err(unfit("its moments do not suit the network"));
+        }
+        current.step = saved.step;
+        current.best = saved.best;
+        current.shared_adam = FusedAdam::restored(shared_first, shared_second, saved.step);
+        current.local_adam = FusedAdam::restored(local_first, local_second, saved.step);
+        self.current = Some(current);
+        Ok(())
+    }
+}
+
+impl Current {
+    fn consider(&mut self, loss: f64, shared: &[f32]) -> Result<(), TrainingError> {
+        if self.best.as_ref().is_none_or(|best| loss < best.loss) {
+            self.best = Some(Best { step: self.step, loss, shared: shared.to_vec(), local: self.local.clone() });
+        }
+        Ok(())
+    }
+}
+
+/// The partitions of every group. The first is spread evenly, the others take what is left, in order.
+fn groups(plan: &TrainingPlan) -> Vec<Vec<u32>> {
+    let (grid, spec) = (&plan.grid, &plan.spec);
+    let partitions = grid.partitions() as usize;
+    let held = if spec.has_global() { held_bytes_per_sample(spec) } else { 0 };
+    let samples = GROUP_SAMPLES.min(GROUP_BYTES / held.max(1)).max(1);
+    let count = usize::try_from(grid.samples().div_ceil(samples)).unwrap_or(usize::MAX).clamp(1, partitions);
+    let size = partitions.div_ceil(count);
+    // Partition p belongs to the first group where p * size / partitions grows.
+    let spread = |p: usize| ((p + 1) * size) / partitions > (p * size) / partitions;
+    let (first, rest): (Vec<u32>, Vec<u32>) = (0..grid.partitions()).partition(|&p| spread(p as usize));
+    std::iter::once(first).chain(rest.chunks(size).map(<[u32]>::to_vec)).collect()
+}

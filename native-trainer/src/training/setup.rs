@@ -1,0 +1,119 @@
+//! What every training loop checks and opens before its first step.
+
+use sha2::{Digest, Sha256};
+use tessera_core::field::Field;
+
+use super::TrainingError;
+use super::device::OpenDevice;
+use super::plan::{Recipe, Settings, TrainingPlan};
+
+/// Refuses a plan that contradicts itself or its start weights.
+pub(super) fn check(plan: &TrainingPlan, start: &Field) -> Result<(), TrainingError> {
+    let settings = &plan.settings;
+    let refuse = |message: String| Err(TrainingError::Settings(message));
+    if plan.grid.shape() != plan.signal.info.shape || plan.spec.outputs != plan.signal.info.channels {
+        return refuse(format!(
+            "a grid of {:?} samples and a network of {} outputs do not suit a signal of {:?} samples and {} channels",
+            plan.grid.shape(),
+            plan.spec.outputs,
+            plan.signal.info.shape,
+            plan.signal.info.channels
+        ));
+    }
+    if start.spec() != &plan.spec
+        || start.grid() != &plan.grid
+        || start.present().len() != plan.grid.partitions() as usize
+    {
+        return refuse("the start weights belong to another network, another grid or only a part of it".to_owned());
+    }
+    if !(settings.sample_fraction > 0.0 && settings.sample_fraction <= 1.0) {
+        return refuse(format!("the sample fraction must lie in (0, 1], not {}", settings.sample_fraction));
+    }
+    if !(settings.learning_rate > 0.0 && settings.learning_rate <= 1.0) {
+        return refuse(format!("the learning rate must lie in (0, 1], not {}", settings.learning_rate));
+    }
+    if settings.psnr_db.is_some_and(f64::is_nan) {
+        return refuse("the wanted PSNR is not a number".to_owned());
+    }
+    if settings.max_seconds.is_some_and(|seconds| seconds.is_nan() || seconds < 0.0) {
+        return refuse(format!("the time limit must not be negative, {:?} s was given", settings.max_seconds));
+    }
+    if settings.recipe == Recipe::Held && settings.sample_fraction < 1.0 {
+        return refuse(
+            "the held recipe visits every sample of a partition; --sample-fraction is for `published`".to_owned(),
+        );
+    }
+    if settings.threads == Some(0) {
+        return refuse("at least one thread is needed".to_owned());
+    }
+    Ok(())
+}
+
+/// Where computations run: in a pool of the wanted size, or on this thread (and rayon's own pool below it). A GPU is
+/// always driven from this thread: its runtime orders work by the thread that queued it.
+pub(super) struct Workers(Option<rayon::ThreadPool>);
+
+impl Workers {
+    pub(super) fn new(settings: &Settings, device: &OpenDevice) -> Result<Self, TrainingError> {
+        let Some(threads) = settings.threads.filter(|_| device.uses_threads()) else { return Ok(Self(None)) };
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+        pool.map(|pool| Self(Some(pool)))
+            .map_err(|e| TrainingError::Settings(format!("cannot start {threads} threads: {e}")))
+    }
+
+    pub(super) fn threads(&self) -> usize {
+        self.0.as_ref().map_or_else(rayon::current_num_threads, rayon::ThreadPool::current_num_threads)
+    }
+
+    /// The device in words, with its threads where it has any.
+    pub(super) fn describe(&self, device: &OpenDevice) -> String {
+        if device.uses_threads() {
+            format!("{} ({} threads)", device.name, self.threads())
+        } else {
+            device.name.clone()
+        }
+    }
+
+    pub(super) fn run<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        match &self.0 {
+            Some(pool) => pool.install(work),
+            None => work(),
+        }
+    }
+}
+
+/// What makes a run the same run. Device, threads and stop conditions are left out: a run may move to another machine
+/// or go on for longer.
+pub(super) fn facts(plan: &TrainingPlan, start: &Field) -> Vec<(String, String)> {
+    let settings = &plan.settings;
+    let (spec, grid) = (&plan.spec, &plan.grid);
+    let fact = |name: &str, value: String| (name.to_owned(), value);
+    vec![
+        fact("format of the run", "1".to_owned()),
+        fact("model", spec.model.name().to_owned()),
+        fact("signal", format!("{:?} of {} channels", grid.shape(), spec.outputs)),
+        fact("partitions", format!("{:?}", grid.factors())),
+        fact("coordinate range", format!("{:?}", grid.range())),
+        fact("local width", spec.local_width.to_string()),
+        fact("global width", spec.global_width.to_string()),
+        fact("hidden layers", spec.hidden_layers.to_string()),
+        fact("omega", format!("{:?}, {:?}", spec.first_omega, spec.hidden_omega)),
+        fact("seed", settings.seed.to_string()),
+        fact("recipe", settings.recipe.name().to_owned()),
+        fact("number of steps that the rates follow", settings.recipe.steps_that_matter(settings.steps)),
+        fact("learning rate", format!("{:?}", settings.learning_rate)),
+        fact("sample fraction", format!("{:?}", settings.sample_fraction)),
+        fact("content of the signal", digest(&[&plan.signal.values])),
+        fact("set of start weights", digest(&[start.shared(), start.local()])),
+    ]
+}
+
+fn digest(arrays: &[&[f32]]) -> String {
+    let mut hash = Sha256::new();
+    for array in arrays {
+        for chunk in array.chunks(1 << 14) {
+            hash.update(chunk.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>());
+        }
+    }
+    hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}
