@@ -25,7 +25,7 @@ const STEPS: u64 = 500;
 /// More would take hours on a laptop; who wants them asks for them.
 const MOST_STEPS: u64 = 5_000;
 /// Steps of the held recipe, whatever the size: every partition sees all of them.
-const HELD_STEPS: u64 = 400;
+const HELD_STEPS: u64 = 200;
 
 /// What `encode` trains.
 #[derive(Debug, Clone, PartialEq)]
@@ -63,7 +63,7 @@ pub fn recipe(options: &EncodeOptions) -> RecipeName {
 /// Adam's step size without options. Published: twice the paper's, for a quarter of its steps.
 pub fn default_learning_rate(recipe: RecipeName) -> f64 {
     match recipe {
-        RecipeName::Held => 5e-3,
+        RecipeName::Held => 6e-3,
         RecipeName::Published => 1e-3,
     }
 }

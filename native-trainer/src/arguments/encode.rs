@@ -141,7 +141,7 @@ pub struct EncodeOptions {
     #[arg(long, value_enum, env = "TESSERA_RECIPE", hide_env = true, value_name = "NAME", help_heading = "Training")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recipe: Option<RecipeName>,
-    /// Adam's learning rate, of the local networks at the start where rates fall [default: 5e-3, published 1e-3]
+    /// Adam's learning rate, of the local networks at the start where rates fall [default: 6e-3, published 1e-3]
     #[arg(long, env = "TESSERA_LEARNING_RATE", hide_env = true, value_name = "RATE", help_heading = "Training")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub learning_rate: Option<f64>,

@@ -18,7 +18,7 @@ pub use decode::DecodeArguments;
 pub use encode::{EncodeArguments, EncodeOptions, ProgressStyle};
 pub use import::ImportArguments;
 pub use inspect::{InfoArguments, VerifyArguments};
-pub use service::{BenchArguments, BenchSetting, CompletionsArguments, ManArguments, ViewArguments};
+pub use service::{BenchArguments, BenchSetting, CompletionsArguments, EngineName, ManArguments, ViewArguments};
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 done · 2 usage · 3 unreadable or invalid input · 4 limit exceeded · 5 target missed,

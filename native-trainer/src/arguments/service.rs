@@ -24,8 +24,8 @@ pub struct ViewArguments {
 
 /// `tessera bench`
 ///
-/// Times training steps and decoding of the standard settings on a generated 512x512 picture, beside the peak f32
-/// rate of this machine measured in the same run.
+/// Times training steps and decoding of the standard settings on generated signals, beside the peak f32 rate of this
+/// machine measured in the same run.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "Examples:\n  tessera bench\n  tessera bench --setting picture-512-local-global --json")]
 pub struct BenchArguments {
@@ -41,6 +41,9 @@ pub struct BenchArguments {
     /// Where to train
     #[arg(long, value_enum, default_value = "cpu", value_name = "NAME")]
     pub device: super::values::DeviceName,
+    /// What computes a step
+    #[arg(long, value_enum, default_value = "auto", value_name = "NAME")]
+    pub engine: EngineName,
     /// Threads [default: one per core]
     #[arg(long, env = "TESSERA_THREADS", hide_env = true, value_name = "COUNT")]
     pub threads: Option<usize>,
@@ -58,6 +61,23 @@ pub enum BenchSetting {
     /// 512x512, one network of width 256
     #[value(name = "picture-512-siren")]
     Picture512Siren,
+    /// 262,144 samples of sound, 32 partitions, local width 42, global width 72
+    #[value(name = "sound-local-global")]
+    SoundLocalGlobal,
+    /// 64 frames of 64x64, 5x8x8 partitions, local width 55, global width 180
+    #[value(name = "video-local-global")]
+    VideoLocalGlobal,
+}
+
+/// What computes loss and gradients.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum EngineName {
+    /// The fused kernel where the device has one
+    Auto,
+    /// The fused kernel
+    Fused,
+    /// burn's general tensor operations
+    General,
 }
 
 /// `tessera completions SHELL`

@@ -5,17 +5,18 @@ use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use anyhow::Result;
+use clap::ValueEnum;
 use serde::Serialize;
 use tessera_core::eval::View;
 use tessera_core::field::FieldSpec;
-use tessera_core::grid::{Grid, UNIT_RANGE};
-use tessera_core::signal::{SampleFormat, Signal, SignalInfo};
+use tessera_core::grid::{Grid, SOUND_RANGE, UNIT_RANGE};
+use tessera_core::signal::{ColourSpace, SampleFormat, Signal, SignalInfo, SignalKind};
 
 use super::peak;
-use crate::arguments::{BenchArguments, BenchSetting};
+use crate::arguments::{BenchArguments, BenchSetting, EngineName};
 use crate::decoding;
 use crate::report::{Reporter, Table, bytes as human_bytes, duration, grouped};
-use crate::training::{DeviceChoice, Event, Settings, TrainingPlan, train};
+use crate::training::{DeviceChoice, EngineChoice, Event, Outcome, Recipe, Settings, TrainingPlan, train};
 
 /// One object of the `--json` list. The names are a contract.
 #[derive(Debug, Serialize)]
@@ -29,6 +30,8 @@ struct BenchReport {
     samples: u64,
     /// Median over the timed steps.
     train_step_seconds: f64,
+    /// The same with the global network held still, where there is one and the device can.
+    held_step_seconds: Option<f64>,
     /// Fastest of the timed decodes.
     decode_seconds: f64,
     /// Most memory held while training, the program itself included.
@@ -39,59 +42,99 @@ struct BenchReport {
     peak_gigaflops: f64,
 }
 
-const SIDE: u32 = 512;
-
 pub(super) fn run(arguments: &BenchArguments, reporter: &Reporter) -> Result<()> {
     decoding::use_threads(arguments.threads)?;
-    let all =
-        [BenchSetting::Picture512LocalGlobal, BenchSetting::Picture512PerPartition, BenchSetting::Picture512Siren];
-    let wanted = if arguments.setting.is_empty() { &all[..] } else { &arguments.setting[..] };
+    let wanted = if arguments.setting.is_empty() { BenchSetting::value_variants() } else { &arguments.setting[..] };
     let mut reports = Vec::new();
     for &setting in wanted {
-        reporter.say(format_args!("measuring {} ...", network(setting).0));
-        reports.push(measure(arguments, setting)?);
+        let work = Work::of(setting)?;
+        reporter.say(format_args!("measuring {} ...", work.name));
+        reports.push(measure(arguments, work)?);
     }
     reporter.answer(&reports, || table(&reports))
 }
 
-fn network(setting: BenchSetting) -> (&'static str, FieldSpec, u32) {
-    match setting {
-        BenchSetting::Picture512LocalGlobal => ("picture-512-local-global", FieldSpec::local_global(2, 3, 14, 84), 16),
-        BenchSetting::Picture512PerPartition => ("picture-512-per-partition", FieldSpec::per_partition(2, 3, 15), 16),
-        BenchSetting::Picture512Siren => ("picture-512-siren", FieldSpec::siren(2, 3, 256), 1),
+/// A network and the signal it is trained on.
+struct Work {
+    name: &'static str,
+    spec: FieldSpec,
+    grid: Grid,
+    signal: Signal,
+}
+
+impl Work {
+    fn of(setting: BenchSetting) -> Result<Self> {
+        let picture =
+            |name, spec, factor| Self::new(name, SignalKind::Picture, &[512, 512], spec, vec![factor, factor]);
+        match setting {
+            BenchSetting::Picture512LocalGlobal => {
+                picture("picture-512-local-global", FieldSpec::local_global(2, 3, 14, 84), 16)
+            }
+            BenchSetting::Picture512PerPartition => {
+                picture("picture-512-per-partition", FieldSpec::per_partition(2, 3, 15), 16)
+            }
+            BenchSetting::Picture512Siren => picture("picture-512-siren", FieldSpec::siren(2, 3, 256), 1),
+            BenchSetting::SoundLocalGlobal => {
+                let spec = FieldSpec::local_global(1, 1, 42, 72);
+                Self::new("sound-local-global", SignalKind::Sound, &[1 << 18], spec, vec![32])
+            }
+            BenchSetting::VideoLocalGlobal => {
+                let spec = FieldSpec::local_global(3, 3, 55, 180);
+                Self::new("video-local-global", SignalKind::Video, &[64, 64, 64], spec, vec![5, 8, 8])
+            }
+        }
+    }
+
+    /// A signal with smooth and busy places; what it is does not matter for the time.
+    #[expect(clippy::cast_precision_loss, reason = "small numbers")]
+    fn new(name: &'static str, kind: SignalKind, shape: &[u32], spec: FieldSpec, factors: Vec<u32>) -> Result<Self> {
+        let mut info = SignalInfo::picture(1, 1, 3, SampleFormat::U8)?;
+        (info.kind, info.shape, info.channels) = (kind, shape.to_vec(), spec.outputs);
+        match kind {
+            SignalKind::Sound => {
+                (info.format, info.rate, info.colour) = (SampleFormat::U16, (44_100, 1), ColourSpace::None);
+            }
+            SignalKind::Video => info.rate = (25, 1),
+            _ => {}
+        }
+        let values = info.samples() * u64::from(info.channels);
+        let value = |index: u64| (index as f32 * 1e-3).sin() * (index as f32 * 1.7e-5).cos();
+        let range = if kind == SignalKind::Sound { SOUND_RANGE } else { UNIT_RANGE };
+        let grid = Grid::new(shape.to_vec(), factors, range)?;
+        Ok(Self { name, spec, grid, signal: Signal::new(info, (0..values).map(value).collect())? })
     }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "figures of a few digits")]
-fn measure(arguments: &BenchArguments, setting: BenchSetting) -> Result<BenchReport> {
-    let (name, spec, factor) = network(setting);
-    let grid = Grid::new(vec![SIDE, SIDE], vec![factor, factor], UNIT_RANGE)?;
-    let signal = picture()?;
+fn measure(arguments: &BenchArguments, work: Work) -> Result<BenchReport> {
+    let Work { name, spec, grid, signal } = work;
     let samples = grid.samples();
     let operations = (spec.multiply_adds_per_sample() * samples * 2) as f64;
     let settings = Settings {
         // One step to warm up: the first touches all memory and builds the thread pool.
         steps: arguments.steps + 1,
         device: super::encode::device(arguments.device),
+        engine: match arguments.engine {
+            EngineName::Auto => EngineChoice::Auto,
+            EngineName::Fused => EngineChoice::Fused,
+            EngineName::General => EngineChoice::General,
+        },
         threads: arguments.threads,
         ..Settings::default()
     };
     let on_cpu = matches!(settings.device, DeviceChoice::Cpu | DeviceChoice::Ndarray);
-    let plan = TrainingPlan { signal, grid: grid.clone(), spec: spec.clone(), settings };
+    let can_hold = settings.device == DeviceChoice::Cpu && settings.engine != EngineChoice::General;
+    let mut plan = TrainingPlan { signal, grid: grid.clone(), spec: spec.clone(), settings };
 
     let peak = peak::operations_per_second();
     peak::reset_peak_bytes();
-    let mut ends = Vec::new();
-    let mut started = Instant::now();
-    let outcome = train(&plan, &AtomicBool::new(false), &mut |event| match event {
-        Event::Started { .. } => started = Instant::now(),
-        Event::Step { .. } => ends.push(started.elapsed().as_secs_f64()),
-        _ => {}
-    })?;
+    let (outcome, train_step_seconds) = timed(&plan)?;
     let peak_bytes = peak::peak_bytes();
-    let mut steps: Vec<f64> = ends.windows(2).map(|pair| pair[1] - pair[0]).collect();
-    steps.sort_by(f64::total_cmp);
-    let train_step_seconds = steps[steps.len() / 2];
+    let mut held_step_seconds = None;
+    if can_hold && spec.has_global() {
+        plan.settings.recipe = Recipe::Held;
+        held_step_seconds = Some(timed(&plan)?.1);
+    }
 
     let view = View::full(&grid);
     let mut decode_seconds = f64::INFINITY;
@@ -110,6 +153,7 @@ fn measure(arguments: &BenchArguments, setting: BenchSetting) -> Result<BenchRep
         macs_per_sample: spec.multiply_adds_per_sample(),
         samples,
         train_step_seconds,
+        held_step_seconds,
         decode_seconds,
         peak_bytes,
         percent_of_peak: on_cpu.then(|| percent(3.0 * operations, train_step_seconds)),
@@ -118,26 +162,30 @@ fn measure(arguments: &BenchArguments, setting: BenchSetting) -> Result<BenchRep
     })
 }
 
-/// A picture with smooth and busy places; what it shows does not matter for the time.
-#[expect(clippy::cast_precision_loss, reason = "small numbers")]
-fn picture() -> Result<Signal> {
-    let value = |index: u32| {
-        let (row, column, channel) = (index / 3 / SIDE, index / 3 % SIDE, index % 3);
-        let (y, x) = (row as f32 / SIDE as f32, column as f32 / SIDE as f32);
-        (6.0 * x + channel as f32).sin() * (40.0 * x * y).cos()
-    };
-    let info = SignalInfo::picture(SIDE, SIDE, 3, SampleFormat::U8)?;
-    Ok(Signal::new(info, (0..SIDE * SIDE * 3).map(value).collect())?)
+/// Trains, and gives the median time of the steps after the first.
+fn timed(plan: &TrainingPlan) -> Result<(Outcome, f64)> {
+    let mut ends = Vec::new();
+    let mut started = Instant::now();
+    let outcome = train(plan, &AtomicBool::new(false), &mut |event| match event {
+        Event::Started { .. } => started = Instant::now(),
+        Event::Step { .. } => ends.push(started.elapsed().as_secs_f64()),
+        _ => {}
+    })?;
+    let mut steps: Vec<f64> = ends.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    steps.sort_by(f64::total_cmp);
+    Ok((outcome, steps[steps.len() / 2]))
 }
 
 fn table(reports: &[BenchReport]) -> String {
-    let mut table = Table::new(&["setting", "parameters", "training step", "of peak", "decode", "of peak", "memory"]);
+    let mut table =
+        Table::new(&["setting", "parameters", "training step", "of peak", "held step", "decode", "of peak", "memory"]);
     for r in reports {
         table.row(vec![
             r.setting.to_owned(),
             grouped(r.parameters),
             duration(r.train_step_seconds),
             r.percent_of_peak.map_or("–".to_owned(), |p| format!("{p:.1} %")),
+            r.held_step_seconds.map_or("–".to_owned(), duration),
             duration(r.decode_seconds),
             format!("{:.1} %", r.decode_percent_of_peak),
             r.peak_bytes.map_or("–".to_owned(), human_bytes),

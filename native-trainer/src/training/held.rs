@@ -3,7 +3,7 @@
 //! A step then costs a nineteenth of a full one, and once the merge stands still as well, partitions do not know of each
 //! other: they are trained in *groups*, one group after the other, each of which fits in a bounded memory whatever the
 //! size of the signal. The first group is spread over the whole signal and trains the merge along (its local part and
-//! biases); the others take the merge as it is. Rates fall along a half cosine. The measurements that led here are in
+//! biases, by Adam); the others take the merge as it is. Local networks move by [`Soap`]. Rates fall in a line to zero. The measurements that led here are in
 //! `docs/benchmarks.md`.
 //!
 //! A step visits all samples of its group, so its loss is the exact loss of the weights before the update, and every
@@ -21,16 +21,14 @@ use super::checkpoint::{Best, Group};
 use super::device::OpenDevice;
 use super::plan::{CheckpointSettings, Event, Outcome, StoppedBy, TrainingPlan, psnr_db_of_loss};
 use super::setup::{Workers, facts};
-use super::{Batches, Checkpoint, FusedAdam, Moments, TrainingError};
+use super::{Batches, Checkpoint, FusedAdam, Moments, Soap, TrainingError};
 
 /// Bytes that are held for a group at most: a little more than the published 512x512 picture needs.
 const GROUP_BYTES: u64 = 64 << 20;
 /// Samples of a group at most, where a network is so narrow that bytes do not bound them.
 const GROUP_SAMPLES: u64 = 1 << 20;
-/// The rates at the end, as a share of those at the start.
-const LAST_RATE: f64 = 0.1;
 /// The merge's rate as a share of the local networks': all partitions move it together.
-const MERGE_RATE: f64 = 0.2;
+const MERGE_RATE: f64 = 1.0 / 30.0;
 
 pub(super) struct HeldRun<'a> {
     plan: &'a TrainingPlan,
@@ -66,7 +64,7 @@ struct Current {
     local: Vec<f32>,
     step: u64,
     shared_adam: FusedAdam,
-    local_adam: FusedAdam,
+    soap: Soap,
     best: Option<Best>,
     started: f64,
 }
@@ -197,7 +195,7 @@ impl<'a> HeldRun<'a> {
             held,
             step: 0,
             shared_adam: FusedAdam::new(self.shared.len()),
-            local_adam: FusedAdam::new(local.len()),
+            soap: Soap::new(&self.plan.spec, group.len()),
             local,
             best: None,
             started: self.seconds(),
@@ -241,9 +239,9 @@ impl<'a> HeldRun<'a> {
         if settings.psnr_db.is_some_and(|wanted| psnr_db_of_loss(loss) >= wanted) {
             return Ok(None);
         }
-        let fallen = LAST_RATE + (1.0 - LAST_RATE) * 0.5 * (1.0 + (std::f64::consts::PI * progress).cos());
-        let rate = settings.learning_rate * fallen;
-        current.local_adam.step(&mut current.local, &local, rate);
+        let rate = settings.learning_rate * (1.0 - progress);
+        let Current { soap, local: weights, .. } = current;
+        self.workers.run(|| soap.step(weights, &local, rate));
         if self.done.groups == 0 {
             // What is held has no gradient, so this moves the rest of the merge.
             current.shared_adam.step(&mut self.shared, &shared, rate * MERGE_RATE);
@@ -330,14 +328,13 @@ impl<'a> HeldRun<'a> {
                 local[partition as usize * size..][..size].copy_from_slice(weights);
             }
             let (shared_first, shared_second) = current.shared_adam.moments();
-            let (local_first, local_second) = current.local_adam.moments();
             step = current.step;
             best = current.best.clone();
             moments = Moments {
                 shared_first: shared_first.to_vec(),
                 shared_second: shared_second.to_vec(),
-                local_first: local_first.to_vec(),
-                local_second: local_second.to_vec(),
+                local_first: current.soap.state().to_vec(),
+                local_second: Vec::new(),
             };
         }
         let Done { groups, loss, samples, steps } = self.done;
@@ -376,20 +373,20 @@ impl<'a> HeldRun<'a> {
             return Ok(());
         }
         let mut current = self.open(group.index)?;
-        let Moments { shared_first, shared_second, local_first, local_second } = saved.moments;
+        let Moments { shared_first, shared_second, local_first, .. } = saved.moments;
         let fits = [&shared_first, &shared_second].iter().all(|m| m.len() == self.shared.len())
-            && [&local_first, &local_second].iter().all(|m| m.len() == current.local.len())
             && saved
                 .best
                 .as_ref()
                 .is_none_or(|best| best.shared.len() == self.shared.len() && best.local.len() == current.local.len());
-        if !fits {
+        let soap = current.soap.restored(local_first, saved.step);
+        let (true, Some(soap)) = (fits, soap) else {
             return Err(unfit("its moments do not suit the network"));
-        }
+        };
+        current.soap = soap;
         current.step = saved.step;
         current.best = saved.best;
         current.shared_adam = FusedAdam::restored(shared_first, shared_second, saved.step);
-        current.local_adam = FusedAdam::restored(local_first, local_second, saved.step);
         self.current = Some(current);
         Ok(())
     }

@@ -11,6 +11,7 @@
 //! | `fused` | - the fused kernel of `tessera-core` |
 //! | `batch` | which samples a step sees |
 //! | `optimiser` | burn's Adam on the two weight arrays |
+//! | `soap` | SOAP on many tiny networks, for the default loop |
 //! | `checkpoint` | the file from which an interrupted run continues bit for bit |
 //! | `device` | where tensors live |
 //!
@@ -29,6 +30,7 @@ mod optimiser;
 mod plan;
 mod run;
 mod setup;
+mod soap;
 
 pub use batch::Batches;
 pub use checkpoint::Checkpoint;
@@ -43,4 +45,5 @@ pub use plan::{
     psnr_db_of_loss,
 };
 pub use run::{train, train_from};
+pub use soap::Soap;
 pub use tessera_core::eval::cpu::training::Batch;
