@@ -33,8 +33,9 @@ pub fn initialise(spec: &FieldSpec, grid: &Grid, seed: u64) -> Result<Field, Err
 ///
 /// The published start weights see all coordinates, of which a partition is a small part: over it, each of its first
 /// sines turns by a fraction of a radian. Here the first weights are larger by half the number of partitions along
-/// their axis (never smaller), and the first biases keep the phase at the partition's centre. The field reaches the
-/// same error in a tenth of the steps (`docs/benchmarks.md`).
+/// their axis (never smaller), and the first biases keep the phase at the partition's centre. The merge begins by handing
+/// local features through: its local part is the identity over omega, its biases are zero. The field reaches the same
+/// error in a small part of the steps (`docs/benchmarks.md`).
 ///
 /// # Errors
 /// As [`Field::new`].
@@ -59,6 +60,48 @@ pub fn initialise_centred(spec: &FieldSpec, grid: &Grid, seed: u64) -> Result<Fi
         }
         for bias in &mut network[first.biases.clone()] {
             *bias -= turn * (*bias / turn).round();
+        }
+    }
+    let mut shared = field.shared().to_vec();
+    if let Some(merge) = spec.merge_layer() {
+        let width = merge.outputs;
+        for (i, weight) in shared[merge.weights.start..][..width * width].iter_mut().enumerate() {
+            *weight = if i % (width + 1) == 0 { 1.0 / spec.hidden_omega } else { 0.0 };
+        }
+        shared[merge.biases].fill(0.0);
+    }
+    field.with_weights(shared, local)
+}
+
+/// The same field with last biases that are the mean of `values` `[samples, channels]` over each partition, so that
+/// training does not spend its steps on carrying them there, and a partition that is never trained shows its mean.
+///
+/// # Errors
+/// [`Error::Parameter`] where `values` does not cover the canvas.
+pub fn with_mean_biases(field: &Field, values: &[f32]) -> Result<Field, Error> {
+    let (spec, grid) = (field.spec(), field.grid());
+    let channels = spec.outputs as usize;
+    if values.len() as u64 != grid.samples() * u64::from(spec.outputs) {
+        return Err(Error::parameter(format!(
+            "{} values do not cover {} samples of {channels} channels",
+            values.len(),
+            grid.samples()
+        )));
+    }
+    let layers = spec.local_layers();
+    let Some(last) = layers.last() else { return Ok(field.clone()) };
+    let mut local = field.local().to_vec();
+    for (&partition, network) in field.present().iter().zip(local.chunks_exact_mut(last.biases.end)) {
+        let mut sums = vec![0.0_f64; channels];
+        for index in grid.partition_sample_indices(partition) {
+            #[expect(clippy::cast_possible_truncation, reason = "the values are in memory, so their indices fit")]
+            let sample = &values[index as usize * channels..][..channels];
+            sums.iter_mut().zip(sample).for_each(|(sum, &value)| *sum += f64::from(value));
+        }
+        for (bias, sum) in network[last.biases.clone()].iter_mut().zip(sums) {
+            #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "a mean of few digits")]
+            let mean = (sum / grid.partition_samples(partition) as f64) as f32;
+            *bias = mean;
         }
     }
     field.with_weights(field.shared().to_vec(), local)
@@ -123,11 +166,31 @@ mod tests {
     }
 
     #[test]
+    fn a_start_shows_the_mean_of_every_partition() {
+        let spec = FieldSpec::per_partition(2, 2, 4);
+        let grid = Grid::new(vec![5, 4], vec![2, 1], UNIT_RANGE).unwrap();
+        let field = initialise(&spec, &grid, 3).unwrap();
+        let values: Vec<f32> = (0..40_u8).map(f32::from).collect();
+        let started = with_mean_biases(&field, &values).unwrap();
+        let biases = spec.local_layers()[4].biases.clone();
+        // Rows 0 to 2 and rows 3 to 4, two channels.
+        assert_eq!(started.local_of(0).unwrap()[biases.clone()], [11.0, 12.0]);
+        assert_eq!(started.local_of(1).unwrap()[biases.clone()], [31.0, 32.0]);
+        assert_eq!(started.local_of(1).unwrap()[..biases.start], field.local_of(1).unwrap()[..biases.start]);
+        assert!(with_mean_biases(&field, &values[1..]).is_err());
+    }
+
+    #[test]
     fn a_centred_start_keeps_the_phase_at_the_centre() {
         let spec = FieldSpec::local_global(2, 3, 6, 10);
         let grid = Grid::new(vec![48, 16], vec![12, 2], UNIT_RANGE).unwrap();
         let (plain, centred) = (initialise(&spec, &grid, 3).unwrap(), initialise_centred(&spec, &grid, 3).unwrap());
-        assert_eq!(plain.shared(), centred.shared());
+        let merge = spec.merge_layer().unwrap();
+        let kept = merge.weights.start + 36;
+        assert_eq!(plain.shared()[..merge.weights.start], centred.shared()[..merge.weights.start]);
+        assert_eq!(plain.shared()[kept..merge.weights.end], centred.shared()[kept..merge.weights.end]);
+        assert_eq!(centred.shared()[merge.weights.start..kept].iter().sum::<f32>() * spec.hidden_omega, 6.0);
+        assert!(centred.shared()[merge.biases].iter().all(|&bias| bias == 0.0));
         let layer = &spec.local_layers()[0];
         for partition in 0..grid.partitions() {
             let bounds = grid.partition_box(partition);

@@ -8,7 +8,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use tessera_core::field::{Field, initialise, initialise_centred};
+use tessera_core::field::{Field, initialise, initialise_centred, with_mean_biases};
 use tessera_core::module::FieldModule;
 
 use super::checkpoint::Best;
@@ -35,7 +35,7 @@ pub fn train(
     let (spec, grid, seed) = (&plan.spec, &plan.grid, plan.settings.seed);
     let start = match plan.settings.recipe {
         Recipe::Published => initialise(spec, grid, seed)?,
-        Recipe::Held => initialise_centred(spec, grid, seed)?,
+        Recipe::Held => with_mean_biases(&initialise_centred(spec, grid, seed)?, &plan.signal.values)?,
     };
     train_from(plan, &start, stop, on_event)
 }

@@ -23,6 +23,9 @@ const FACTOR_BETA: f32 = 0.95;
 const EPSILON: f32 = 1e-10;
 /// Steps between two steps of orthogonal iteration.
 const INTERVAL: u64 = 5;
+/// The last layer's rate over that of the others: its weights grow to the contrast of the picture, ten times the size
+/// of hidden ones.
+const LAST_LAYER: f32 = 3.0;
 /// Steps of orthogonal iteration at the start, from the axes.
 const FIRST_ITERATIONS: usize = 8;
 
@@ -81,10 +84,10 @@ impl Soap {
         self.steps += 1;
         let power = i32::try_from(self.steps).unwrap_or(i32::MAX);
         #[expect(clippy::cast_possible_truncation, reason = "weights are 32-bit floats")]
+        let rate = rate as f32;
         let step = Step {
             first: self.steps == 1,
             turns: self.steps.is_multiple_of(INTERVAL),
-            rate: rate as f32,
             corrections: [1.0 - BETA_1.powi(power), 1.0 - BETA_2.powi(power)],
         };
         let (layers, arch) = (&self.layers, Arch::new());
@@ -93,12 +96,13 @@ impl Soap {
             .zip(gradient.par_chunks_exact(self.network))
             .zip(self.state.par_chunks_exact_mut(self.stride))
             .for_each_init(Scratch::default, |scratch, ((weights, gradient), state)| {
-                for layer in layers {
+                for (index, layer) in layers.iter().enumerate() {
+                    let rate = if index + 1 == layers.len() { LAST_LAYER * rate } else { rate };
                     let (weights, gradient) = (&mut weights[layer.weights.clone()], &gradient[layer.weights.clone()]);
                     let state = &mut state[layer.state.clone()];
                     arch.dispatch(
                         #[inline(always)]
-                        || step.layer(layer, weights, gradient, state, scratch),
+                        || step.layer(layer, rate, weights, gradient, state, scratch),
                     );
                 }
             });
@@ -117,13 +121,20 @@ struct Scratch {
 struct Step {
     first: bool,
     turns: bool,
-    rate: f32,
     corrections: [f32; 2],
 }
 
 impl Step {
     #[inline(always)]
-    fn layer(&self, layer: &Layer, weights: &mut [f32], gradient: &[f32], state: &mut [f32], scratch: &mut Scratch) {
+    fn layer(
+        &self,
+        layer: &Layer,
+        rate: f32,
+        weights: &mut [f32],
+        gradient: &[f32],
+        state: &mut [f32],
+        scratch: &mut Scratch,
+    ) {
         let (rows, columns) = (layer.rows, layer.columns);
         let (left, state) = state.split_at_mut(rows * rows);
         let (left_basis, state) = state.split_at_mut(rows * rows);
@@ -167,7 +178,7 @@ impl Step {
         }
         out_of_basis(moment, left_basis, right_basis, half, rotated);
         for (w, d) in weights.iter_mut().zip(&*rotated) {
-            *w -= self.rate * d;
+            *w -= rate * d;
         }
     }
 }
