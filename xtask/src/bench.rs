@@ -27,14 +27,44 @@ pub(crate) struct Options {
     /// Threads for both [default: all of the machine's]
     #[arg(long)]
     threads: Option<usize>,
-    /// Only these settings (picture-512-local-global, picture-512-per-partition, picture-512-siren)
+    /// Only these settings (picture-512-local-global, picture-512-per-partition, picture-512-siren, sound-local-global,
+    /// video-local-global)
     #[arg(long, value_name = "NAME")]
     setting: Vec<String>,
+    /// Also time burn's general tensor operations, the checker of the fused kernel: minutes for the wide networks
+    #[arg(long)]
+    general: bool,
 }
 
-/// Our name of a setting, and what the peer calls the same network on the same samples.
-const SETTINGS: [(&str, &str); 3] =
-    [("picture-512-local-global", "lg"), ("picture-512-per-partition", "lc"), ("picture-512-siren", "mlp")];
+/// Our name of a setting, and the peer's words for the same network on as many samples.
+const SETTINGS: [(&str, &[&str]); 5] = [
+    ("picture-512-local-global", &["image", "data/mosaic.png", "--model", "lg"]),
+    ("picture-512-per-partition", &["image", "data/mosaic.png", "--model", "lc"]),
+    ("picture-512-siren", &["image", "data/mosaic.png", "--model", "mlp"]),
+    (
+        "sound-local-global",
+        &[
+            "samples",
+            "262144",
+            "--dims",
+            "1",
+            "--channels",
+            "1",
+            "--partitions",
+            "32",
+            "--local",
+            "42",
+            "--global-width",
+            "72",
+        ],
+    ),
+    (
+        "video-local-global",
+        &["samples", "262144", "--dims", "3", "--partitions", "5", "8", "8", "--local", "55", "--global-width", "180"],
+    ),
+];
+/// Steps of the general operations: the first warms up, and one tells enough.
+const GENERAL_STEPS: &str = "1";
 
 /// A line of `tessera bench --json`.
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -42,6 +72,7 @@ struct Ours {
     setting: String,
     engine: String,
     train_step_seconds: f64,
+    held_step_seconds: Option<f64>,
     decode_seconds: f64,
     peak_bytes: Option<u64>,
     percent_of_peak: Option<f64>,
@@ -61,6 +92,8 @@ struct Peer {
 #[derive(Debug, Clone, Serialize)]
 struct Pair {
     ours: Vec<Ours>,
+    /// Our network in burn's general tensor operations, in the first pair where it was asked for.
+    general: Vec<Ours>,
     /// PyTorch as a user gets it.
     peer: Option<Peer>,
     /// PyTorch with an allocator that keeps freed memory: the best it can do here.
@@ -88,14 +121,14 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let threads = options.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
     let bench = Bench { workspace, program: &program, python: python.ok(), steps: options.steps, threads };
     let mut settings = Vec::new();
-    for (name, model) in SETTINGS {
+    for (name, peer) in SETTINGS {
         if !options.setting.is_empty() && !options.setting.iter().any(|wanted| wanted == name) {
             continue;
         }
         let mut pairs = Vec::new();
         for number in 1..=options.pairs {
             println!("{name}: pair {number} of {}", options.pairs);
-            pairs.push(bench.pair(name, model)?);
+            pairs.push(bench.pair(name, peer, options.general && number == 1)?);
         }
         settings.push((name.to_owned(), pairs));
     }
@@ -127,25 +160,33 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    fn pair(&self, setting: &str, model: &str) -> Result<Pair> {
+    fn pair(&self, setting: &str, peer_words: &[&str], with_general: bool) -> Result<Pair> {
         let steps = self.steps.to_string();
         let threads = self.threads.to_string();
-        let mut ours = self.workspace.program(self.program);
-        ours.args(["bench", "--json", "--setting", setting, "--steps", &steps, "--threads", &threads]);
-        let text = process::capture(&mut ours, "its message above says what is wrong")?;
-        let ours =
-            serde_json::from_str(&text).with_context(|| format!("cannot understand `tessera bench --json`: {text}"))?;
+        let ours = |steps: &str, more: &[&str]| -> Result<Vec<Ours>> {
+            let mut ours = self.workspace.program(self.program);
+            ours.args(["bench", "--json", "--setting", setting, "--steps", steps, "--threads", &threads]).args(more);
+            let text = process::capture(&mut ours, "its message above says what is wrong")?;
+            serde_json::from_str(&text).with_context(|| format!("cannot understand `tessera bench --json`: {text}"))
+        };
         let peer = |keep: &[&str]| -> Result<Option<Peer>> {
             let Some(python) = &self.python else { return Ok(None) };
             let mut command = self.workspace.program(python);
             command
-                .args(["tests/peer/torch_peer.py", "image", "data/mosaic.png", "--model", model])
+                .arg("tests/peer/torch_peer.py")
+                .args(peer_words)
                 .args(["--steps", &steps, "--threads", &threads])
                 .args(keep);
             let text = process::capture(&mut command, "the peer needs torch, numpy and pillow")?;
             Ok(Some(serde_json::from_str(&text).with_context(|| format!("cannot understand the peer: {text}"))?))
         };
-        Ok(Pair { ours, peer: peer(&[])?, peer_keeping_memory: peer(&["--keep-memory"])? })
+        let general = |steps| ours(steps, &["--engine", "general", "--decodes", "1"]);
+        Ok(Pair {
+            ours: ours(&steps, &[])?,
+            general: if with_general { general(GENERAL_STEPS)? } else { Vec::new() },
+            peer: peer(&[])?,
+            peer_keeping_memory: peer(&["--keep-memory"])?,
+        })
     }
 }
 
@@ -158,6 +199,8 @@ fn table(record: &Record) -> Table {
         "PyTorch step (s)",
         "ratio",
         "ratio, kept memory",
+        "burn's general step (s)",
+        "held step (s)",
         "decode (s)",
         "PyTorch decode (s)",
         "ratio",
@@ -186,6 +229,8 @@ fn table(record: &Record) -> Table {
                     of(|ours, pair| Some(pair.peer_keeping_memory.as_ref()?.step_seconds / ours.train_step_seconds)),
                     2,
                 ),
+                show(of(|_, pair| Some(pair.general.first()?.train_step_seconds)), 2),
+                show(of(|ours, _| ours.held_step_seconds), 3),
                 show(of(|ours, _| Some(ours.decode_seconds)), 3),
                 show(of(|_, pair| Some(pair.peer.as_ref()?.decode_seconds)), 3),
                 show(of(|ours, pair| Some(pair.peer.as_ref()?.decode_seconds / ours.decode_seconds)), 2),
@@ -217,7 +262,8 @@ fn write_document(workspace: &Workspace, record: &Record) -> Result<()> {
     let _ = write!(
         section,
         "Medians over the pairs; a ratio is PyTorch's time over ours in the same pair, so above 1 ours is faster.\n\
-         \"Kept memory\" is PyTorch with an allocator that keeps freed tensors. Within a run a step is a median of steps;\n\
+         \"Kept memory\" is PyTorch with an allocator that keeps freed tensors, \"held step\" ours with the global network\n\
+         held still. Within a run a step is a median of steps;\n\
          a decode is our fastest, and PyTorch's median.\n\n\
          - command: `{}`\n- machine: {}\n- peer: {peer}\n- commit: {}\n- date: {}\n\n{END}",
         record.command, record.machine, record.commit, record.date
