@@ -24,8 +24,10 @@ const LARGEST_GLOBAL_WIDTH: u32 = 96;
 const STEPS: u64 = 500;
 /// More would take hours on a laptop; who wants them asks for them.
 const MOST_STEPS: u64 = 5_000;
-/// Steps of the held recipe, whatever the size: every partition sees all of them.
-const HELD_STEPS: u64 = 200;
+/// Steps of the held recipe for a picture of up to [`HELD_SAMPLES`].
+const HELD_STEPS: u64 = 400;
+/// Beyond so many samples steps fall with the fourth root: work grows with the samples, and patience does not.
+const HELD_SAMPLES: u64 = 1 << 20;
 
 /// What `encode` trains.
 #[derive(Debug, Clone, PartialEq)]
@@ -73,7 +75,8 @@ pub fn default_learning_rate(recipe: RecipeName) -> f64 {
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "bounded")]
 pub fn default_steps(recipe: RecipeName, samples: u64) -> u64 {
     if recipe == RecipeName::Held {
-        return HELD_STEPS;
+        let fewer = (HELD_SAMPLES as f64 / samples.max(HELD_SAMPLES) as f64).powf(0.25);
+        return (HELD_STEPS as f64 * fewer).round() as u64;
     }
     let more = (1.0 / default_sample_fraction(recipe, samples)).sqrt();
     ((STEPS as f64 * more).round() as u64).min(MOST_STEPS)

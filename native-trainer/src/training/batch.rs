@@ -24,6 +24,8 @@ pub struct Batches<'a> {
 const EVALUATION_SAMPLES: u64 = 1 << 16;
 /// Separates the evaluation's draw from those of the steps.
 const EVALUATION_STREAM: u64 = u64::MAX;
+/// The same for the order of shares.
+const SHARE_STREAM: u64 = u64::MAX - 1;
 
 impl<'a> Batches<'a> {
     /// Batches of `fraction` (above 0, at most 1) of `values` `[samples * outputs]`, which cover `grid`.
@@ -46,6 +48,21 @@ impl<'a> Batches<'a> {
     /// Every sample of some partitions, in their order, row-major within each.
     pub fn of(&self, partitions: impl IntoIterator<Item = u32>) -> Batch {
         self.collect(partitions, |samples| 0..samples)
+    }
+
+    /// Share `part` of `parts` of the samples of some partitions: each partition's samples in an order drawn from the seed,
+    /// dealt out one by one, so that the shares differ by one sample at most and together are everything.
+    pub fn share_of(&self, partitions: impl IntoIterator<Item = u32>, part: usize, parts: usize) -> Batch {
+        let mut keys = SplitMix64(SplitMix64(self.seed).next_word() ^ SplitMix64(SHARE_STREAM).next_word());
+        self.collect(partitions, |samples| {
+            let mut random = SplitMix64(keys.next_word());
+            let mut order: Vec<u64> = (0..samples).collect();
+            for last in (1..order.len()).rev() {
+                #[expect(clippy::cast_possible_truncation, reason = "below a length in memory")]
+                order.swap(last, random.below(last as u64 + 1) as usize);
+            }
+            order.into_iter().skip(part).step_by(parts)
+        })
     }
 
     /// The samples of the step after `step` updates.
@@ -158,6 +175,24 @@ mod tests {
         }
         let tiny = Batches::new(&grid, &values, 1, 1e-9, 7).sampled(0);
         assert!(tiny.spans.iter().all(|span| span.len() == 1));
+    }
+
+    #[test]
+    fn shares_are_everything_once() {
+        let grid = Grid::new(vec![9, 5], vec![2, 2], UNIT_RANGE).unwrap();
+        let values = values(&grid, 1);
+        let batches = Batches::new(&grid, &values, 1, 1.0, 7);
+        let shares = [0, 1].map(|part| batches.share_of([1, 3], part, 2));
+        assert_eq!(shares[0], batches.share_of([1, 3], 0, 2));
+        assert_ne!(shares[0], Batches::new(&grid, &values, 1, 1.0, 8).share_of([1, 3], 0, 2));
+        let whole = batches.of([1, 3]);
+        for (slot, span) in whole.spans.iter().enumerate() {
+            let of = |share: &Batch| share.targets[share.spans[slot].clone()].to_vec();
+            let mut dealt: Vec<f32> = shares.iter().flat_map(of).collect();
+            assert!(shares[0].spans[slot].len() - shares[1].spans[slot].len() <= 1);
+            dealt.sort_by(f32::total_cmp);
+            assert_eq!(dealt, whole.targets[span.clone()]);
+        }
     }
 
     #[test]

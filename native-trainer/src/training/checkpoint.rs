@@ -46,7 +46,7 @@ pub struct Checkpoint {
 }
 
 /// Where a run in groups stands.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Group {
     /// Which group.
     pub index: usize,
@@ -56,6 +56,8 @@ pub struct Group {
     pub samples: u64,
     /// Most steps that a finished group took.
     pub steps: u64,
+    /// Bits of the last loss of every share of the group's samples.
+    pub recent_bits: Vec<u64>,
 }
 
 /// The best weights that a run has seen.
@@ -169,7 +171,7 @@ impl Checkpoint {
             seconds: self.seconds,
             best_step: self.best.as_ref().map(|b| b.step),
             best_loss_bits: self.best.as_ref().map(|b| b.loss.to_bits()),
-            group: self.group,
+            group: self.group.clone(),
         };
         let state = serde_json::to_string(&state).map_err(|e| e.to_string())?;
         let arrays: Vec<(&str, Vec<u8>)> = self
@@ -255,7 +257,7 @@ mod tests {
             local: vec![1.0, -0.1, f32::MIN_POSITIVE / 3.0],
             moments: Moments { local_first: vec![0.1; 3], local_second: vec![0.2; 3], ..Moments::default() },
             best: Some(Best { step: 11, loss: 0.1 + 0.2, shared: vec![], local: vec![1.0, 2.0, 3.0] }),
-            group: Some(Group { index: 2, loss_bits: 1.5_f64.to_bits(), samples: 70, steps: 3 }),
+            group: Some(Group { index: 2, loss_bits: 1.5_f64.to_bits(), samples: 70, steps: 3, recent_bits: vec![7] }),
         }
     }
 
