@@ -41,6 +41,15 @@ pub async fn initialise() -> Result<String, JsValue> {
     Ok(description)
 }
 
+/// The device of this module.
+///
+/// # Errors
+/// [`Error::Device`] before [`initialise`] has succeeded.
+pub(crate) fn device() -> Result<Device, Error> {
+    let found = DEVICE.with(|cell| cell.get().map(|(device, _)| device.clone()));
+    found.ok_or_else(|| Error::Device("call initialise() first".into()))
+}
+
 async fn find() -> Result<(Device, String), Error> {
     let gpu = js_sys::Reflect::get(&js_sys::global(), &"navigator".into())
         .and_then(|navigator| js_sys::Reflect::get(&navigator, &"gpu".into()))
@@ -76,10 +85,7 @@ impl GpuField {
     #[wasm_bindgen(constructor)]
     pub fn new(bytes: &[u8]) -> Result<Self, JsValue> {
         let document = Reader::open(bytes).and_then(|reader| reader.document()).map_err(thrown)?;
-        let decoder = DEVICE.with(|cell| match cell.get() {
-            Some((device, _)) => GpuDecoder::new(device, &document.field),
-            None => Err(Error::Device("call initialise() first".into())),
-        });
+        let decoder = device().and_then(|device| GpuDecoder::new(&device, &document.field));
         Ok(Self { decoder: Rc::new(decoder.map_err(thrown)?), signal: document.signal })
     }
 
@@ -110,6 +116,6 @@ impl GpuField {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]
-fn thrown(error: Error) -> JsValue {
+pub(crate) fn thrown(error: Error) -> JsValue {
     failure(&error)
 }

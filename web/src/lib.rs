@@ -7,6 +7,8 @@
 //!
 //! Both live in one Worker. Errors arrive as JavaScript `Error`s with a `kind` ([`failure`]).
 
+#[cfg(feature = "bench")]
+pub mod bench;
 pub mod failure;
 #[cfg(feature = "cpu")]
 pub mod file;

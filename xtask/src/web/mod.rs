@@ -15,12 +15,19 @@ use std::path::Path;
 
 /// The smaller module decides when the first picture appears, so it is tuned for speed; the GPU module's own code is
 /// plumbing, so it is tuned for size.
-const MODULES: [Module; 2] = [
+const MODULES: [Module; 3] = [
     Module { name: "cpu", profile: "wasm", features: &[], optimise: "-O3" },
     Module {
         name: "gpu",
         profile: "wasm-gpu",
         features: &["--no-default-features", "--features", "gpu"],
+        optimise: "-Os",
+    },
+    // Only for the benchmark page and the browser tests.
+    Module {
+        name: "bench",
+        profile: "wasm-gpu",
+        features: &["--no-default-features", "--features", "bench"],
         optimise: "-Os",
     },
 ];
