@@ -63,6 +63,8 @@ async fn find() -> Result<(Device, String), Error> {
         other => Error::Device(other.to_string()),
     })?;
     let name = setup.adapter.get_info().name;
+    #[cfg(target_arch = "wasm32")]
+    crate::present::keep(setup);
     Ok((device, if name.trim().is_empty() { "WebGPU".to_owned() } else { name }))
 }
 
@@ -71,8 +73,8 @@ async fn find() -> Result<(Device, String), Error> {
 #[derive(Debug)]
 pub struct GpuField {
     // Shared with the decodes that are under way, so that freeing the field does not pull it from under them.
-    decoder: Rc<GpuDecoder>,
-    signal: SignalInfo,
+    pub(crate) decoder: Rc<GpuDecoder>,
+    pub(crate) signal: SignalInfo,
 }
 
 #[wasm_bindgen]
@@ -106,11 +108,11 @@ impl GpuField {
         columns: u32,
         nearest: bool,
     ) -> js_sys::Promise {
-        let (decoder, channels, alpha) = (self.decoder.clone(), self.signal.channels as usize, self.signal.alpha);
+        let (decoder, alpha) = (self.decoder.clone(), self.signal.alpha);
         let view = picture::view(&self.signal, [row0..row1, col0..col1], rows, columns, nearest);
         future_to_promise(async move {
-            let values = decoder.decode(&view.map_err(thrown)?).await.map_err(thrown)?;
-            Ok(js_sys::Uint8Array::from(picture::to_rgba8(&values, channels, alpha).as_slice()).into())
+            let pixels = view.and_then(|view| decoder.decode_to_rgba(&view, alpha)).map_err(thrown)?;
+            Ok(js_sys::Uint8Array::from(pixels.read().await.map_err(thrown)?.as_slice()).into())
         })
     }
 }

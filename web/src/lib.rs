@@ -15,6 +15,8 @@ pub mod file;
 #[cfg(feature = "gpu")]
 pub mod gpu;
 pub mod picture;
+#[cfg(all(feature = "gpu", target_arch = "wasm32"))]
+mod present;
 
 use wasm_bindgen::prelude::wasm_bindgen;
 

@@ -5,7 +5,7 @@ use std::ops::Range;
 use burn::tensor::wgpu::wgpu;
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 
-use super::glue::{Call, buffer_of, field_decode};
+use super::glue::{Call, buffer_of, field_decode, finished};
 use super::kernel::{Form, Sizes};
 use super::layout::{ABSENT_MARK, BLOCK, BUFFER_BYTES, Packed, Tables, lanes};
 use crate::error::Error;
@@ -175,6 +175,15 @@ impl Pixels {
     /// [`Error::Device`] on a device that is not wgpu's, or where the device failed.
     pub fn buffer(&self) -> Result<(wgpu::Buffer, u64), Error> {
         buffer_of(self.words.clone())
+    }
+
+    /// Waits until they are decoded, which [`Pixels::buffer`] does not: whoever shows them finds out here whether the
+    /// device did it.
+    ///
+    /// # Errors
+    /// [`Error::Device`] where the device fails or is lost.
+    pub async fn finished(&self) -> Result<(), Error> {
+        finished(self.words.clone()).await
     }
 
     /// Reads the pixels back: `[samples * 4]` bytes R, G, B, A.

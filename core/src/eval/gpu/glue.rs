@@ -132,3 +132,13 @@ pub(super) fn buffer_of(tensor: Tensor<1, Int>) -> Result<(wgpu::Buffer, u64), E
     let resource = found.resource();
     Ok((resource.buffer.clone(), resource.offset))
 }
+
+/// Waits until the device has done everything that was queued before.
+///
+/// # Errors
+/// [`Error::Device`] where the device was lost, or what should have written the tensor failed.
+pub(super) async fn finished(tensor: Tensor<1, Int>) -> Result<(), Error> {
+    let failed = |reason: String| Error::Device(format!("decoding failed: {reason}"));
+    let tensor = tensor.try_into_primitive::<CubeBackend>().map_err(|error| failed(format!("{error:?}")))?;
+    tensor.client.sync_buffers([&tensor.handle]).await.map_err(|error| failed(error.to_string()))
+}
