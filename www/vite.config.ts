@@ -1,4 +1,4 @@
-// Two entries: the page, and the element alone under a fixed name so that other sites can import it.
+// Three entries: the page, its benchmark, and the element alone under a fixed name so that other sites can import it.
 import { defineConfig, type Plugin } from 'vite';
 
 /** The development server injects inline styles and a web socket, which the page's policy forbids: drop it there only. */
@@ -19,7 +19,7 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     rollupOptions: {
-      input: { index: 'index.html', 'tessera-viewer': 'src/viewer/index.ts' },
+      input: { index: 'index.html', bench: 'bench.html', 'tessera-viewer': 'src/viewer/index.ts' },
       preserveEntrySignatures: 'exports-only',
       output: {
         entryFileNames: (chunk) => (chunk.name === 'tessera-viewer' ? 'tessera-viewer.js' : 'assets/[name]-[hash].js'),

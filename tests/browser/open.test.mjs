@@ -120,36 +120,41 @@ describe('opening', needs('sample'), () => {
   });
 });
 
-describe('pictures', () => {
-  /** Opens the sample at 100 % and returns the largest difference to the program's picture. */
-  async function differenceToProgram(gpu) {
-    const folder = mkdtempSync(join(tmpdir(), 'tessera-browser-'));
-    const browser = await launch({ gpu });
-    const server = await serveAll({ [sampleName]: sampleBytes() });
-    try {
-      tessera('decode', samplePath(), '-o', join(folder, 'expected.png'), '--quiet');
-      const t = await openPage(browser, `${server.page}?url=/files/${sampleName}`);
-      await t.opened();
-      if (gpu) await t.page.waitForFunction(() => document.querySelector('tessera-viewer').engine.engine === 'WebGPU', null, { timeout: 120_000 });
-      await t.viewer.locator('.stage').focus();
-      await t.page.keyboard.press('1');
-      await t.settled();
-      const worst = await worstDifference(t.page, gpu ? 'webgpu' : 'cpu', readFileSync(join(folder, 'expected.png')), 1);
-      await t.close();
-      return worst;
-    } finally {
-      await browser.close();
-      await server.close();
-      rmSync(folder, { recursive: true });
-    }
+/** Opens the sample at 100 % and returns the largest difference to the program's picture. */
+async function differenceToProgram(gpu) {
+  const folder = mkdtempSync(join(tmpdir(), 'tessera-browser-'));
+  const browser = await launch({ gpu });
+  const server = await serveAll({ [sampleName]: sampleBytes() });
+  try {
+    tessera('decode', samplePath(), '-o', join(folder, 'expected.png'), '--quiet');
+    const t = await openPage(browser, `${server.page}?url=/files/${sampleName}`);
+    await t.opened();
+    if (gpu) await t.page.waitForFunction(() => document.querySelector('tessera-viewer').engine.engine === 'WebGPU', null, { timeout: 120_000 });
+    await t.viewer.locator('.stage').focus();
+    await t.page.keyboard.press('1');
+    await t.settled();
+    if (gpu) assert.equal(/read back/.test(await t.page.locator('#engine').getAttribute('title')), gpu !== 'draws');
+    const worst = await worstDifference(t.page, gpu === 'draws' ? 'presented' : gpu ? 'webgpu' : 'cpu', readFileSync(join(folder, 'expected.png')), 1);
+    await t.close();
+    return worst;
+  } finally {
+    await browser.close();
+    await server.close();
+    rmSync(folder, { recursive: true });
   }
+}
 
+describe('pictures', () => {
   test('of the CPU are within 1/255 of the program', needs('sample', 'program'), async () => {
     assert.ok((await differenceToProgram(false)) <= 1);
   });
 
   test('of WebGPU are within 1/255 of the program', needs('sample', 'program', 'gpu'), async () => {
     assert.ok((await differenceToProgram(true)) <= 1);
+  });
+
+  test('of WebGPU that are not read back are within 1/255 of the program', needs('sample', 'program', 'gpu'), async () => {
+    assert.ok((await differenceToProgram('draws')) <= 1);
   });
 });
 
@@ -196,8 +201,8 @@ describe('engines', () => {
     assert.ok(worst <= 1, `the engines differ by ${worst} of 255`);
   });
 
-  test('a lost device costs a moment, not the picture', needs('sample', 'gpu'), async () => {
-    const browser = await launch({ gpu: true });
+  for (const gpu of [true, 'draws']) test(`a lost device costs a moment, not the picture${gpu === 'draws' ? ', also where nothing is read back' : ''}`, needs('sample', 'gpu'), async () => {
+    const browser = await launch({ gpu });
     const server = await serveAll({ [sampleName]: sampleBytes() });
     const t = await openPage(browser, `${server.page}?url=/files/${sampleName}`);
     await t.opened();

@@ -1,9 +1,10 @@
 //! The file class of the CPU module: parse, describe, select, crop, decode.
 
 use serde::Serialize;
-use tessera_core::eval::cpu;
-use tessera_core::field::Model;
+use tessera_core::eval::{View, cpu};
+use tessera_core::field::{self, FieldSpec, Model};
 use tessera_core::format::{self, Document, Reader, TrainingRecord};
+use tessera_core::grid::{Grid, UNIT_RANGE};
 use tessera_core::selection::{Selector, Snap};
 use tessera_core::signal::{ColourSpace, SampleFormat, SignalKind};
 use tessera_core::{Error, metrics};
@@ -119,6 +120,18 @@ export interface TesseraError extends Error {
   offset?: number;
 }
 "#;
+
+/// Decodes a few samples of a made-up field of the usual widths. Browsers run new code slowly until its first runs have
+/// shown that optimising it pays, and then optimise in the background: with this, while a file is still on its way.
+#[wasm_bindgen]
+pub fn warm_up() {
+    let decode = || -> Result<Vec<f32>, Error> {
+        let grid = Grid::new(vec![16, 16], vec![2, 2], UNIT_RANGE)?;
+        cpu::decode(&field::initialise(&FieldSpec::local_global(2, 3, 14, 84), &grid, 0)?, &View::full(&grid))
+    };
+    // Nothing hangs on it, and a fault would show itself with the first file.
+    let _ = decode();
+}
 
 /// A file whose every byte was checked.
 #[wasm_bindgen]

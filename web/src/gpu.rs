@@ -41,6 +41,15 @@ pub async fn initialise() -> Result<String, JsValue> {
     Ok(description)
 }
 
+/// The device of this module.
+///
+/// # Errors
+/// [`Error::Device`] before [`initialise`] has succeeded.
+pub(crate) fn device() -> Result<Device, Error> {
+    let found = DEVICE.with(|cell| cell.get().map(|(device, _)| device.clone()));
+    found.ok_or_else(|| Error::Device("call initialise() first".into()))
+}
+
 async fn find() -> Result<(Device, String), Error> {
     let gpu = js_sys::Reflect::get(&js_sys::global(), &"navigator".into())
         .and_then(|navigator| js_sys::Reflect::get(&navigator, &"gpu".into()))
@@ -54,6 +63,8 @@ async fn find() -> Result<(Device, String), Error> {
         other => Error::Device(other.to_string()),
     })?;
     let name = setup.adapter.get_info().name;
+    #[cfg(target_arch = "wasm32")]
+    crate::present::keep(setup);
     Ok((device, if name.trim().is_empty() { "WebGPU".to_owned() } else { name }))
 }
 
@@ -62,8 +73,8 @@ async fn find() -> Result<(Device, String), Error> {
 #[derive(Debug)]
 pub struct GpuField {
     // Shared with the decodes that are under way, so that freeing the field does not pull it from under them.
-    decoder: Rc<GpuDecoder>,
-    signal: SignalInfo,
+    pub(crate) decoder: Rc<GpuDecoder>,
+    pub(crate) signal: SignalInfo,
 }
 
 #[wasm_bindgen]
@@ -76,10 +87,7 @@ impl GpuField {
     #[wasm_bindgen(constructor)]
     pub fn new(bytes: &[u8]) -> Result<Self, JsValue> {
         let document = Reader::open(bytes).and_then(|reader| reader.document()).map_err(thrown)?;
-        let decoder = DEVICE.with(|cell| match cell.get() {
-            Some((device, _)) => GpuDecoder::new(device, &document.field),
-            None => Err(Error::Device("call initialise() first".into())),
-        });
+        let decoder = device().and_then(|device| GpuDecoder::new(&device, &document.field));
         Ok(Self { decoder: Rc::new(decoder.map_err(thrown)?), signal: document.signal })
     }
 
@@ -100,16 +108,16 @@ impl GpuField {
         columns: u32,
         nearest: bool,
     ) -> js_sys::Promise {
-        let (decoder, channels, alpha) = (self.decoder.clone(), self.signal.channels as usize, self.signal.alpha);
+        let (decoder, alpha) = (self.decoder.clone(), self.signal.alpha);
         let view = picture::view(&self.signal, [row0..row1, col0..col1], rows, columns, nearest);
         future_to_promise(async move {
-            let values = decoder.decode(&view.map_err(thrown)?).await.map_err(thrown)?;
-            Ok(js_sys::Uint8Array::from(picture::to_rgba8(&values, channels, alpha).as_slice()).into())
+            let pixels = view.and_then(|view| decoder.decode_to_rgba(&view, alpha)).map_err(thrown)?;
+            Ok(js_sys::Uint8Array::from(pixels.read().await.map_err(thrown)?.as_slice()).into())
         })
     }
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]
-fn thrown(error: Error) -> JsValue {
+pub(crate) fn thrown(error: Error) -> JsValue {
     failure(&error)
 }

@@ -7,12 +7,16 @@
 //!
 //! Both live in one Worker. Errors arrive as JavaScript `Error`s with a `kind` ([`failure`]).
 
+#[cfg(feature = "bench")]
+pub mod bench;
 pub mod failure;
 #[cfg(feature = "cpu")]
 pub mod file;
 #[cfg(feature = "gpu")]
 pub mod gpu;
 pub mod picture;
+#[cfg(all(feature = "gpu", target_arch = "wasm32"))]
+mod present;
 
 use wasm_bindgen::prelude::wasm_bindgen;
 

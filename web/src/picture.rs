@@ -5,7 +5,9 @@ use std::ops::Range;
 
 use tessera_core::Error;
 use tessera_core::eval::View;
-use tessera_core::signal::{SignalInfo, SignalKind, to_code_value};
+#[cfg(feature = "cpu")]
+use tessera_core::signal::to_code_value;
+use tessera_core::signal::{SignalInfo, SignalKind};
 
 /// The view of a picture that spans `edges` (rows, then columns, in sample-edge units: the whole picture is
 /// `0..rows`, `0..columns`) at `rows` x `columns` samples; with `nearest`, positions snap to stored samples.
@@ -33,7 +35,8 @@ pub fn require(info: &SignalInfo) -> Result<(), Error> {
 }
 
 /// Field values `[samples * channels]` with 1 to 4 channels as straight RGBA code values `[samples * 4]`: grey spreads
-/// over the colours, an absent sample (not a number) is transparent black.
+/// over the colours, an absent sample (not a number) is transparent black. The GPU's kernel does the same by itself.
+#[cfg(feature = "cpu")]
 pub fn to_rgba8(values: &[f32], channels: usize, alpha: bool) -> Vec<u8> {
     let mut out = Vec::with_capacity(values.len() / channels.max(1) * 4);
     for sample in values.chunks_exact(channels.max(1)) {
@@ -52,12 +55,13 @@ pub fn to_rgba8(values: &[f32], channels: usize, alpha: bool) -> Vec<u8> {
     out
 }
 
+#[cfg(feature = "cpu")]
 #[expect(clippy::cast_possible_truncation, reason = "a code value of peak 255 fits a byte")]
 fn code(value: f32) -> u8 {
     to_code_value(value, 255) as u8
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "cpu"))]
 mod tests {
     use super::*;
     use tessera_core::signal::{ABSENT, SampleFormat, from_code_value};

@@ -168,3 +168,4 @@ function isButton(event: Event): boolean {
 }
 
 if (link.url) intake.openUrl(link.url);
+else viewer.prepare();

@@ -3,6 +3,7 @@
 //! Machines are noisy and differ, so no absolute number is worth much: the two take turns, pair after pair, and what
 //! is quoted is the ratio within a pair. The tables in docs/benchmarks.md are written by this and not by hand.
 
+use crate::bench_browser;
 use crate::process;
 use crate::table::Table;
 use crate::tools;
@@ -34,6 +35,12 @@ pub(crate) struct Options {
     /// Also time burn's general tensor operations, the checker of the fused kernel: minutes for the wide networks
     #[arg(long)]
     general: bool,
+    /// Decoding in the system's Chromium instead of training and decoding here
+    #[arg(long)]
+    browser: bool,
+    /// With --browser: on the machine's own WebGPU device instead of a software one
+    #[arg(long, requires = "browser")]
+    real_gpu: bool,
 }
 
 /// Our name of a setting, and the peer's words for the same network on as many samples.
@@ -113,6 +120,9 @@ struct Record {
 
 /// Measures, prints, and rewrites the tables.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
+    if options.browser {
+        return browser(workspace, options);
+    }
     let program = workspace.build_program()?;
     let python = tools::python_having("torch");
     if let Err(reason) = &python {
@@ -147,6 +157,31 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     println!("\n{}", table(&record).text());
     println!("ratio: PyTorch's time over ours in the same pair; above 1 ours is faster.");
     write_document(workspace, &record)?;
+    println!("{} and docs/benchmarks.md are written", workspace.short(&json));
+    Ok(())
+}
+
+/// Decodes of each view in a browser; the median needs some.
+const BROWSER_REPETITIONS: u32 = 9;
+
+/// Measures in a browser, prints, and rewrites the browser's part of the document.
+fn browser(workspace: &Workspace, options: &Options) -> Result<()> {
+    let report = bench_browser::measure(workspace, BROWSER_REPETITIONS, options.real_gpu)?;
+    let json = workspace.target.join("bench-browser.json");
+    std::fs::write(&json, serde_json::to_string_pretty(&report)?)
+        .with_context(|| format!("cannot write {}", json.display()))?;
+    println!("\n{}\n{}", report.table().text(), report.notes());
+    let real = if options.real_gpu { " --real-gpu" } else { "" };
+    let section = format!(
+        "{BROWSER_BEGIN}\n\n{}\nMedians after the first call, one thread for wasm. Rows with \"read-back\" copy the pixels to the CPU.\n\n\
+         {}\n- command: `cargo xtask bench --browser{real}`\n- machine: {}\n- commit: {}\n- date: {}\n\n{BROWSER_END}",
+        report.table().markdown(),
+        report.notes(),
+        machine(),
+        commit(workspace),
+        today()
+    );
+    rewrite(workspace, &section, BROWSER_BEGIN, BROWSER_END)?;
     println!("{} and docs/benchmarks.md are written", workspace.short(&json));
     Ok(())
 }
@@ -251,11 +286,11 @@ fn median(mut values: Vec<f64>) -> Option<f64> {
 
 const BEGIN: &str = "<!-- bench: written by cargo xtask bench -->";
 const END: &str = "<!-- bench: end -->";
+const BROWSER_BEGIN: &str = "<!-- browser: written by cargo xtask bench --browser -->";
+const BROWSER_END: &str = "<!-- browser: end -->";
 
-/// Replaces what stands between the markers of docs/benchmarks.md; makes the file, or the markers, where missing.
+/// Writes the tables into docs/benchmarks.md; makes the file, or the markers, where missing.
 fn write_document(workspace: &Workspace, record: &Record) -> Result<()> {
-    let path = workspace.path("docs/benchmarks.md");
-    let old = std::fs::read_to_string(&path).unwrap_or_else(|_| "# Benchmarks\n".to_owned());
     let mut section = format!("{BEGIN}\n\n{}\n", table(record).markdown());
     let peer =
         record.torch.as_ref().map_or_else(|| "not measured (no PyTorch here)".to_owned(), |v| format!("PyTorch {v}"));
@@ -268,13 +303,21 @@ fn write_document(workspace: &Workspace, record: &Record) -> Result<()> {
          - command: `{}`\n- machine: {}\n- peer: {peer}\n- commit: {}\n- date: {}\n\n{END}",
         record.command, record.machine, record.commit, record.date
     );
-    let folder = path.parent().context("docs/benchmarks.md has a folder")?;
-    std::fs::create_dir_all(folder).context("cannot create docs/")?;
-    std::fs::write(&path, replace(&old, &section)).with_context(|| format!("cannot write {}", workspace.short(&path)))
+    rewrite(workspace, &section, BEGIN, END)
 }
 
-fn replace(old: &str, section: &str) -> String {
-    match (old.split_once(BEGIN), old.split_once(END)) {
+/// Puts `section` in the place of what stands between its markers.
+fn rewrite(workspace: &Workspace, section: &str, begin: &str, end: &str) -> Result<()> {
+    let path = workspace.path("docs/benchmarks.md");
+    let old = std::fs::read_to_string(&path).unwrap_or_else(|_| "# Benchmarks\n".to_owned());
+    let folder = path.parent().context("docs/benchmarks.md has a folder")?;
+    std::fs::create_dir_all(folder).context("cannot create docs/")?;
+    std::fs::write(&path, replace(&old, section, begin, end))
+        .with_context(|| format!("cannot write {}", workspace.short(&path)))
+}
+
+fn replace(old: &str, section: &str, begin: &str, end: &str) -> String {
+    match (old.split_once(begin), old.split_once(end)) {
         (Some((before, _)), Some((_, after))) => format!("{before}{section}{after}"),
         _ => format!("{}\n\n{section}\n", old.trim_end()),
     }
@@ -335,9 +378,9 @@ mod tests {
 
     #[test]
     fn only_the_part_between_the_markers_changes() {
-        let once = replace("# Benchmarks\n\nWords.\n", &format!("{BEGIN}\nold\n{END}"));
+        let once = replace("# Benchmarks\n\nWords.\n", &format!("{BEGIN}\nold\n{END}"), BEGIN, END);
         assert_eq!(once, format!("# Benchmarks\n\nWords.\n\n{BEGIN}\nold\n{END}\n"));
-        let again = replace(&(once + "\nMore.\n"), &format!("{BEGIN}\nnew\n{END}"));
+        let again = replace(&(once + "\nMore.\n"), &format!("{BEGIN}\nnew\n{END}"), BEGIN, END);
         assert_eq!(again, format!("# Benchmarks\n\nWords.\n\n{BEGIN}\nnew\n{END}\n\nMore.\n"));
     }
 }

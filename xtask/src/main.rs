@@ -5,6 +5,7 @@
 //! One module is one chore; the others are what several chores share.
 
 mod bench;
+mod bench_browser;
 mod check;
 mod demo;
 mod npm;

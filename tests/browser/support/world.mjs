@@ -51,10 +51,17 @@ export function tessera(...args) {
 
 const QUIET = ['--no-sandbox', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
 const SOFTWARE_GPU = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader', '--enable-unsafe-swiftshader'];
+/** The browser itself draws with the software adapter too: only then does it show what a WebGPU device decoded without
+ * reading it back. Without these, the page has to find out that it cannot. */
+const DRAWS_WITH_GPU = ['--use-vulkan=swiftshader', '--enable-features=Vulkan', '--use-angle=vulkan'];
 
-/** A browser, with WebGPU on a software adapter or without any adapter. */
+/** A browser, with WebGPU on a software adapter or without any adapter; `gpu: 'draws'` as most people have it, drawing
+ * with the GPU as well; `gpu: 'real'` with the machine's own device. */
 export function launch({ gpu = false } = {}) {
-  return chromium.launch({ executablePath: browserPath, args: [...QUIET, ...(gpu ? SOFTWARE_GPU : [])] });
+  const real = ['--enable-unsafe-webgpu', '--enable-features=Vulkan', '--use-angle=vulkan', '--ignore-gpu-blocklist'];
+  const software = [...SOFTWARE_GPU, ...(gpu === 'draws' ? DRAWS_WITH_GPU : [])];
+  const args = [...QUIET, ...(gpu === 'real' ? real : gpu ? software : [])];
+  return chromium.launch({ executablePath: browserPath, args });
 }
 
 /** A server with the page and, under /files/, what the tests open. */

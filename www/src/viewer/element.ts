@@ -5,8 +5,9 @@
 
 import { type Mode } from '../state/url';
 import { Decoder, DecoderError } from '../worker/client';
-import type { EngineState, OpenedFile, Quality } from '../worker/protocol';
-import { CompareTool, OriginalError, readOriginal } from './compare';
+import type { EngineName, EngineState, OpenedFile } from '../worker/protocol';
+import { CompareTool, OriginalError } from './compare';
+import { Comparing } from './comparing';
 import { Controls } from './controls';
 import { cropCommand, croppedName, isWhole, selectorFor } from './crop-model';
 import { CropTool } from './crop-tool';
@@ -19,7 +20,7 @@ import { Screen } from './screen';
 import { nameOf, readBlob, readUrl } from './source';
 import styles from './viewer.css?inline';
 import { template } from './template';
-import { type Region, restoreView, type SharedView, shareView, visibleRegion } from './transform';
+import { type Region, restoreView, type SharedView, shareView } from './transform';
 import { explain, type Trouble } from './trouble';
 
 const sheet = new CSSStyleSheet();
@@ -40,6 +41,7 @@ export class TesseraViewer extends HTMLElement {
   readonly inspectTool: InspectTool;
   readonly gestures: Gestures;
   readonly #controls: Controls;
+  readonly #comparing: Comparing;
   #observer: ResizeObserver | null = null;
 
   #source: Source | null = null;
@@ -59,7 +61,6 @@ export class TesseraViewer extends HTMLElement {
   #opened = 0;
   #crashes = 0;
   #pendingView: SharedView | null = null;
-  #comparing: AbortController | null = null;
 
   constructor() {
     super();
@@ -88,7 +89,7 @@ export class TesseraViewer extends HTMLElement {
       moved: () => {
         this.#emit('view', { scale: this.screen.view.scale });
         this.#controls.refresh();
-        this.#compareVisibleSoon();
+        this.#comparing.visibleSoon();
       },
       quality: (done, total) => this.#quality(done, total),
     });
@@ -115,6 +116,16 @@ export class TesseraViewer extends HTMLElement {
       hover: (point) => this.inspectTool.hover(point),
     });
     this.#controls = new Controls(this, this.#root);
+    this.#comparing = new Comparing(this.#decoder, this.screen, this.compareTool, {
+      opened: () => this.#file && { file: this.#file, generation: this.#generation },
+      replaced: () => (this.overlay.tint = null),
+      progress: (fraction) => this.#controls.comparing(fraction),
+      compared: () => {
+        this.#controls.refresh();
+        this.#emit('comparison', { original: this.compareTool.original?.name ?? null, result: this.compareTool.result, visible: this.compareTool.visible });
+      },
+      report: (error) => this.report(error),
+    });
   }
 
   connectedCallback(): void {
@@ -200,7 +211,7 @@ export class TesseraViewer extends HTMLElement {
     this.#controls.refresh();
     this.screen.invalidate();
     this.#emit('mode', { mode });
-    if (mode === 'compare') void this.#compare();
+    if (mode === 'compare') void this.#comparing.whole();
   }
 
   /** What a link keeps of the view; setting it before a file is open applies it to the next one. */
@@ -212,12 +223,19 @@ export class TesseraViewer extends HTMLElement {
     else this.#pendingView = view;
   }
 
+  /** Loads the decoder before there is a file, so that the first one opens at once. */
+  prepare(): void {
+    // What is wrong with the decoder is said when a file needs it.
+    this.#decoder.call({ type: 'prepare' }).catch(() => {});
+  }
+
   /** Opens a file in place of the open one. Errors are shown and sent as `error` events, not thrown. */
   async open(source: Source): Promise<boolean> {
     this.#opening?.abort();
     const abort = new AbortController();
     this.#opening = abort;
     this.#source = source;
+    this.prepare();
     this.#controls.hideNotice();
     this.#controls.progress(null);
     let head: Uint8Array | null = null;
@@ -301,7 +319,7 @@ export class TesseraViewer extends HTMLElement {
 
   cancel(): void {
     if (this.#opening) this.#opening.abort();
-    else this.#comparing?.abort();
+    else this.#comparing.cancel();
   }
 
   retry(): void {
@@ -374,14 +392,7 @@ export class TesseraViewer extends HTMLElement {
     const info = this.#file?.info;
     const state = this.cropTool.state;
     if (state.applied && this.#grid) {
-      const box = { row0: Infinity, row1: 0, column0: Infinity, column1: 0 };
-      for (const part of this.cropTool.kept) {
-        const p = this.#grid.partition(part);
-        box.row0 = Math.min(box.row0, p.row0);
-        box.row1 = Math.max(box.row1, p.row1);
-        box.column0 = Math.min(box.column0, p.column0);
-        box.column1 = Math.max(box.column1, p.column1);
-      }
+      const box = this.#grid.boundsOf(this.cropTool.kept);
       if (box.row1 > box.row0) return box;
     }
     const [rows = [0, size.height], columns = [0, size.width]] = info?.bounds ?? [];
@@ -409,7 +420,7 @@ export class TesseraViewer extends HTMLElement {
     };
     if (kept.length === file.present.length) finish(file.info.bytes);
     else if (kept.length === 0) finish(0);
-    else this.#decoder.call({ type: 'size', parts: kept }).then(finish, (error: unknown) => this.report(error));
+    else this.#decoder.call({ type: 'size', generation: this.#generation, parts: kept }).then(finish, (error: unknown) => this.report(error));
   }
 
   async #cropByAttribute(): Promise<void> {
@@ -420,14 +431,14 @@ export class TesseraViewer extends HTMLElement {
 
   /** Crops to a selector of the common grammar. Rejects with the reason where it does not fit the file. */
   async cropTo(selector: string): Promise<void> {
-    const parts = await this.#decoder.call({ type: 'select', selector, snap: this.cropTool.state.snap });
+    const parts = await this.#decoder.call({ type: 'select', generation: this.#generation, selector, snap: this.cropTool.state.snap });
     this.cropTool.keep([...parts]);
   }
 
   /** The cropped file: a byte copy of the kept chunks. */
   async croppedFile(): Promise<{ readonly name: string; readonly blob: Blob }> {
     const kept = this.cropTool.kept;
-    const bytes = await this.#decoder.call({ type: 'crop', parts: kept });
+    const bytes = await this.#decoder.call({ type: 'crop', generation: this.#generation, parts: kept });
     const whole = kept.length === this.#file?.present.length;
     return { name: whole ? this.#name : croppedName(this.#name, 'inr'), blob: new Blob([bytes as Uint8Array<ArrayBuffer>], { type: 'application/octet-stream' }) };
   }
@@ -435,7 +446,7 @@ export class TesseraViewer extends HTMLElement {
   /** A PNG of what is kept, one pixel per stored sample. */
   async png(progress?: (fraction: number) => void): Promise<{ readonly name: string; readonly blob: Blob }> {
     const kept = this.cropTool.kept;
-    const blob = await this.#decoder.call({ type: 'png', parts: kept }, progress ? { progress } : {});
+    const blob = await this.#decoder.call({ type: 'png', generation: this.#generation, parts: kept }, progress ? { progress } : {});
     const whole = kept.length === this.#file?.present.length;
     return { name: whole ? `${this.#name.replace(/\.inr$/i, '')}.png` : croppedName(this.#name, 'png'), blob };
   }
@@ -447,9 +458,14 @@ export class TesseraViewer extends HTMLElement {
 
   /** The stored samples of the whole canvas as RGBA, decoded by the engine in use; transparent where absent. */
   async pixels(): Promise<ImageData> {
-    const data = await this.#decoder.call({ type: 'samples' });
+    const data = await this.#decoder.call({ type: 'samples', generation: this.#generation });
     const [, columns = 1] = this.#file?.info.shape ?? [];
     return new ImageData(data as Uint8ClampedArray<ArrayBuffer>, columns);
+  }
+
+  /** How many samples each engine decoded since the file was opened. */
+  async decodedSamples(): Promise<Readonly<Record<EngineName, number>>> {
+    return this.#decoder.call({ type: 'decoded', generation: this.#generation });
   }
 
   /** What the canvas shows now: pixels of the visible part of the picture, and its place in the whole at this zoom. */
@@ -464,55 +480,9 @@ export class TesseraViewer extends HTMLElement {
 
   /** Opens the comparison with a picture file. */
   async compareWith(blob: Blob, name: string): Promise<void> {
-    const file = this.#file;
-    const size = this.screen.size;
-    if (!file || !size) return;
-    const [rows = [0, size.height], columns = [0, size.width]] = file.info.bounds;
-    const bounds = { row0: rows[0], row1: rows[1], column0: columns[0], column1: columns[1] };
-    const original = await readOriginal(blob, name, size, bounds);
-    if (file !== this.#file) return;
-    this.overlay.tint = null;
-    this.compareTool.setOriginal(original);
-    if (this.#mode === 'compare') await this.#compare();
+    if (!(await this.#comparing.take(blob, name))) return;
+    if (this.#mode === 'compare') await this.#comparing.whole();
     else this.mode = 'compare';
-  }
-
-  async #compare(): Promise<void> {
-    const original = this.compareTool.original;
-    if (!original || this.compareTool.result) return;
-    this.#comparing?.abort();
-    const abort = new AbortController();
-    this.#comparing = abort;
-    try {
-      const result = await this.#decoder.call(
-        { type: 'compare', original: original.pixels },
-        { signal: abort.signal, progress: (fraction) => this.#controls.comparing(fraction) },
-      );
-      if (this.compareTool.original !== original) return;
-      this.compareTool.setResult(result);
-      await this.#compareVisible();
-    } catch (error) {
-      this.report(error);
-    } finally {
-      this.#controls.comparing(null);
-    }
-  }
-
-  #visibleTimer: ReturnType<typeof setTimeout> | undefined;
-
-  #compareVisibleSoon(): void {
-    if (!this.compareTool.result) return;
-    clearTimeout(this.#visibleTimer);
-    this.#visibleTimer = setTimeout(() => void this.#compareVisible().catch((error: unknown) => this.report(error)), 150);
-  }
-
-  async #compareVisible(): Promise<void> {
-    const size = this.screen.size;
-    const region = size && visibleRegion(this.screen.view, this.screen.viewport, size);
-    const visible: Quality | null = region ? await this.#decoder.call({ type: 'compareRegion', region }) : null;
-    this.compareTool.visible = visible;
-    this.#controls.refresh();
-    this.#emit('comparison', { original: this.compareTool.original?.name ?? null, result: this.compareTool.result, visible });
   }
 
   #resize(frame: HTMLElement): void {
@@ -526,14 +496,7 @@ export class TesseraViewer extends HTMLElement {
 
   /** Takes the colours of the canvas from the style sheet; call it after changing the theme. */
   readonly #readColours = () => {
-    const probe = (property: string) => {
-      const bar = this.#root.querySelector('.frame') as HTMLElement;
-      bar.style.setProperty('outline-color', `var(${property})`);
-      const value = getComputedStyle(bar).outlineColor;
-      bar.style.removeProperty('outline-color');
-      return value;
-    };
-    this.overlay.colours = { accent: probe('--_accent'), ground: probe('--_ground'), line: probe('--_line') };
+    this.overlay.readColours(this.#root.querySelector('.frame') as HTMLElement);
     this.screen.invalidate();
   };
 
@@ -543,9 +506,7 @@ export class TesseraViewer extends HTMLElement {
   }
 
   /** Reads the colours again after the page changed its theme. */
-  themeChanged(): void {
-    this.#readColours();
-  }
+  readonly themeChanged = () => this.#readColours();
 
   #emit<K extends keyof ViewerEvents>(type: K, detail: ViewerEvents[K]): void {
     this.dispatchEvent(new CustomEvent(type, { detail }));

@@ -54,6 +54,19 @@ export class PartitionGrid {
     return this.region({ row0: row, row1: row + 1, column0: column, column1: column + 1 });
   }
 
+  /** The smallest region around some partitions; of none, one that ends before it begins. */
+  boundsOf(parts: Iterable<number>): Region {
+    const box = { row0: Infinity, row1: 0, column0: Infinity, column1: 0 };
+    for (const part of parts) {
+      const p = this.partition(part);
+      box.row0 = Math.min(box.row0, p.row0);
+      box.row1 = Math.max(box.row1, p.row1);
+      box.column0 = Math.min(box.column0, p.column0);
+      box.column1 = Math.max(box.column1, p.column1);
+    }
+    return box;
+  }
+
   /** The partition that holds a point; points outside belong to the border. */
   at(row: number, column: number): number {
     return locate(this.rowEdges, row) * this.columns + locate(this.columnEdges, column);

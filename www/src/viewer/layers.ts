@@ -2,6 +2,7 @@
 
 import { layerFor, type Layer, type Tile, tilesOver } from './tiles';
 import type { Region, Size, View } from './transform';
+import type { Pixels } from '../worker/protocol';
 
 /** Pixels of tiles kept in memory (4 bytes each); what is on screen is kept in any case. */
 const BUDGET_PIXELS = 24 << 20;
@@ -41,8 +42,8 @@ export class LayerStore {
     return entry !== undefined && entry.rows === tile.height;
   }
 
-  /** Puts some rows into a tile. */
-  put(tile: Tile, row: number, rows: number, pixels: Uint8ClampedArray<ArrayBuffer>): void {
+  /** Puts some rows into a tile, and closes them where they are an image. */
+  put(tile: Tile, row: number, rows: number, pixels: Pixels): void {
     let entry = this.#entries.get(tile.key);
     if (!entry) {
       const canvas = new OffscreenCanvas(tile.width, tile.height);
@@ -51,7 +52,13 @@ export class LayerStore {
       entry = { tile, canvas, context, rows: 0, shown: this.#paint };
       this.#entries.set(tile.key, entry);
     }
-    entry.context.putImageData(new ImageData(pixels, tile.width, rows), 0, row);
+    if ('buffer' in pixels) entry.context.putImageData(new ImageData(pixels, tile.width, rows), 0, row);
+    else {
+      // What was there must not shine through transparent parts.
+      entry.context.clearRect(0, row, tile.width, rows);
+      entry.context.drawImage(pixels, 0, row);
+      pixels.close();
+    }
     entry.rows = Math.max(entry.rows, row + rows);
   }
 

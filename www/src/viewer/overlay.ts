@@ -43,6 +43,17 @@ export class Overlay {
     this.#screen = screen;
   }
 
+  /** Takes the colours from the style sheet, through an element that has them. */
+  readColours(frame: HTMLElement): void {
+    const probe = (property: string) => {
+      frame.style.setProperty('outline-color', `var(${property})`);
+      const value = getComputedStyle(frame).outlineColor;
+      frame.style.removeProperty('outline-color');
+      return value;
+    };
+    this.colours = { accent: probe('--_accent'), ground: probe('--_ground'), line: probe('--_line') };
+  }
+
   setGrid(grid: PartitionGrid | null, present: Uint32Array): void {
     this.#grid = grid;
     const count = grid?.count ?? 0;

@@ -199,7 +199,10 @@ export class Screen {
   /** Takes rows from the decoder where the view wants them; `false` for rows of another file or of an earlier view. */
   receive(band: Extract<FromWorker, { kind: 'band' }>): boolean {
     const tile = band.generation === this.#generation ? this.#wanted.get(band.key) : undefined;
-    if (!tile || tile.width !== band.columns) return false;
+    if (!tile || tile.width !== band.columns) {
+      if ('close' in band.pixels) band.pixels.close();
+      return false;
+    }
     this.#layers.put(tile, band.row, band.rows, band.pixels);
     if (band.done) {
       this.#wanted.delete(band.key);

@@ -7,8 +7,9 @@
 
 import { type Region, type Size, type View, visibleRegion } from './transform';
 
-/** Edge of a tile in device pixels. */
-export const TILE = 256;
+/** Edge of a tile in device pixels. What lies off the screen in tiles on its border is decoded in vain, so a third more
+ * than is visible on a screen of this decade; half the edge would cost as much again in calls. */
+export const TILE = 128;
 
 /** A coarse pass has this many times fewer device pixels per axis than the next finer one. */
 export const COARSER = 4;

@@ -34,7 +34,7 @@ describe('calls', () => {
   });
 
   it('are cancelled by their signal while they run', async () => {
-    const call = decoder.call({ type: 'samples' }, { signal: abort.signal });
+    const call = decoder.call({ type: 'samples', generation: 1 }, { signal: abort.signal });
     abort.abort();
     expect(workers[0]?.sent[1]).toEqual({ kind: 'cancel', id: 1 });
     workers[0]?.onmessage?.({ data: { kind: 'refusal', id: 1, error: { message: 'Cancelled.', kind: 'cancelled' } } });
@@ -43,7 +43,7 @@ describe('calls', () => {
 
   it('no longer listen to their signal once they are answered', async () => {
     const removed = vi.spyOn(abort.signal, 'removeEventListener');
-    const call = decoder.call({ type: 'size', parts: new Uint32Array() }, { signal: abort.signal });
+    const call = decoder.call({ type: 'size', generation: 1, parts: new Uint32Array() }, { signal: abort.signal });
     workers[0]?.onmessage?.({ data: { kind: 'answer', id: 1, value: 7 } });
     expect(await call).toBe(7);
     expect(removed).toHaveBeenCalledOnce();
@@ -52,7 +52,7 @@ describe('calls', () => {
   });
 
   it('start no worker for a cancel after a stop', async () => {
-    const call = decoder.call({ type: 'samples' }, { signal: abort.signal });
+    const call = decoder.call({ type: 'samples', generation: 1 }, { signal: abort.signal });
     decoder.stop();
     await expect(call).rejects.toMatchObject({ kind: 'cancelled' });
     abort.abort();
@@ -60,7 +60,7 @@ describe('calls', () => {
   });
 
   it('are forgotten where they cannot be sent', async () => {
-    await expect(decoder.call({ type: 'crop', parts: new Uint32Array() }, { signal: abort.signal })).rejects.toThrow('cannot be cloned');
+    await expect(decoder.call({ type: 'crop', generation: 1, parts: new Uint32Array() }, { signal: abort.signal })).rejects.toThrow('cannot be cloned');
     abort.abort();
     expect(kinds()).toEqual([[]]);
   });

@@ -6,11 +6,12 @@ const info = { macs_per_sample: 1000, bounds: [[0, 8], [0, 8]] };
 const grey = (rows: number, columns: number, value: number) => new Uint8Array(rows * columns * 4).fill(value);
 
 /** What the modules of the next engine do. */
-const working = { gpuValue: 100, gpuFails: false as unknown, startFails: false, tooWide: false, fields: 0, freed: 0, starts: 0 };
+const working = { gpuValue: 100, gpuFails: false as unknown, startFails: false, tooWide: false, presents: false, shown: 100, fields: 0, freed: 0, starts: 0 };
 const behaviour = { ...working };
 
 vi.mock('./wasm', () => ({
   loadCpu: async () => ({
+    warm_up() {},
     TesseraFile: class {
       info() { return info; }
       decode(...[, , , , rows, columns]: [number, number, number, number, number, number]) { return grey(rows, columns, 100); }
@@ -32,10 +33,16 @@ vi.mock('./wasm', () => ({
         if (behaviour.gpuFails) throw behaviour.gpuFails;
         return grey(rows, columns, behaviour.gpuValue);
       }
+      async present(...[, , , , rows, columns]: [number, number, number, number, number, number]) {
+        if (behaviour.gpuFails) throw behaviour.gpuFails;
+        return { data: grey(rows, columns, behaviour.shown) };
+      }
       free() { behaviour.fields -= 1; behaviour.freed += 1; }
     },
   }),
 }));
+
+vi.mock('./presentation', () => ({ canPresent: async () => behaviour.presents, pixelsOf: (image: { data: Uint8Array }) => image.data }));
 
 const { Engine } = await import('./engine');
 
@@ -110,6 +117,24 @@ describe('engine', () => {
     expect(behaviour.starts).toBe(1);
   });
 
+  it('shows images of the device where the browser can, and reads numbers all the same', async () => {
+    behaviour.presents = true;
+    await engine.takeOver();
+    expect(await engine.show(region, 8, 8, false)).toEqual({ data: grey(8, 8, 100) });
+    expect(await engine.decode(region, 8, 8, false)).toEqual(grey(8, 8, 100));
+    expect(engine.decoded).toEqual({ CPU: 0, WebGPU: 128 });
+    behaviour.gpuFails = new Error('the device was lost');
+    expect(await engine.show(region, 4, 4, false)).toEqual(new Uint8ClampedArray(grey(4, 4, 100)));
+    expect(engine.usesGpu).toBe(false);
+  });
+
+  it('reads back where images come out differently', async () => {
+    Object.assign(behaviour, { presents: true, shown: 0 });
+    await engine.takeOver();
+    expect(states.at(-1)).toMatchObject({ engine: 'WebGPU', reason: expect.stringContaining('read back') });
+    expect(await engine.show(region, 4, 4, false)).toEqual(new Uint8ClampedArray(grey(4, 4, 100)));
+  });
+
   it('says why there is no WebGPU', async () => {
     behaviour.startFails = true;
     await engine.takeOver();
@@ -124,6 +149,8 @@ describe('engine', () => {
   it('sizes the pieces of work by what it measured', async () => {
     expect(engine.rowsFor(1_000_000, 30)).toBe(1);
     expect(engine.rowsFor(10, 30)).toBeGreaterThan(10);
+    // However slow an engine was, its pieces are large enough to show that it no longer is.
+    expect(engine.rowsFor(128, 0)).toBe(2);
   });
 
   it('frees one file before the next', async () => {

@@ -3,8 +3,12 @@
 // A GPU that answers wrongly or not at all must cost a moment, never the picture: it first has to agree with the CPU on a
 // small piece of the open file, each of its answers has a deadline, and after a failure the CPU repeats the work.
 // A device that fails is refused for good; a file that does not suit the device is refused until the next one is opened.
+//
+// What a device decodes for the screen stays on it, as images; where the browser cannot show those, and for everything
+// that needs numbers (saving, comparing), pixels are read back.
 
-import type { EngineState, PlainError } from './protocol';
+import { canPresent, pixelsOf } from './presentation';
+import type { EngineName, EngineState, Pixels, PlainError } from './protocol';
 import { type CpuModule, type GpuField, type GpuModule, loadCpu, loadGpu, type TesseraFile } from './wasm';
 import type { Region } from '../viewer/transform';
 
@@ -12,6 +16,9 @@ import type { Region } from '../viewer/transform';
 const GPU_DEADLINE_MS = 30_000;
 /** Two engines may differ by one code value; one more allows for values on a rounding edge. */
 const AGREEMENT = 2;
+
+/** Smaller pieces measure the call, not the work. */
+const LEAST_SAMPLES = 256;
 
 /** What keeps one file from the device, and says nothing about other files. */
 class UnsuitableFile extends Error {}
@@ -30,6 +37,10 @@ export class Engine {
   #adapter = '';
   /** Samples per second, smoothed, per engine: sizes the pieces of work. */
   #speed = { CPU: 0, WebGPU: 0 };
+  /** The device's pictures can be shown without reading them back. */
+  #presents = false;
+  /** Samples decoded since the file was opened. */
+  #decoded: Record<EngineName, number> = { CPU: 0, WebGPU: 0 };
   readonly #onChange: (state: EngineState) => void;
 
   constructor(onChange: (state: EngineState) => void) {
@@ -55,8 +66,21 @@ export class Engine {
     return this.usesGpu && this.#speed.WebGPU < this.#speed.CPU;
   }
 
+  /** Samples that each engine decoded since the file was opened, for the screen and for anything else. */
+  get decoded(): Readonly<Record<EngineName, number>> {
+    return { ...this.#decoded };
+  }
+
+  /** Loads the small module, at best before there is a file. */
+  async prepare(): Promise<void> {
+    if (this.#cpu) return;
+    this.#cpu = await loadCpu();
+    this.#cpu.warm_up();
+  }
+
   async open(bytes: Uint8Array): Promise<TesseraFile> {
-    this.#cpu ??= await loadCpu();
+    await this.prepare();
+    if (!this.#cpu) throw new Error('The decoder is not there.');
     const file = new this.#cpu.TesseraFile(bytes);
     this.close();
     this.#file = file;
@@ -64,6 +88,7 @@ export class Engine {
     const macs = Math.max(1, file.info().macs_per_sample);
     // A first guess for slow machines; the first pieces correct it.
     this.#speed = { CPU: 1e9 / macs, WebGPU: 1e9 / macs };
+    this.#decoded = { CPU: 0, WebGPU: 0 };
     this.#onChange({ engine: 'CPU', reason: this.#deviceRefused ?? 'The first picture comes from the CPU; WebGPU is still starting.' });
     return file;
   }
@@ -80,28 +105,49 @@ export class Engine {
   /** Rows of `columns` samples that take about `milliseconds` on the engine in use, or on the CPU. */
   rowsFor(columns: number, milliseconds: number, onCpu = !this.usesGpu): number {
     const speed = this.#speed[onCpu ? 'CPU' : 'WebGPU'];
-    return Math.max(1, Math.floor((speed * milliseconds) / 1000 / Math.max(1, columns)));
+    // Never so few that nothing can be learned from them: a slow start would last for ever.
+    return Math.max(Math.ceil(LEAST_SAMPLES / Math.max(1, columns)), Math.floor((speed * milliseconds) / 1000 / Math.max(1, columns)));
   }
 
+  /** Numbers: RGBA of 8 bits. */
   async decode(r: Region, rows: number, columns: number, nearest: boolean): Promise<Uint8Array> {
-    const begun = performance.now();
-    if (this.#field) {
-      try {
-        const pixels = await deadline(this.#field.decode(r.row0, r.row1, r.column0, r.column1, rows, columns, nearest));
-        if (pixels.length !== rows * columns * 4) throw new Error('the device returned a picture of another size');
-        this.#learn('WebGPU', rows * columns, performance.now() - begun);
-        return pixels;
-      } catch (error) {
-        this.#refuse(`WebGPU stopped working (${text(error)}), so the CPU took over.`, error);
-      }
+    const pixels = await this.#onDevice(rows, columns, async (field) => {
+      const found = await field.decode(r.row0, r.row1, r.column0, r.column1, rows, columns, nearest);
+      if (found.length !== rows * columns * 4) throw new Error('the device returned a picture of another size');
+      return found;
+    });
+    return pixels ?? this.decodeOnCpu(r, rows, columns, nearest);
+  }
+
+  /** What the screen shows: an image that never left the device where that is possible, numbers otherwise. */
+  async show(r: Region, rows: number, columns: number, nearest: boolean): Promise<Pixels> {
+    if (this.#presents) {
+      const image = await this.#onDevice(rows, columns, (field) => field.present(r.row0, r.row1, r.column0, r.column1, rows, columns, nearest));
+      if (image) return image;
     }
-    return this.decodeOnCpu(r, rows, columns, nearest);
+    return clamped(await this.decode(r, rows, columns, nearest));
+  }
+
+  /** Runs some work on the device; `null` where there is none, or where it failed and was refused. */
+  async #onDevice<T>(rows: number, columns: number, work: (field: GpuField) => Promise<T>): Promise<T | null> {
+    if (!this.#field) return null;
+    const begun = performance.now();
+    try {
+      const result = await deadline(work(this.#field));
+      this.#learn('WebGPU', rows * columns, performance.now() - begun);
+      this.#decoded.WebGPU += rows * columns;
+      return result;
+    } catch (error) {
+      this.#refuse(`WebGPU stopped working (${text(error)}), so the CPU took over.`, error);
+      return null;
+    }
   }
 
   decodeOnCpu(r: Region, rows: number, columns: number, nearest: boolean): Uint8Array {
     const begun = performance.now();
     const pixels = this.file.decode(r.row0, r.row1, r.column0, r.column1, rows, columns, nearest);
     this.#learn('CPU', rows * columns, performance.now() - begun);
+    this.#decoded.CPU += rows * columns;
     return pixels;
   }
 
@@ -113,6 +159,8 @@ export class Engine {
       if (!('gpu' in navigator)) throw new Error('this browser has no WebGPU');
       this.#gpuStart ??= loadGpu().then(async (module) => {
         this.#gpu = module;
+        // Before the device is made: the trial may cost the devices of this worker.
+        this.#presents = await canPresent();
         return module.initialise();
       });
       this.#adapter = await deadline(this.#gpuStart);
@@ -126,8 +174,9 @@ export class Engine {
       } finally {
         if (this.#field !== field) release(field);
       }
+      const shown = this.#presents ? '' : ' This browser does not draw with it, so its pictures are read back.';
       const slow = this.cpuHelps ? ' It is slower than the CPU here, which decodes a share.' : '';
-      this.#onChange({ engine: 'WebGPU', reason: `${this.#adapter.replace(/\.?$/, '.')}${slow}` });
+      this.#onChange({ engine: 'WebGPU', reason: `${this.#adapter.replace(/\.?$/, '.')}${shown}${slow}` });
     } catch (error) {
       if (this.#bytes === bytes) this.#refuse(`WebGPU is not used: ${lower(text(error))}.`, error);
     }
@@ -144,9 +193,13 @@ export class Engine {
     const found = await deadline(field.decode(rows[0], rows[1], columns[0], columns[1], side, side, false));
     this.#learn('WebGPU', side * side, performance.now() - begun);
     if (found.length !== expected.length) return 255;
-    let worst = 0;
-    for (let i = 0; i < found.length; i++) worst = Math.max(worst, Math.abs((found[i] ?? 0) - (expected[i] ?? 0)));
-    return worst;
+    if (this.#presents) {
+      const image = await deadline(field.present(rows[0], rows[1], columns[0], columns[1], side, side, false));
+      const shown = pixelsOf(image);
+      // Images are premultiplied, so that colours of nearly transparent pixels come back coarsely.
+      this.#presents = shown !== null && worstOf(shown, expected, true) <= AGREEMENT;
+    }
+    return worstOf(found, expected, false);
   }
 
   #refuse(sentence: string, cause: unknown): void {
@@ -159,12 +212,24 @@ export class Engine {
   }
 
   #learn(engine: 'CPU' | 'WebGPU', samples: number, milliseconds: number): void {
-    // Tiny pieces measure the call, not the work.
-    if (samples < 256 || milliseconds <= 0) return;
+    if (samples < LEAST_SAMPLES || milliseconds <= 0) return;
     const speed = (samples / milliseconds) * 1000;
     // Down at once, up by halves: a piece that is too large blocks, one that is too small only costs a call.
     this.#speed[engine] = speed < this.#speed[engine] ? speed : this.#speed[engine] * 0.5 + speed * 0.5;
   }
+}
+
+/** The largest difference of two pictures; with `premultiplied`, colours count as much as they are seen. */
+function worstOf(found: ArrayLike<number>, expected: Uint8Array, premultiplied: boolean): number {
+  const seen = (pixels: ArrayLike<number>, i: number) => ((pixels[i] ?? 0) * (premultiplied && i % 4 !== 3 ? (pixels[i | 3] ?? 0) : 255)) / 255;
+  let worst = 0;
+  for (let i = 0; i < expected.length; i++) worst = Math.max(worst, Math.abs(seen(found, i) - seen(expected, i)));
+  return worst;
+}
+
+/** The same bytes, in the type that canvases take. */
+export function clamped(pixels: Uint8Array): Uint8ClampedArray<ArrayBuffer> {
+  return new Uint8ClampedArray(pixels.buffer as ArrayBuffer, pixels.byteOffset, pixels.byteLength);
 }
 
 /** Uploads a file. A fault here is the file's (too wide, too many weights), unless the module itself broke. */

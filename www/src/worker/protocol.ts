@@ -74,25 +74,35 @@ export interface Comparison {
 
 export type EngineName = 'CPU' | 'WebGPU';
 
+/** Decoded pixels: RGBA of 8 bits from the CPU, or an image that is still on the device that decoded it. */
+export type Pixels = Uint8ClampedArray<ArrayBuffer> | ImageBitmap;
+
 /** Which engine decodes, and why not the other. */
 export interface EngineState {
   readonly engine: EngineName;
   readonly reason: string;
 }
 
+/** All calls but `prepare` and `open` are about the open file, and name its generation: whoever asks while another file
+ * is opening would otherwise be answered for either. They are refused with the kind `cancelled` where it has gone. */
 export type Call =
+  /** Loads the decoder before there is a file. */
+  | { readonly type: 'prepare' }
   /** The page numbers the files it opens, from 1; the same file keeps its number in a fresh worker. */
   | { readonly type: 'open'; readonly generation: number; readonly bytes: Uint8Array; readonly allowGpu: boolean }
-  | { readonly type: 'select'; readonly selector: string; readonly snap: 'outer' | 'inner' }
-  | { readonly type: 'size'; readonly parts: Uint32Array }
-  | { readonly type: 'crop'; readonly parts: Uint32Array }
-  | { readonly type: 'samples' }
-  | { readonly type: 'png'; readonly parts: Uint32Array }
-  | { readonly type: 'compare'; readonly original: Uint8Array }
-  | { readonly type: 'compareRegion'; readonly region: Region };
+  | { readonly type: 'select'; readonly generation: number; readonly selector: string; readonly snap: 'outer' | 'inner' }
+  | { readonly type: 'size'; readonly generation: number; readonly parts: Uint32Array }
+  | { readonly type: 'crop'; readonly generation: number; readonly parts: Uint32Array }
+  | { readonly type: 'samples'; readonly generation: number }
+  | { readonly type: 'png'; readonly generation: number; readonly parts: Uint32Array }
+  | { readonly type: 'compare'; readonly generation: number; readonly original: Uint8Array }
+  /** How many samples each engine decoded since the file was opened. */
+  | { readonly type: 'decoded'; readonly generation: number }
+  | { readonly type: 'compareRegion'; readonly generation: number; readonly region: Region };
 
 /** What each call answers. */
 export interface Answers {
+  prepare: null;
   open: OpenedFile;
   select: Uint32Array;
   size: number;
@@ -101,6 +111,7 @@ export interface Answers {
   png: Blob;
   compare: Comparison;
   compareRegion: Quality | null;
+  decoded: Readonly<Record<EngineName, number>>;
 }
 
 export type ToWorker =
@@ -126,7 +137,7 @@ export type FromWorker =
   | { readonly kind: 'answer'; readonly id: number; readonly value: unknown }
   | { readonly kind: 'refusal'; readonly id: number; readonly error: PlainError }
   /** Some rows of a tile, ready to show. */
-  | { readonly kind: 'band'; readonly generation: number; readonly key: string; readonly row: number; readonly rows: number; readonly columns: number; readonly pixels: Uint8ClampedArray<ArrayBuffer>; readonly done: boolean }
+  | { readonly kind: 'band'; readonly generation: number; readonly key: string; readonly row: number; readonly rows: number; readonly columns: number; readonly pixels: Pixels; readonly done: boolean }
   | { readonly kind: 'engine'; readonly state: EngineState }
   /** Progress of a long call (a whole decode), 0 to 1. */
   | { readonly kind: 'progress'; readonly id: number; readonly fraction: number }

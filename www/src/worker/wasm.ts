@@ -1,4 +1,4 @@
-// The two wasm modules, their types, and how they are loaded.
+// The wasm modules, their types, and how they are loaded.
 //
 // `cargo xtask web` writes them to src/wasm. They are looked up with a glob, so that type check, unit tests and a build
 // work in a checkout without them; the page then says what is missing instead of failing to build.
@@ -9,6 +9,8 @@ import type { FileInfo } from './protocol';
 export interface CpuModule {
   default(options: { module_or_path: URL | string }): Promise<unknown>;
   readonly TesseraFile: new (bytes: Uint8Array) => TesseraFile;
+  /** Runs the decoder for some milliseconds, so that the browser optimises it before a file needs it. */
+  warm_up(): void;
   compare(a: Uint8Array, b: Uint8Array, rows: number, columns: number): { psnr_db: number; ssim: number; mse: number };
 }
 
@@ -34,26 +36,50 @@ export interface GpuModule {
 
 export interface GpuField {
   decode(row0: number, row1: number, column0: number, column1: number, rows: number, columns: number, nearest: boolean): Promise<Uint8Array>;
+  /** The same picture as an image that never leaves the device. Only where `canPresent()` of presentation.ts says so. */
+  present(row0: number, row1: number, column0: number, column1: number, rows: number, columns: number, nearest: boolean): Promise<ImageBitmap>;
   free(): void;
 }
 
-const bindings = import.meta.glob<unknown>(['../wasm/cpu/tessera_web.js', '../wasm/gpu/tessera_web.js']);
-const binaries = import.meta.glob<string>(['../wasm/cpu/*_bg.wasm', '../wasm/gpu/*_bg.wasm'], { query: '?url', import: 'default', eager: true });
+type Folder = 'cpu' | 'cpu-relaxed' | 'gpu';
 
-async function load(folder: 'cpu' | 'gpu'): Promise<unknown> {
+const bindings = import.meta.glob<unknown>(['../wasm/cpu/tessera_web.js', '../wasm/cpu-relaxed/tessera_web.js', '../wasm/gpu/tessera_web.js']);
+const binaries = import.meta.glob<string>(['../wasm/cpu/*_bg.wasm', '../wasm/cpu-relaxed/*_bg.wasm', '../wasm/gpu/*_bg.wasm'], { query: '?url', import: 'default', eager: true });
+
+/** A function of type `() -> v128` that swizzles in the relaxed way: accepted only where relaxed SIMD is. */
+const RELAXED_SWIZZLE = [
+  [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00], // magic, version
+  [0x01, 0x05, 0x01, 0x60, 0x00, 0x01, 0x7b], // type section
+  [0x03, 0x02, 0x01, 0x00], // function section
+  [0x0a, 0x0f, 0x01, 0x0d, 0x00, 0x41, 0x00, 0xfd, 0x0f, 0x41, 0x00, 0xfd, 0x0f, 0xfd, 0x80, 0x02, 0x0b], // code
+];
+
+/** Whether this browser has relaxed SIMD, which fuses multiplications with additions. */
+export function hasRelaxedSimd(): boolean {
+  return WebAssembly.validate(new Uint8Array(RELAXED_SWIZZLE.flat()));
+}
+
+async function load(folder: Folder): Promise<unknown> {
   const binding = bindings[`../wasm/${folder}/tessera_web.js`];
   const binary = binaries[`../wasm/${folder}/tessera_web_bg.wasm`];
   if (!binding || !binary) {
     throw new Error(`This build of the page has no ${folder.toUpperCase()} decoder. Build it with \`cargo xtask web\`.`);
   }
-  const module = (await binding()) as CpuModule | GpuModule;
+  return start(binding, binary);
+}
+
+/** Loads and instantiates one module; `binary` is the address that the bundler gave it. */
+export async function start(binding: () => Promise<unknown>, binary: string): Promise<unknown> {
   // Vite gives an address relative to the page or to this script, by build mode; both resolve against the script.
-  await module.default({ module_or_path: new URL(binary, import.meta.url) });
+  const module_or_path = new URL(binary, import.meta.url);
+  const module = (await binding()) as CpuModule | GpuModule;
+  await module.default({ module_or_path });
   return module;
 }
 
-export async function loadCpu(): Promise<CpuModule> {
-  return (await load('cpu')) as CpuModule;
+/** The module for this browser, or the one that is named. */
+export async function loadCpu(folder: 'cpu' | 'cpu-relaxed' = hasRelaxedSimd() ? 'cpu-relaxed' : 'cpu'): Promise<CpuModule> {
+  return (await load(folder)) as CpuModule;
 }
 
 export async function loadGpu(): Promise<GpuModule> {

@@ -4,6 +4,7 @@ import type { Call, FromWorker, TileRequest, ToWorker } from './protocol';
 /** A file of one byte, whose samples all have the value of that byte. Byte 0 is refused. */
 vi.mock('./wasm', () => ({
   loadCpu: async () => ({
+    warm_up() {},
     TesseraFile: class {
       readonly #value: number;
       constructor(bytes: Uint8Array) {
@@ -14,6 +15,7 @@ vi.mock('./wasm', () => ({
       present() { return new Uint32Array([0]); }
       chunk_bytes() { return new Uint32Array([1]); }
       partition_boxes() { return new Uint32Array([0, 8, 0, 8]); }
+      cropped_bytes() { return this.#value; }
       decode(...[, , , , rows, columns]: number[]) { return new Uint8Array(rows! * columns! * 4).fill(this.#value); }
       free() {}
     },
@@ -32,7 +34,7 @@ const open = (id: number, generation: number, byte: number) => call(id, { type: 
 const tile = (generation: number): TileRequest => ({
   generation, key: '8x8/0,0', region: { row0: 0, row1: 8, column0: 0, column1: 8 }, rows: 8, columns: 8, nearest: false,
 });
-const bands = () => received.filter((message) => message.kind === 'band').map((message) => [message.generation, message.pixels[0]]);
+const bands = () => received.filter((message) => message.kind === 'band').map((message) => [message.generation, 'buffer' in message.pixels ? message.pixels[0] : null]);
 const rest = () => new Promise((resolve) => setTimeout(resolve, 60));
 
 describe('tiles in the worker', () => {
@@ -83,9 +85,45 @@ describe('calls in the worker', () => {
     await rest();
     received = [];
     open(5, 3, 33);
-    call(6, { type: 'samples' });
+    call(6, { type: 'samples', generation: 1 });
     await rest();
-    expect(received).toContainEqual(expect.objectContaining({ kind: 'refusal', id: 6, error: { message: 'Cancelled.', kind: 'cancelled' } }));
+    expect(received).toContainEqual(expect.objectContaining({ kind: 'refusal', id: 6, error: expect.objectContaining({ kind: 'cancelled' }) }));
+  });
+
+  it('are answered for the file that they name, or not at all', async () => {
+    open(1, 1, 11);
+    await rest();
+    received = [];
+    open(2, 2, 22);
+    call(3, { type: 'size', generation: 1, parts: new Uint32Array([0]) });
+    call(4, { type: 'size', generation: 2, parts: new Uint32Array([0]) });
+    await rest();
+    call(5, { type: 'size', generation: 1, parts: new Uint32Array([0]) });
+    await rest();
+    expect(received).toContainEqual({ kind: 'answer', id: 3, value: 11 });
+    expect(received).toContainEqual({ kind: 'answer', id: 4, value: 22 });
+    expect(received).toContainEqual(expect.objectContaining({ kind: 'refusal', id: 5, error: expect.objectContaining({ kind: 'cancelled' }) }));
+  });
+
+  it('stay with their file when the next one is refused', async () => {
+    open(1, 1, 11);
+    await rest();
+    received = [];
+    open(2, 2, 0);
+    call(3, { type: 'size', generation: 1, parts: new Uint32Array([0]) });
+    await rest();
+    expect(received).toContainEqual({ kind: 'answer', id: 3, value: 11 });
+  });
+
+  it('count the samples that were decoded since the file was opened', async () => {
+    open(1, 1, 11);
+    await rest();
+    send({ kind: 'tiles', tiles: [tile(1)] });
+    await rest();
+    received = [];
+    call(2, { type: 'decoded', generation: 1 });
+    await rest();
+    expect(received).toContainEqual({ kind: 'answer', id: 2, value: { CPU: 64, WebGPU: 0 } });
   });
 
   it('are not cancelled by a cancel of an ended one', async () => {
@@ -93,7 +131,7 @@ describe('calls in the worker', () => {
     await rest();
     send({ kind: 'cancel', id: 8 });
     received = [];
-    call(8, { type: 'samples' });
+    call(8, { type: 'samples', generation: 1 });
     await rest();
     expect(received).toContainEqual(expect.objectContaining({ kind: 'answer', id: 8 }));
   });

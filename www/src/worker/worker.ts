@@ -2,7 +2,7 @@
 // newer view, a cancel or a question about sizes never waits for an old picture.
 
 /// <reference lib="webworker" />
-import { Engine } from './engine';
+import { clamped, Engine } from './engine';
 import type { Call, FromWorker, OpenedFile, PlainError, TileRequest, ToWorker } from './protocol';
 import { Measurement, WHOLE_PICTURE_SAMPLES } from './samples';
 import type { Region } from '../viewer/transform';
@@ -34,8 +34,16 @@ let working = false;
 const running = new Set<number>();
 const cancelled = new Set<number>();
 
-/** A timer, not a microtask: messages are only delivered between tasks. */
-const tick = () => new Promise<void>((resolve) => setTimeout(resolve, 0));
+/** A task of its own, not a microtask: messages are only delivered between tasks. And no timer: browsers let those
+ * wait for four milliseconds when they follow each other, which small pieces do not take themselves. */
+const ticks: (() => void)[] = [];
+const channel = new MessageChannel();
+channel.port1.onmessage = () => ticks.shift()?.();
+const tick = () =>
+  new Promise<void>((resolve) => {
+    ticks.push(resolve);
+    channel.port2.postMessage(null);
+  });
 
 /** Decoder calls run one after the other: a file must not be freed while the device still reads it. */
 let last: Promise<unknown> = Promise.resolve();
@@ -80,9 +88,14 @@ async function answer(id: number, call: Call): Promise<void> {
 }
 
 async function run(id: number, call: Call): Promise<unknown> {
+  if (call.type === 'prepare') return engine.prepare().then(() => null);
+  if (call.type === 'open') return exclusive(() => open(call));
+  // A call that crossed an open waits for what the open finds: refused bytes leave its file open.
+  if (call.generation !== generation) await exclusive(async () => {});
+  if (call.generation !== generation) throw new Cancelled('Another file was opened.');
   switch (call.type) {
-    case 'open':
-      return exclusive(() => open(call));
+    case 'decoded':
+      return engine.decoded;
     case 'select':
       return engine.file.select(call.selector, call.snap);
     case 'size':
@@ -166,12 +179,12 @@ async function drain(end: 'first' | 'last', onCpu: boolean): Promise<void> {
       const rows = Math.min(tile.rows - row, engine.rowsFor(tile.columns, PIECE_MS, onCpu || undefined));
       const piece = band(tile.region, tile.rows, row, rows);
       const pixels = onCpu
-        ? engine.decodeOnCpu(piece, rows, tile.columns, tile.nearest)
-        : await exclusive(async () => (fits() ? engine.decode(piece, rows, tile.columns, tile.nearest) : null));
+        ? clamped(engine.decodeOnCpu(piece, rows, tile.columns, tile.nearest))
+        : await exclusive(async () => (fits() ? engine.show(piece, rows, tile.columns, tile.nearest) : null));
       // Another file was opened while this piece waited for its turn.
       if (!pixels) break;
-      const view = new Uint8ClampedArray(pixels.buffer as ArrayBuffer, pixels.byteOffset, pixels.byteLength);
-      post({ kind: 'band', generation: tile.generation, key: tile.key, row, rows, columns: tile.columns, pixels: view, done: row + rows === tile.rows }, [view.buffer]);
+      const done = row + rows === tile.rows;
+      post({ kind: 'band', generation: tile.generation, key: tile.key, row, rows, columns: tile.columns, pixels, done }, ['buffer' in pixels ? pixels.buffer : pixels]);
       row += rows;
       await tick();
     }

@@ -13,15 +13,32 @@ use clap::Args;
 use module::Module;
 use std::path::Path;
 
-/// The smaller module decides when the first picture appears, so it is tuned for speed; the GPU module's own code is
-/// plumbing, so it is tuned for size.
-const MODULES: [Module; 2] = [
-    Module { name: "cpu", profile: "wasm", features: &[], optimise: "-O3" },
+/// The smaller module decides when the first picture appears, so it is tuned for speed; it is built for browsers with
+/// and without relaxed SIMD, and a browser loads one of the two. The GPU module's own code is plumbing, so it is tuned
+/// for size.
+const MODULES: [Module; 4] = [
+    Module { name: "cpu", profile: "wasm", features: &[], relaxed: false, optimise: Some("-O3") },
+    Module {
+        name: "cpu-relaxed",
+        profile: "wasm",
+        features: &["--features", "relaxed"],
+        relaxed: true,
+        optimise: Some("-O3"),
+    },
     Module {
         name: "gpu",
         profile: "wasm-gpu",
         features: &["--no-default-features", "--features", "gpu"],
-        optimise: "-Os",
+        relaxed: false,
+        optimise: Some("-Os"),
+    },
+    // Only for the benchmark page and the browser tests, so its size does not count, and optimising it takes minutes.
+    Module {
+        name: "bench",
+        profile: "wasm-gpu",
+        features: &["--no-default-features", "--features", "bench"],
+        relaxed: false,
+        optimise: None,
     },
 ];
 
@@ -44,7 +61,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     }
     for module in &MODULES {
         let kept = module.folder(workspace).join("tessera_web.js").is_file();
-        if module.name == "gpu" && options.skip_gpu && kept {
+        if module.profile == "wasm-gpu" && options.skip_gpu && kept {
             println!("{}: kept as it was built last", module.name);
         } else {
             module.build(workspace, !options.skip_opt)?;

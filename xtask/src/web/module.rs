@@ -21,6 +21,9 @@ const FEATURES: [&str; 8] = [
     "--enable-bulk-memory-opt",
 ];
 
+/// The compiler's flags for a module with relaxed SIMD, on top of those for all.
+const RELAXED: &str = r#"target.wasm32-unknown-unknown.rustflags=["-Ctarget-feature=+relaxed-simd"]"#;
+
 /// The files that make up a module, as the generator names them.
 const FILES: [&str; 4] = ["tessera_web.js", "tessera_web.d.ts", "tessera_web_bg.wasm", "tessera_web_bg.wasm.d.ts"];
 
@@ -32,8 +35,10 @@ pub(super) struct Module {
     pub(super) profile: &'static str,
     /// Feature arguments for cargo.
     pub(super) features: &'static [&'static str],
-    /// The level for wasm-opt.
-    pub(super) optimise: &'static str,
+    /// Whether it may use relaxed SIMD, which not every browser has.
+    pub(super) relaxed: bool,
+    /// The level for wasm-opt, where it is worth its time.
+    pub(super) optimise: Option<&'static str>,
 }
 
 impl Module {
@@ -46,7 +51,7 @@ impl Module {
     pub(super) fn build(&self, workspace: &Workspace, optimise: bool) -> Result<()> {
         let start = Instant::now();
         let raw = self.compile(workspace)?;
-        let bound = self.bind(workspace, &raw, optimise)?;
+        let bound = self.bind(workspace, &raw, self.optimise.filter(|_| optimise))?;
         let folder = self.folder(workspace);
         std::fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", workspace.short(&folder)))?;
         for file in FILES {
@@ -63,17 +68,18 @@ impl Module {
             .args(["build", "--package", "tessera-web", "--lib", "--target", "wasm32-unknown-unknown", "--profile"])
             .arg(self.profile)
             .args(self.features)
+            .args(self.relaxed.then_some(["--config", RELAXED]).into_iter().flatten())
             .env("CARGO_TARGET_DIR", &target);
         process::run(&mut cargo, "the compiler's messages above say what to mend")?;
         Ok(target.join("wasm32-unknown-unknown").join(self.profile).join("tessera_web.wasm"))
     }
 
     /// Bindings and optimised code, in a folder that remembers what it was made from.
-    fn bind(&self, workspace: &Workspace, raw: &Path, optimise: bool) -> Result<PathBuf> {
-        let kind = if optimise { "optimised" } else { "plain" };
+    fn bind(&self, workspace: &Workspace, raw: &Path, level: Option<&str>) -> Result<PathBuf> {
+        let kind = if level.is_some() { "optimised" } else { "plain" };
         let folder = workspace.wasm_target().join("bound").join(format!("{}-{kind}", self.name));
         let stamp = folder.join("made-from");
-        let recipe = if optimise { format!("{} {}", self.optimise, FEATURES.join(" ")) } else { String::new() };
+        let recipe = level.map(|level| self.optimiser_arguments(level).join(" ")).unwrap_or_default();
         let tools = npm::fingerprint(&workspace.path("xtask/npm/package-lock.json"))?;
         let compiled = npm::fingerprint(raw).with_context(|| format!("cannot read {}", raw.display()))?;
         // The generator's version needs no mention: the module holds it, and the generator takes no other.
@@ -88,20 +94,24 @@ impl Module {
             .web(true)
             .and_then(|bindgen| bindgen.typescript(true).omit_default_module_path(true).generate(&folder))
             .with_context(|| format!("cannot generate the bindings of {}", raw.display()))?;
-        if optimise {
-            self.optimise(workspace, &folder.join("tessera_web_bg.wasm"))?;
+        if let Some(level) = level {
+            self.optimise(workspace, &folder.join("tessera_web_bg.wasm"), level)?;
         }
         std::fs::write(&stamp, made_from).with_context(|| format!("cannot write {}", stamp.display()))?;
         Ok(folder)
     }
 
-    fn optimise(&self, workspace: &Workspace, file: &Path) -> Result<()> {
+    fn optimiser_arguments<'a>(&self, level: &'a str) -> Vec<&'a str> {
+        let relaxed = self.relaxed.then_some("--enable-relaxed-simd");
+        [level].into_iter().chain(FEATURES).chain(relaxed).collect()
+    }
+
+    fn optimise(&self, workspace: &Workspace, file: &Path, level: &str) -> Result<()> {
         let before = std::fs::metadata(file).with_context(|| format!("cannot read {}", file.display()))?.len();
-        println!("{}: wasm-opt {} on {before} bytes", self.name, self.optimise);
+        println!("{}: wasm-opt {level} on {before} bytes", self.name);
         let mut tool = workspace.program("node");
         tool.arg(workspace.path("xtask/npm/node_modules/binaryen/bin/wasm-opt"))
-            .arg(self.optimise)
-            .args(FEATURES)
+            .args(self.optimiser_arguments(level))
             .arg("--output")
             .arg(file)
             .arg(file);

@@ -2,22 +2,28 @@
 //!
 //! When the framework moves, this file moves. Everything else here sees `burn::Tensor`.
 
+use std::ops::Range;
+
 use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::{Backend, Dispatch, backend_extension};
-use burn::tensor::{DType, Int, Shape, Tensor};
+use burn::tensor::wgpu::wgpu;
+use burn::tensor::{Int, Tensor};
 use burn_cubecl::CubeBackend;
 use burn_cubecl::kernel::into_contiguous;
-use burn_cubecl::ops::numeric::empty_device_contiguous_dtype;
 use cubecl::prelude::{CubeCount, CubeDim};
+use cubecl::wgpu::{AutoCompiler, WgpuServer};
 
 use super::kernel::{self, Sizes};
-use super::layout::{AXES, GROUP, Share};
+use super::layout::{AXES, GROUP};
+use crate::error::Error;
 
 /// Everything of one dispatch that is not a tensor.
 #[derive(Debug, Clone)]
 pub(super) struct Call {
-    /// Groups and samples of the view.
-    pub(super) share: Share,
+    /// Groups of the view.
+    pub(super) groups: Range<u32>,
+    /// The sample of the view with which the output begins.
+    pub(super) first_sample: u32,
     /// Positions per axis, right-aligned; groups along the last one, of so many columns.
     pub(super) extents: [u32; AXES],
     pub(super) columns: u32,
@@ -32,15 +38,17 @@ pub(super) struct Call {
 /// The operation that burn does not have.
 #[backend_extension(Cube)]
 pub(super) trait FieldOps: Backend {
-    /// `[samples * channels]` values of one dispatch; see [`kernel::decode_samples`] for the tensors, all of one axis.
+    /// Writes the words of one dispatch into `output` and returns it; see [`kernel::decode_samples`] for the tensors,
+    /// all of one axis.
     fn field_decode(
         coordinates: FloatTensor<Self>,
         places: IntTensor<Self>,
         slots: IntTensor<Self>,
         shared: FloatTensor<Self>,
         local: FloatTensor<Self>,
+        output: IntTensor<Self>,
         call: Call,
-    ) -> FloatTensor<Self>;
+    ) -> IntTensor<Self>;
 }
 
 impl FieldOps for CubeBackend {
@@ -51,17 +59,15 @@ impl FieldOps for CubeBackend {
         slots: IntTensor<Self>,
         shared: FloatTensor<Self>,
         local: FloatTensor<Self>,
+        output: IntTensor<Self>,
         call: Call,
-    ) -> FloatTensor<Self> {
+    ) -> IntTensor<Self> {
         let client = coordinates.client.clone();
-        let (groups, samples) = (&call.share.groups, &call.share.samples);
-        let values = samples.len() * call.sizes.channels;
+        let groups = &call.groups;
         let invocations = groups.end - groups.start;
-        let output =
-            empty_device_contiguous_dtype(client.clone(), coordinates.device.clone(), Shape::new([values]), DType::F32);
         // SAFETY: every index derives from tables that `layout` builds from a validated field: places add up to a
         // partition of the grid, slots point into `local` or nowhere, layer offsets follow the sizes with which the
-        // weights were packed, a share's groups hold exactly its samples, and surplus invocations return at once.
+        // weights were packed, `output` holds the samples of a share's groups, and surplus invocations return at once.
         unsafe {
             kernel::decode_samples::launch_unchecked(
                 &client,
@@ -75,7 +81,7 @@ impl FieldOps for CubeBackend {
                 output.clone().into_buffer_arg(),
                 groups.start,
                 invocations,
-                samples.start,
+                call.first_sample,
                 call.extents[0],
                 call.extents[1],
                 call.extents[2],
@@ -99,14 +105,40 @@ pub(super) fn field_decode(
     slots: Tensor<1, Int>,
     shared: Tensor<1>,
     local: Tensor<1>,
+    output: Tensor<1, Int>,
     call: Call,
-) -> Tensor<1> {
+) -> Tensor<1, Int> {
     Tensor::from_dispatch(Dispatch::field_decode(
         coordinates.into_dispatch(),
         places.into_dispatch(),
         slots.into_dispatch(),
         shared.into_dispatch(),
         local.into_dispatch(),
+        output.into_dispatch(),
         call,
     ))
+}
+
+/// The wgpu buffer that holds a tensor, from its first byte on; everything queued before is submitted.
+///
+/// # Errors
+/// [`Error::Device`] where the tensor lies on another runtime, or what should have written it failed.
+pub(super) fn buffer_of(tensor: Tensor<1, Int>) -> Result<(wgpu::Buffer, u64), Error> {
+    let failed = |reason: String| Error::Device(format!("its memory cannot be shared: {reason}"));
+    let tensor = tensor.try_into_primitive::<CubeBackend>().map_err(|error| failed(format!("{error:?}")))?;
+    let found = tensor.client.get_resource::<WgpuServer<AutoCompiler>>(tensor.handle.clone());
+    let found = found.map_err(|error| failed(error.to_string()))?;
+    tensor.client.flush().map_err(|error| failed(error.to_string()))?;
+    let resource = found.resource();
+    Ok((resource.buffer.clone(), resource.offset))
+}
+
+/// Waits until the device has done everything that was queued before.
+///
+/// # Errors
+/// [`Error::Device`] where the device was lost, or what should have written the tensor failed.
+pub(super) async fn finished(tensor: Tensor<1, Int>) -> Result<(), Error> {
+    let failed = |reason: String| Error::Device(format!("decoding failed: {reason}"));
+    let tensor = tensor.try_into_primitive::<CubeBackend>().map_err(|error| failed(format!("{error:?}")))?;
+    tensor.client.sync_buffers([&tensor.handle]).await.map_err(|error| failed(error.to_string()))
 }

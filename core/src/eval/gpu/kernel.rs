@@ -33,10 +33,28 @@ pub(super) struct Sizes {
     pub(super) global: usize,
     pub(super) channels: usize,
     pub(super) lanes: usize,
+    pub(super) form: Form,
 }
 
-/// Evaluates `invocations` groups of samples, from group `first` of the view on, into `output` `[samples, channels]`,
-/// which begins with sample `first_sample` of the view.
+/// What a decode writes, in words of 32 bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Form {
+    /// The bits of the samples' floats `[samples, channels]`.
+    Samples,
+    /// A pixel of straight RGBA8 per sample, red in the lowest byte; for 1 to 4 channels, the last one of which is
+    /// opacity where `alpha`.
+    Pixels { alpha: bool },
+}
+
+impl Form {
+    /// Words of a sample.
+    pub(super) fn words(self, channels: usize) -> usize {
+        if self == Self::Samples { channels } else { 1 }
+    }
+}
+
+/// Evaluates `invocations` groups of samples, from group `first` of the view on, into `output`, which begins with sample
+/// `first_sample` of the view and holds words of the form that `sizes` names.
 ///
 /// `coordinates` and `places` are the tables of a view, whose axes have `extents` positions (the last one groups of
 /// positions, `columns` positions in all), `slots` the slot of every partition, `shared` and `local` packed layers,
@@ -49,7 +67,7 @@ pub(super) fn decode_samples(
     slots: &[i32],
     shared: &[Vector<f32, Const<4>>],
     local: &[Vector<f32, Const<4>>],
-    output: &mut [f32],
+    output: &mut [u32],
     first: u32,
     invocations: u32,
     first_sample: u32,
@@ -83,10 +101,11 @@ pub(super) fn decode_samples(
 
     let partition = places[at0] + places[at1] + places[at2] + places[(lead + group) as usize];
     let slot = slots[partition as usize];
-    let out = (row * columns + start - first_sample) as usize * sizes.channels;
+    let words = comptime!(sizes.form.words(sizes.channels));
+    let out = (row * columns + start - first_sample) as usize * words;
     if slot == NO_SLOT {
-        for value in 0..(end - start) as usize * sizes.channels {
-            output[out + value] = ABSENT_MARK;
+        for value in 0..(end - start) as usize * words {
+            output[out + value] = comptime!(if sizes.form == Form::Samples { ABSENT_MARK.to_bits() } else { 0 });
         }
         terminate!();
     }
@@ -193,13 +212,42 @@ pub(super) fn decode_samples(
         for lane in 0..lanes {
             if start + (lane as u32) < end {
                 let value = sums[lane];
-                #[unroll]
-                for part in 0..comptime!((sizes.channels - block * BLOCK).min(BLOCK)) {
-                    output[out + comptime!(lane * sizes.channels + block * BLOCK + part)] = value.extract(part);
+                if comptime!(sizes.form == Form::Samples) {
+                    #[unroll]
+                    for part in 0..comptime!((sizes.channels - block * BLOCK).min(BLOCK)) {
+                        output[out + comptime!(lane * sizes.channels + block * BLOCK + part)] =
+                            u32::reinterpret(value.extract(part));
+                    }
+                } else if comptime!(block == 0) {
+                    output[out + lane] = pixel(value, sizes);
                 }
             }
         }
     }
+}
+
+/// A sample of up to four channels as straight RGBA8: grey spreads over the colours.
+#[cube]
+fn pixel(value: Vector<f32, Const<4>>, #[comptime] sizes: Sizes) -> u32 {
+    let channels = comptime!(sizes.channels);
+    let opaque = comptime!(sizes.form != Form::Pixels { alpha: true } || channels == 1);
+    let colours = comptime!(if opaque { channels } else { channels - 1 });
+    let code = (clamp(value * Four::new(0.5) + Four::new(0.5), Four::new(0.0), Four::new(1.0)) * Four::new(255.0)
+        + Four::new(0.5))
+    .floor();
+    let red = code_of(code, 0usize);
+    let green = code_of(code, comptime!(if colours < 3 { 0usize } else { 1usize }));
+    let blue = code_of(code, comptime!(if colours < 3 { 0usize } else { 2usize }));
+    let mut opacity = 255u32;
+    if comptime!(!opaque) {
+        opacity = code_of(code, comptime!(channels - 1));
+    }
+    red | (green << 8) | (blue << 16) | (opacity << 24)
+}
+
+#[cube]
+fn code_of(code: Vector<f32, Const<4>>, #[comptime] channel: usize) -> u32 {
+    u32::cast_from(code.extract(channel))
 }
 
 /// The coordinates of one sample, whose places in the table are given.

@@ -33,7 +33,7 @@ const WIDTHS: usize = 512;
 /// Most samples of one invocation.
 const LANES: usize = 4;
 /// Bytes of one weight buffer: the smallest limit of a storage binding that WebGPU allows.
-const BUFFER_BYTES: u64 = 128 << 20;
+pub(crate) const BUFFER_BYTES: u64 = 128 << 20;
 /// In the slot table: this partition has no network.
 pub(crate) const NO_SLOT: i32 = -1;
 /// Written where the owning partition is absent. WGSL may assume that there are no NaNs; no field comes near this

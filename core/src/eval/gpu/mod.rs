@@ -25,4 +25,4 @@ mod layout;
 mod twin;
 
 #[cfg(feature = "gpu")]
-pub use decoder::{DEFAULT_MULTIPLY_ADDS, GpuDecoder};
+pub use decoder::{DEFAULT_MULTIPLY_ADDS, GpuDecoder, Pixels};
