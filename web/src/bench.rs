@@ -93,7 +93,7 @@ pub async fn pixels(bytes: Vec<u8>) -> Result<Vec<u8>, JsValue> {
 }
 
 /// The network inputs of a partition's samples `[samples, inputs]`, row-major.
-fn coordinates(grid: &Grid, partition: u32) -> Vec<f32> {
+pub(crate) fn coordinates(grid: &Grid, partition: u32) -> Vec<f32> {
     let mut values = Vec::new();
     for index in grid.partition_sample_indices(partition) {
         let (mut rest, start) = (index, values.len());

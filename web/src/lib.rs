@@ -17,6 +17,8 @@ pub mod gpu;
 pub mod picture;
 #[cfg(all(feature = "gpu", target_arch = "wasm32"))]
 mod present;
+#[cfg(feature = "bench")]
+pub mod rehearsal;
 
 use wasm_bindgen::prelude::wasm_bindgen;
 

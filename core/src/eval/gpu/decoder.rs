@@ -233,12 +233,12 @@ fn words(length: usize, device: &Device) -> Tensor<1, Int> {
     Tensor::empty([length], (device, DType::U32))
 }
 
-fn floats(values: Vec<f32>, device: &Device) -> Tensor<1> {
+pub(super) fn floats(values: Vec<f32>, device: &Device) -> Tensor<1> {
     let length = values.len();
     Tensor::from_data(TensorData::new(values, [length]), (device, DType::F32))
 }
 
-fn integers(values: Vec<i32>, device: &Device) -> Tensor<1, Int> {
+pub(super) fn integers(values: Vec<i32>, device: &Device) -> Tensor<1, Int> {
     let length = values.len();
     Tensor::from_data(TensorData::new(values, [length]), (device, DType::I32))
 }

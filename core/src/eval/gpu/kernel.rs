@@ -16,8 +16,13 @@
 use cubecl::prelude::*;
 
 use super::layout::{ABSENT_MARK, BLOCK, NO_SLOT, layer_vectors};
-use crate::eval::sine::{INVERSE_PI, PI_HIGH, PI_LOW, PI_MIDDLE, REMAINDER, SINE};
+use crate::eval::sine::{COSINE, INVERSE_PI, PI_HIGH, PI_LOW, PI_MIDDLE, REMAINDER, SINE};
 
+const COSINE_1: f32 = COSINE[1];
+const COSINE_2: f32 = COSINE[2];
+const COSINE_3: f32 = COSINE[3];
+const COSINE_4: f32 = COSINE[4];
+const COSINE_5: f32 = COSINE[5];
 const SINE_1: f32 = SINE[1];
 const SINE_2: f32 = SINE[2];
 const SINE_3: f32 = SINE[3];
@@ -362,14 +367,35 @@ fn products(
 /// The sine of `eval::sine`. Rounds with the device's `round`, since shader compilers may cancel the addition and
 /// subtraction of a large number that the CPU uses.
 #[cube]
-fn sine(x: Vector<f32, Const<4>>) -> Vector<f32, Const<4>> {
+pub(super) fn sine(x: Vector<f32, Const<4>>) -> Vector<f32, Const<4>> {
     let q = (x * Four::new(INVERSE_PI)).round();
-    let r = ((x - q * Four::new(PI_HIGH)) - q * Four::new(PI_MIDDLE)) - q * Four::new(PI_LOW);
-    let r = clamp(r, Four::new(-REMAINDER), Four::new(REMAINDER));
+    let r = remainder(x, q);
     let s = r * r;
     let series = ((Four::new(SINE_4) * s + Four::new(SINE_3)) * s + Four::new(SINE_2)) * s + Four::new(SINE_1);
     let value = clamp(r * (series * s + Four::new(1.0)), Four::new(-1.0), Four::new(1.0));
-    // 1 for an even q, -1 for an odd one.
+    value * sign(q)
+}
+
+/// The cosine of `eval::sine`.
+#[cube]
+pub(super) fn cosine(x: Vector<f32, Const<4>>) -> Vector<f32, Const<4>> {
+    let q = (x * Four::new(INVERSE_PI)).round();
+    let r = remainder(x, q);
+    let s = r * r;
+    let series = ((Four::new(COSINE_5) * s + Four::new(COSINE_4)) * s + Four::new(COSINE_3)) * s + Four::new(COSINE_2);
+    let value = clamp((series * s + Four::new(COSINE_1)) * s + Four::new(1.0), Four::new(-1.0), Four::new(1.0));
+    value * sign(q)
+}
+
+#[cube]
+fn remainder(x: Vector<f32, Const<4>>, q: Vector<f32, Const<4>>) -> Vector<f32, Const<4>> {
+    let r = ((x - q * Four::new(PI_HIGH)) - q * Four::new(PI_MIDDLE)) - q * Four::new(PI_LOW);
+    clamp(r, Four::new(-REMAINDER), Four::new(REMAINDER))
+}
+
+/// 1 for an even q, -1 for an odd one.
+#[cube]
+fn sign(q: Vector<f32, Const<4>>) -> Vector<f32, Const<4>> {
     let half = q * Four::new(0.5);
-    value * (Four::new(4.0) * (half.floor() - half) + Four::new(1.0))
+    Four::new(4.0) * (half.floor() - half) + Four::new(1.0)
 }

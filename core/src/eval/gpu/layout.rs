@@ -29,7 +29,7 @@ const _: () = assert!(AXES as u64 == limits::AXES);
 pub(crate) const GROUP: u32 = 256;
 /// Widest local and global network together that the kernel takes, in floats. Its activations are two copies of both
 /// for every lane, in function-local arrays, of which WGSL promises 8 KiB; half of that leaves the compiler its own.
-const WIDTHS: usize = 512;
+pub(crate) const WIDTHS: usize = 512;
 /// Most samples of one invocation.
 const LANES: usize = 4;
 /// Bytes of one weight buffer: the smallest limit of a storage binding that WebGPU allows.
@@ -107,12 +107,8 @@ impl Packed {
                 "its kernel holds networks of at most {WIDTHS} activations per layer, this field has {width}"
             )));
         }
-        let blocks = |n: u32| (n as usize).div_ceil(BLOCK);
         let (local_blocks, global_blocks) = (blocks(spec.local_width), blocks(spec.global_width));
-        let hidden = spec.hidden_layers as usize;
-        let local_stride = layer_vectors(1, local_blocks)
-            + hidden * layer_vectors(local_blocks, local_blocks)
-            + layer_vectors(local_blocks, blocks(spec.outputs));
+        let local_stride = local_vectors(spec);
         let bytes = (local_stride * BLOCK * size_of::<f32>()) as u64 * field.present().len() as u64;
         if bytes > BUFFER_BYTES {
             return Err(Error::Device(format!(
@@ -121,25 +117,10 @@ impl Packed {
         }
 
         let mut local = Vec::with_capacity(local_stride * BLOCK * field.present().len());
-        let local_layers = spec.local_layers();
         for slot in 0..field.present().len() {
-            for (depth, layer) in local_layers.iter().enumerate() {
-                let rows = if depth == 0 { coordinate_rows(spec) } else { padded_rows(0, layer.inputs) };
-                pack_layer(layer, field.local_of_slot(slot), &rows, &mut local);
-            }
+            pack_local(spec, field.local_of_slot(slot), 0.0, &mut local);
         }
-        let mut shared = Vec::new();
-        for (depth, layer) in spec.global_layers().iter().enumerate() {
-            let rows = if depth == 0 { coordinate_rows(spec) } else { padded_rows(0, layer.inputs) };
-            pack_layer(layer, field.shared(), &rows, &mut shared);
-        }
-        if let Some(merge) = spec.merge_layer() {
-            let (w, g) = (spec.local_width as usize, spec.global_width as usize);
-            pack_layer(&merge, field.shared(), &[padded_rows(0, w), padded_rows(w, g)].concat(), &mut shared);
-        }
-        if shared.is_empty() {
-            shared.resize(BLOCK, 0.0);
-        }
+        let shared = pack_shared(spec, field.shared(), 0.0);
         let mut slots = vec![NO_SLOT; field.grid().partitions() as usize];
         for (slot, &partition) in field.present().iter().enumerate() {
             slots[partition as usize] = slot as i32;
@@ -152,13 +133,52 @@ impl Packed {
     }
 }
 
+/// Blocks that hold `width` floats.
+pub(crate) fn blocks(width: u32) -> usize {
+    (width as usize).div_ceil(BLOCK)
+}
+
+/// Vectors of one packed local network.
+pub(crate) fn local_vectors(spec: &FieldSpec) -> usize {
+    let width = blocks(spec.local_width);
+    layer_vectors(1, width)
+        + spec.hidden_layers as usize * layer_vectors(width, width)
+        + layer_vectors(width, blocks(spec.outputs))
+}
+
+/// One local network, packed: `values` in the layout of [`Field`], `zero` in the padding.
+pub(crate) fn pack_local<T: Copy>(spec: &FieldSpec, values: &[T], zero: T, into: &mut Vec<T>) {
+    for (depth, layer) in spec.local_layers().iter().enumerate() {
+        let rows = if depth == 0 { coordinate_rows(spec) } else { padded_rows(0, layer.inputs) };
+        pack_layer(layer, values, &rows, zero, into);
+    }
+}
+
+/// Global network and merge, packed like [`pack_local`]; one block of `zero` where there is none, since a buffer
+/// cannot be empty.
+pub(crate) fn pack_shared<T: Copy>(spec: &FieldSpec, values: &[T], zero: T) -> Vec<T> {
+    let mut shared = Vec::new();
+    for (depth, layer) in spec.global_layers().iter().enumerate() {
+        let rows = if depth == 0 { coordinate_rows(spec) } else { padded_rows(0, layer.inputs) };
+        pack_layer(layer, values, &rows, zero, &mut shared);
+    }
+    if let Some(merge) = spec.merge_layer() {
+        let (w, g) = (spec.local_width as usize, spec.global_width as usize);
+        pack_layer(&merge, values, &[padded_rows(0, w), padded_rows(w, g)].concat(), zero, &mut shared);
+    }
+    if shared.is_empty() {
+        shared.resize(BLOCK, zero);
+    }
+    shared
+}
+
 /// Samples of one invocation: as many as its activations leave room for.
 pub(crate) fn lanes(spec: &FieldSpec) -> usize {
     (WIDTHS / widths(spec).max(1).next_multiple_of(BLOCK)).clamp(1, LANES)
 }
 
 /// Activations of a layer of both networks.
-fn widths(spec: &FieldSpec) -> usize {
+pub(crate) fn widths(spec: &FieldSpec) -> usize {
     spec.local_width as usize + spec.global_width as usize
 }
 
@@ -237,8 +257,8 @@ fn padded_rows(start: usize, count: usize) -> Vec<Option<usize>> {
     (0..count.next_multiple_of(BLOCK)).map(|row| (row < count).then_some(start + row)).collect()
 }
 
-/// Appends a layer in the order of the module's documentation; a row of `None` is zero.
-fn pack_layer(layer: &Layer, weights: &[f32], rows: &[Option<usize>], into: &mut Vec<f32>) {
+/// Appends a layer in the order of the module's documentation; a row of `None` is `zero`.
+fn pack_layer<T: Copy>(layer: &Layer, weights: &[T], rows: &[Option<usize>], zero: T, into: &mut Vec<T>) {
     let matrix = &weights[layer.weights.clone()];
     let biases = &weights[layer.biases.clone()];
     let columns = layer.outputs.next_multiple_of(BLOCK);
@@ -246,9 +266,9 @@ fn pack_layer(layer: &Layer, weights: &[f32], rows: &[Option<usize>], into: &mut
         for row in rows {
             into.extend((block..block + BLOCK).map(|column| match row {
                 Some(row) if column < layer.outputs => matrix[row * layer.outputs + column],
-                _ => 0.0,
+                _ => zero,
             }));
         }
     }
-    into.extend((0..columns).map(|column| biases.get(column).copied().unwrap_or(0.0)));
+    into.extend((0..columns).map(|column| biases.get(column).copied().unwrap_or(zero)));
 }

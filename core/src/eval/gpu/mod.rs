@@ -19,10 +19,17 @@ mod decoder;
 #[cfg(feature = "gpu")]
 mod glue;
 #[cfg(feature = "gpu")]
+mod gradient_kernel;
+mod gradient_layout;
+#[cfg(feature = "gpu")]
 mod kernel;
 mod layout;
+#[cfg(feature = "gpu")]
+mod trainer;
 #[cfg(test)]
 mod twin;
 
 #[cfg(feature = "gpu")]
 pub use decoder::{DEFAULT_MULTIPLY_ADDS, GpuDecoder, Pixels};
+#[cfg(feature = "gpu")]
+pub use trainer::{GpuGradients, GpuTrainer, TRAINING_MULTIPLY_ADDS};
