@@ -13,17 +13,21 @@ pub struct OpenDevice {
     pub choice: DeviceChoice,
     /// The device in words.
     pub name: String,
+    /// Whether a CPU does the work: the CPU device itself, or a graphics adapter without hardware.
+    pub software: bool,
 }
 
 impl OpenDevice {
-    /// Opens what was asked for. `Auto` tries the GPUs of this build and settles for the CPU.
+    /// Opens what was asked for. `Auto` takes the first of CUDA, Metal, Vulkan and any other graphics interface that is
+    /// in this build and leads to hardware, else the CPU: a software adapter is a slow CPU. What it takes and why, it
+    /// logs at the level `info`; why a build for CUDA cannot use it, as a warning.
     ///
     /// # Errors
     /// [`TrainingError::DeviceAbsent`] where this build lacks it, [`TrainingError::Device`] where it does not answer.
     pub fn open(choice: DeviceChoice) -> Result<Self, TrainingError> {
         match choice {
             DeviceChoice::Auto => Ok(Self::automatic()),
-            DeviceChoice::Cpu => Ok(Self { device: Device::flex(), choice, name: "cpu".to_owned() }),
+            DeviceChoice::Cpu => Ok(Self::cpu()),
             DeviceChoice::Ndarray => ndarray(),
             DeviceChoice::Cuda => cuda(),
             DeviceChoice::Vulkan => graphics::vulkan(),
@@ -33,17 +37,39 @@ impl OpenDevice {
     }
 
     fn automatic() -> Self {
+        let mut refused = Vec::new();
         for choice in [DeviceChoice::Cuda, DeviceChoice::Metal, DeviceChoice::Vulkan, DeviceChoice::Webgpu] {
             if choice == DeviceChoice::Metal && !cfg!(target_vendor = "apple") {
                 continue;
             }
             match Self::open(choice) {
-                Ok(opened) => return opened,
+                Ok(opened) if opened.software => refused.push(format!("{} is a software adapter", opened.name)),
+                Ok(opened) => {
+                    tracing::info!("using {}: the first GPU that answered", opened.name);
+                    return opened;
+                }
                 Err(TrainingError::DeviceAbsent { .. }) => {}
-                Err(reason) => tracing::info!("not using {choice}: {reason}"),
+                Err(reason) => {
+                    // Whoever builds for CUDA expects it.
+                    if choice == DeviceChoice::Cuda {
+                        tracing::warn!("not using CUDA: {reason}");
+                    }
+                    refused.push(reason.to_string());
+                }
             }
         }
-        Self { device: Device::flex(), choice: DeviceChoice::Cpu, name: "cpu".to_owned() }
+        let why = if refused.is_empty() { "this build has no GPU device".to_owned() } else { refused.join("; ") };
+        tracing::info!("using the CPU: {why}");
+        Self::cpu()
+    }
+
+    fn cpu() -> Self {
+        Self { device: Device::flex(), choice: DeviceChoice::Cpu, name: "cpu".to_owned(), software: true }
+    }
+
+    /// Whether this is one of burn's CubeCL devices, which the GPU kernels serve.
+    pub fn is_gpu(&self) -> bool {
+        !self.uses_threads()
     }
 
     /// Whether this is the CPU through burn's flex backend, which the fused kernel serves.
@@ -90,7 +116,8 @@ fn absent(choice: DeviceChoice, feature: &'static str) -> TrainingError {
     reason = "burn prefers flex, which is our default; the older backend goes when burn 0.23 drops it"
 )]
 fn ndarray() -> Result<OpenDevice, TrainingError> {
-    Ok(OpenDevice { device: Device::ndarray(), choice: DeviceChoice::Ndarray, name: "cpu (ndarray)".to_owned() })
+    let name = "cpu (ndarray)".to_owned();
+    Ok(OpenDevice { device: Device::ndarray(), choice: DeviceChoice::Ndarray, name, software: true })
 }
 
 #[cfg(not(feature = "ndarray"))]
@@ -102,17 +129,22 @@ fn ndarray() -> Result<OpenDevice, TrainingError> {
 fn cuda() -> Result<OpenDevice, TrainingError> {
     use burn::tensor::Tensor;
 
-    // burn has no fallible constructor for CUDA: it panics in the first operation where the driver is missing.
-    let probe = std::panic::catch_unwind(|| {
+    let failed = |reason: String| TrainingError::Device { device: "cuda", reason };
+    // burn has no fallible constructor for CUDA: it panics in the first operation where something is missing.
+    let devices = super::cuda::devices(cfg!(feature = "cuda-nvrtc")).map_err(failed)?;
+    // What the driver lets us see may still be out of memory or too old for the kernels.
+    let trial = std::panic::catch_unwind(|| {
         let device = Device::cuda(0);
         let sum = Tensor::<1>::ones([2], &device).sum().try_into_scalar::<f32>();
         sum.map(|_| device).map_err(|e| e.to_string())
     });
-    let failed = |reason: String| TrainingError::Device { device: "cuda", reason };
-    match probe {
-        Ok(Ok(device)) => Ok(OpenDevice { device, choice: DeviceChoice::Cuda, name: "cuda (device 0)".to_owned() }),
+    match trial {
+        Ok(Ok(device)) => {
+            let name = format!("cuda (device 0 of {devices})");
+            Ok(OpenDevice { device, choice: DeviceChoice::Cuda, name, software: false })
+        }
         Ok(Err(reason)) => Err(failed(reason)),
-        Err(_) => Err(failed("no NVIDIA driver or device was found".to_owned())),
+        Err(_) => Err(failed("the driver is there, but a first computation failed".to_owned())),
     }
 }
 
@@ -127,7 +159,7 @@ mod graphics {
     use std::sync::Mutex;
 
     use burn::tensor::Device;
-    use burn::tensor::wgpu::WgpuBackend;
+    use burn::tensor::wgpu::{WgpuBackend, wgpu};
 
     use super::{DeviceChoice, OpenDevice, TrainingError};
 
@@ -154,11 +186,13 @@ mod graphics {
         if let Some(device) = opened.iter().find(|d| d.choice == choice) {
             return Ok(device.clone());
         }
-        let device = Device::wgpu_options()
+        let (device, setup) = Device::wgpu_options()
             .graphics_api(backend)
-            .init()
+            .init_with_setup()
             .map_err(|e| TrainingError::Device { device: choice.name(), reason: e.to_string() })?;
-        let device = OpenDevice { name: format!("{choice} ({device:?})"), device, choice };
+        let info = setup.adapter.get_info();
+        let software = info.device_type == wgpu::DeviceType::Cpu;
+        let device = OpenDevice { name: format!("{choice} ({})", info.name), device, choice, software };
         opened.push(device.clone());
         Ok(device)
     }

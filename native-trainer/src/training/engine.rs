@@ -1,9 +1,9 @@
 //! Loss and gradients of a batch: the one thing that training spends its time on.
 //!
-//! Two engines compute the same numbers. [`General`](super::General) is written in burn's tensor operations and differentiated by
-//! burn: it runs on every device, and the other is tested against it. [`Fused`](super::Fused) walks each sample through all
-//! layers at once with a hand-written backward pass and never writes activations to memory. Both feed the same
-//! optimiser.
+//! Three engines compute the same numbers. [`General`](super::General) is written in burn's tensor operations and
+//! differentiated by burn: it runs on every device, and the others are tested against it. [`Fused`](super::Fused) on the
+//! CPU and `Kernel` on a GPU walk each sample through all layers at once with a hand-written backward pass and never
+//! write activations to memory. All feed the same optimiser.
 
 use burn::tensor::Tensor;
 use tessera_core::eval::cpu::training::Batch;
@@ -53,9 +53,13 @@ pub trait Engine: Send {
 pub fn engine_for(choice: EngineChoice, device: &OpenDevice) -> Result<Box<dyn Engine>, TrainingError> {
     match choice {
         EngineChoice::Auto | EngineChoice::Fused if device.is_cpu() => Ok(Box::new(Fused::new(&device.device))),
+        #[cfg(feature = "gpu")]
+        EngineChoice::Auto if device.is_gpu() => Ok(Box::new(super::Kernel::new(device).or_general(device))),
+        #[cfg(feature = "gpu")]
+        EngineChoice::Fused if device.is_gpu() => Ok(Box::new(super::Kernel::new(device))),
         EngineChoice::Auto | EngineChoice::General => Ok(Box::new(General::new(device))),
         EngineChoice::Fused => Err(TrainingError::Engine(format!(
-            "the fused engine serves the device `cpu`, not `{}`; choose the general engine or `--device cpu`",
+            "the fused engines serve the device `cpu` and GPUs, not `{}`; choose the general engine or `--device cpu`",
             device.choice
         ))),
     }

@@ -8,24 +8,29 @@
 //! | `held` | the default loop: a still global network, groups of partitions one after the other |
 //! | `engine` | what computes loss and gradients: |
 //! | `general` | - burn's general operations |
-//! | `fused` | - the fused kernel of `tessera-core` |
+//! | `fused` | - the fused CPU kernel of `tessera-core` |
+//! | `kernel` | - its fused GPU kernel |
 //! | `batch` | which samples a step sees |
 //! | `optimiser` | burn's Adam on the two weight arrays |
 //! | `soap` | SOAP on many tiny networks, for the default loop |
 //! | `checkpoint` | the file from which an interrupted run continues bit for bit |
-//! | `device` | where tensors live |
+//! | `device`, `cuda` | where tensors live |
 //!
 //! burn's `Learner` was the alternative to a loop of our own. It wants a data loader of independent items, while a
 //! field has one item, its signal, and thousands of tiny networks that must be stepped as one tensor.
 
 mod batch;
 mod checkpoint;
+#[cfg(any(feature = "cuda", test))]
+mod cuda;
 mod device;
 mod engine;
 mod error;
 mod fused;
 mod general;
 mod held;
+#[cfg(feature = "gpu")]
+mod kernel;
 mod optimiser;
 mod plan;
 mod run;
@@ -39,6 +44,8 @@ pub use engine::{Engine, Gradients, engine_for};
 pub use error::TrainingError;
 pub use fused::Fused;
 pub use general::General;
+#[cfg(feature = "gpu")]
+pub use kernel::Kernel;
 pub use optimiser::{Adam, FusedAdam, Moments};
 pub use plan::{
     CheckpointSettings, DeviceChoice, EngineChoice, Event, Outcome, Recipe, Settings, StoppedBy, TrainingPlan,

@@ -9,6 +9,7 @@ use super::layout::BLOCK;
 use crate::error::Error;
 use crate::eval::cpu::training::Batch;
 use crate::field::FieldSpec;
+use crate::module::read;
 
 /// Multiply-adds of one dispatch unless told otherwise: about ten milliseconds of a middling GPU of 2020, where one
 /// dispatch per step would hold a laptop's for a tenth of a second. The training kernel does more of them per second
@@ -203,6 +204,18 @@ impl GpuGradients {
         let failed = |reason: String| Error::Device(format!("reading the loss back failed: {reason}"));
         let data = self.errors.clone().into_data_async().await.map_err(|error| failed(format!("{error:?}")))?;
         let errors = data.as_slice::<f32>().map_err(|error| failed(format!("{error:?}")))?;
-        Ok(errors.iter().map(|&error| f64::from(error)).sum::<f64>() / self.values as f64)
+        Ok(self.mean(errors))
+    }
+
+    /// [`GpuGradients::loss`] for programs that may block, which browsers may not.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn loss_now(&self) -> Result<f64, Error> {
+        Ok(self.mean(&read(self.errors.clone())?))
+    }
+
+    fn mean(&self, errors: &[f32]) -> f64 {
+        errors.iter().map(|&error| f64::from(error)).sum::<f64>() / self.values as f64
     }
 }
