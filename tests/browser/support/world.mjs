@@ -7,7 +7,8 @@ import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 import { serve } from './server.mjs';
 
-const root = resolve(dirname(fileURLToPath(import.meta.url)), '../../..');
+/** The checkout. */
+export const root = resolve(dirname(fileURLToPath(import.meta.url)), '../../..');
 export const dist = process.env.TESSERA_PAGE ?? join(root, 'www/dist');
 /** Screenshots and the pictures of failed comparisons. */
 export const outputs = process.env.TESSERA_BROWSER_OUTPUTS ?? join(root, 'target/browser-tests');

@@ -20,7 +20,6 @@
 
 #![expect(
     clippy::cast_possible_truncation,
-    clippy::cast_possible_wrap,
     clippy::cast_sign_loss,
     reason = "casts on the device, of indices that the tables keep below 2^31 and above 0"
 )]
@@ -288,6 +287,7 @@ pub(super) fn item_gradients(
 /// samples of a block side by side, so that neighbours read the same weights.
 #[cube]
 #[expect(clippy::too_many_arguments, reason = "a kernel's functions are inlined, a struct would only be taken apart")]
+#[expect(clippy::collapsible_if, reason = "the inner condition is the compiler's, the outer one the device's")]
 fn joined_forward(
     memory: &mut Shared<[Vector<f32, Const<4>>]>,
     shared: &[Vector<f32, Const<4>>],

@@ -21,6 +21,8 @@ mod glue;
 #[cfg(feature = "gpu")]
 mod gradient_kernel;
 mod gradient_layout;
+#[cfg(test)]
+mod gradient_twin;
 #[cfg(feature = "gpu")]
 mod kernel;
 mod layout;

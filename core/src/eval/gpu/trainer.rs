@@ -180,8 +180,8 @@ impl GpuTrainer {
             local_totals = field_add(workspace.clone(), gather, first, local_totals, own, call);
         }
         Ok(GpuGradients {
-            errors: shared_totals.clone().slice([shared_size..shared_size + UNITS]),
-            shared: (shared_size > 0).then(|| shared_totals.slice([0..shared_size])),
+            errors: shared_totals.clone().narrow(0, shared_size, UNITS),
+            shared: (shared_size > 0).then(|| shared_totals.narrow(0, 0, shared_size)),
             local: local_totals.reshape([slots, local_size]),
             values: loaded.values,
         })
