@@ -49,8 +49,12 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     steps.finish()
 }
 
-/// The two browser modules as cargo features.
-const BROWSER_FEATURES: [(&str, &[&str]); 2] = [("cpu", &[]), ("gpu", &["--no-default-features", "--features", "gpu"])];
+/// The browser modules as cargo features.
+const BROWSER_FEATURES: [(&str, &[&str]); 3] = [
+    ("cpu", &[]),
+    ("gpu", &["--no-default-features", "--features", "gpu"]),
+    ("bench", &["--no-default-features", "--features", "bench"]),
+];
 
 /// cargo on the bindings for wasm32, in the target folder of wasm builds.
 fn browser(workspace: &Workspace, what: &str) -> Command {
@@ -77,11 +81,11 @@ pub(crate) fn features(workspace: &Workspace, steps: &mut Steps) {
         ]);
         steps.command(&format!("features: core, {name}"), &mut check, COMPILER);
     }
-    for features in ["ndarray", "wgpu", "vulkan", "webgpu", "metal", "cuda"] {
+    for features in ["ndarray", "wgpu", "vulkan", "webgpu", "metal", "cuda", "cuda-nvrtc"] {
         let mut check = workspace.cargo();
         check.args(["check", "--release", "--package", "tessera", "--features", features]);
         // Its build script downloads LLVM to link against; on documentation builds, which do not link, it does not.
-        if features == "cuda" {
+        if features.starts_with("cuda") {
             check.env("DOCS_RS", "1").env("CARGO_TARGET_DIR", workspace.target.join("cuda"));
         }
         steps.command(&format!("features: tessera, {features}"), &mut check, COMPILER);

@@ -287,7 +287,6 @@ pub(super) fn item_gradients(
 /// samples of a block side by side, so that neighbours read the same weights.
 #[cube]
 #[expect(clippy::too_many_arguments, reason = "a kernel's functions are inlined, a struct would only be taken apart")]
-#[expect(clippy::collapsible_if, reason = "the inner condition is the compiler's, the outer one the device's")]
 fn joined_forward(
     memory: &mut Shared<[Vector<f32, Const<4>>]>,
     shared: &[Vector<f32, Const<4>>],
@@ -325,12 +324,13 @@ fn joined_forward(
         begin(&mut sums, local[local_at + comptime!(tile.local * inputs * BLOCK) + block], lanes);
         let run = local_at + block * comptime!(inputs * BLOCK);
         products(&mut sums, memory, from, stride, sample, inputs, local, run, lanes);
-    } else if block < comptime!(tile.joined()) {
-        if comptime!(tile.global > 0) {
+    }
+    if comptime!(tile.global > 0) {
+        let inputs = comptime!(if first { 1 } else { tile.global });
+        let from = comptime!(if first { tile.coordinates() } else { tile.local });
+        let stride = comptime!(if first { 1 } else { tile.joined() });
+        if block >= tile.local && block < comptime!(tile.joined()) {
             let block = block - tile.local;
-            let inputs = comptime!(if first { 1 } else { tile.global });
-            let from = comptime!(if first { tile.coordinates() } else { tile.local });
-            let stride = comptime!(if first { 1 } else { tile.joined() });
             begin(&mut sums, shared[shared_at + comptime!(tile.global * inputs * BLOCK) + block], lanes);
             let run = shared_at + block * comptime!(inputs * BLOCK);
             products(&mut sums, memory, from, stride, sample, inputs, shared, run, lanes);

@@ -1,5 +1,6 @@
-//! The fused decoder on a GPU: all networks of a few neighbouring samples in one invocation, through burn's CubeCL backend, so that one
-//! source serves WebGPU, Vulkan, Metal, DirectX and CUDA.
+//! Fused decoding and training on a GPU, through burn's CubeCL backend, so that one source serves WebGPU, Vulkan, Metal,
+//! DirectX and CUDA. The decoder evaluates all networks of a few neighbouring samples in one invocation, training walks
+//! a tile of samples of one partition through all layers and back in one workgroup.
 //!
 //! General tensor operations were the alternative: they write every activation to memory, need hundreds of kernels to
 //! be compiled before the first picture, and burn's matrix product does not run in Chromium (gfx-rs/wgpu#10146).
@@ -10,9 +11,11 @@
 //! | file | what it holds |
 //! | --- | --- |
 //! | `layout` | weights, tables and dispatches as plain arrays; tested everywhere |
-//! | `kernel` | the kernel |
-//! | `glue` | its registration with the framework |
-//! | `twin` | a scalar walk over the same arrays, for tests |
+//! | `kernel` | the decoder's kernel |
+//! | `gradient_layout`, `gradient_kernel` | the same for loss and gradients, with the floor that shaped them |
+//! | `glue` | their registration with the framework |
+//! | `decoder`, `trainer` | what front ends use |
+//! | `twin`, `gradient_twin` | scalar walks over the same arrays, for tests |
 
 #[cfg(feature = "gpu")]
 mod decoder;
