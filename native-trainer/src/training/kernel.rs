@@ -7,14 +7,14 @@ use tessera_core::module::FieldModule;
 
 use super::{Engine, General, Gradients, OpenDevice, TrainingError};
 
-/// The fused GPU kernel, or burn's general operations for networks that it does not hold.
+/// The fused GPU kernel, or burn's general operations for networks and batches that it does not hold.
 #[derive(Debug)]
 pub struct Kernel {
     device: Device,
     state: State,
     /// Loaded, but not yet uploaded: the kernel is made for a network, which comes with the first step.
     waiting: Option<Batch>,
-    /// What takes over where the network is too wide; `None` where the kernel alone will do.
+    /// What takes over where network or batch are too large; `None` where the kernel alone will do.
     general: Option<General>,
 }
 
@@ -31,7 +31,7 @@ impl Kernel {
         Self { device: device.device.clone(), state: State::Unknown, waiting: None, general: None }
     }
 
-    /// The same, with burn's general operations for networks that the kernel does not hold.
+    /// The same, with burn's general operations for what the kernel does not hold.
     #[must_use]
     pub fn or_general(mut self, device: &OpenDevice) -> Self {
         self.general = Some(General::new(device));
@@ -46,26 +46,35 @@ impl Kernel {
             State::General(_) => false,
         };
         if unsuited {
-            match (GpuTrainer::new(&self.device, module.spec()), self.general.take()) {
-                (Ok(trainer), general) => {
-                    self.state = State::Kernel(Box::new(trainer));
-                    self.general = general;
-                }
-                (Err(reason @ tessera_core::Error::Device(_)), Some(general)) => {
-                    tracing::warn!("training by general operations: {reason}");
-                    self.state = State::General(Box::new(general));
-                }
-                (Err(reason), _) => return Err(reason.into()),
+            match GpuTrainer::new(&self.device, module.spec()) {
+                Ok(trainer) => self.state = State::Kernel(Box::new(trainer)),
+                Err(reason) => self.hand_over(reason)?,
             }
         }
-        if let Some(batch) = self.waiting.take() {
-            match &mut self.state {
-                State::Kernel(trainer) => trainer.load(&batch)?,
-                State::General(general) => general.load(batch)?,
-                State::Unknown => {}
+        let Some(batch) = self.waiting.take() else { return Ok(()) };
+        if let State::Kernel(trainer) = &mut self.state {
+            match trainer.load(&batch) {
+                Ok(()) => return Ok(()),
+                Err(reason) => self.hand_over(reason)?,
             }
         }
-        Ok(())
+        match &mut self.state {
+            State::General(general) => general.load(batch),
+            State::Kernel(_) | State::Unknown => Ok(()),
+        }
+    }
+
+    /// Leaves everything from here on to the general operations, where they may take over and `reason` is the kernel's
+    /// size.
+    fn hand_over(&mut self, reason: tessera_core::Error) -> Result<(), TrainingError> {
+        match (reason, self.general.take()) {
+            (tessera_core::Error::Device(reason), Some(general)) => {
+                tracing::warn!("training by general operations: {reason}");
+                self.state = State::General(Box::new(general));
+                Ok(())
+            }
+            (reason, _) => Err(reason.into()),
+        }
     }
 }
 
