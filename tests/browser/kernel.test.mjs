@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { serve } from './support/server.mjs';
-import { launch, needs, output, root, samplePath, tessera } from './support/world.mjs';
+import { launch, needs, output, root, tessera } from './support/world.mjs';
 
 const folder = process.env.TESSERA_BENCH_MODULE ?? join(root, 'www/src/wasm/bench');
 const module = existsSync(join(folder, 'tessera_web_bg.wasm')) ? {} : { skip: `no module with the tests' entries in ${folder}: run cargo xtask web` };
@@ -13,16 +13,22 @@ const module = existsSync(join(folder, 'tessera_web_bg.wasm')) ? {} : { skip: `n
 const GRADIENT_TOLERANCE = 1e-5;
 /** The same for the loss itself. */
 const LOSS_TOLERANCE = 1e-6;
-/** How far twenty steps of Adam may let those differences grow, relative to the loss: it divides by the gradient, so it
- * makes whole steps of small ones (1.3e-4 was seen). */
-const TRAINING_TOLERANCE = 1e-3;
+/**
+ * How far twenty steps of Adam may let those differences grow, relative to the loss. Adam divides by the gradient, so it
+ * makes whole steps of gradients that are rounding alone: a part with detail keeps within 3e-6, a flat corner of the
+ * mosaic drifted by 2e-3.
+ */
+const TRAINING_TOLERANCE = 1e-4;
 const STEPS = 20;
+/** A sample of ours, and two partitions in its middle. */
+const SAMPLE = join(root, 'data/leaf.inr');
+const PART = 'parts=27,28';
 
-describe('the GPU kernels', { ...needs('sample', 'program'), ...module }, () => {
+describe('the GPU kernels', { ...needs('program'), ...module }, () => {
   let browser, server, page;
   before(async () => {
     const part = output('kernel-part.inr');
-    tessera('crop', samplePath(), '--keep', 'parts=0', '-o', part, '--force', '--quiet');
+    tessera('crop', SAMPLE, '--keep', PART, '-o', part, '--force', '--quiet');
     browser = await launch({ gpu: true });
     server = await serve({ folder, files: { 'part.inr': readFileSync(part), 'empty.html': '<!doctype html><title>kernels</title>' } });
     page = await browser.newPage();
@@ -61,7 +67,7 @@ describe('the GPU kernels', { ...needs('sample', 'program'), ...module }, () => 
   });
 
   test('pixels left on the device are those that are read back', async () => {
-    const { signal } = JSON.parse(tessera('info', samplePath(), '--json'));
+    const { signal } = JSON.parse(tessera('info', SAMPLE, '--json'));
     const result = await page.evaluate(async ([rows, columns]) => {
       const bytes = await bytesOf('part.inr');
       const left = await kernels.pixels(bytes);
@@ -74,6 +80,6 @@ describe('the GPU kernels', { ...needs('sample', 'program'), ...module }, () => 
     }, signal.shape);
     assert.equal(new Set(result.lengths).size, 1);
     assert.equal(result.worst, 0);
-    assert.ok(result.opaque > 0 && result.opaque < result.lengths[0] / 4, `one partition is there, the others are transparent: ${result.opaque}`);
+    assert.ok(result.opaque > 0 && result.opaque < result.lengths[0] / 4, `two partitions are there, the others are transparent: ${result.opaque}`);
   });
 });
