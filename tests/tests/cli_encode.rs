@@ -34,7 +34,7 @@ fn published_settings_have_published_sizes() {
 fn training_makes_the_picture_appear() {
     let place = Workplace::new();
     picture("rgb8", 96, 80).save(place.path("a.png")).unwrap();
-    let report = place.json(&["encode", "a.png", "-o", "a.inr", "--steps", "300"]);
+    let report = place.json(&["encode", "a.png", "-o", "a.inr", "--steps", "40"]);
     let psnr = report["psnr_db"].as_f64().unwrap();
     assert!(psnr > 25.0, "{report}");
     // The same figures from the outside, up to the rounding of an 8-bit picture.

@@ -37,7 +37,7 @@ pub(super) fn devices(compiler: bool) -> Result<usize, String> {
 #[expect(unsafe_code, reason = "loading a library runs its initialisers; these are the vendor's own")]
 fn first_of(names: &[&str]) -> Option<Library> {
     // SAFETY: driver and compiler are made to be loaded into any process.
-    names.iter().find_map(|name| unsafe { Library::new(name) }.ok())
+    names.iter().find_map(|name| unsafe { Library::new(*name) }.ok())
 }
 
 #[expect(unsafe_code, reason = "two calls of the driver's documented C interface")]

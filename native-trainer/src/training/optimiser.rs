@@ -9,9 +9,9 @@ use tessera_core::module::{FieldModule, read, rows_of, vector};
 
 use super::{Gradients, TrainingError};
 
-const BETA_1: f64 = 0.9;
-const BETA_2: f64 = 0.999;
-const EPSILON: f64 = 1e-8;
+const BETA_1: f32 = 0.9;
+const BETA_2: f32 = 0.999;
+const EPSILON: f32 = 1e-8;
 
 /// Adam with the published constants: betas 0.9 and 0.999, epsilon 1e-8 (reference/local-global.md 3).
 #[derive(Clone)]
@@ -44,11 +44,7 @@ pub struct Moments {
 impl Adam {
     /// The rule before its first step.
     pub fn new(learning_rate: f64) -> Self {
-        let rule = AdamConfig::new()
-            .with_beta_1(BETA_1 as f32)
-            .with_beta_2(BETA_2 as f32)
-            .with_epsilon(EPSILON as f32)
-            .build();
+        let rule = AdamConfig::new().with_beta_1(BETA_1).with_beta_2(BETA_2).with_epsilon(EPSILON).build();
         Self { rule, learning_rate, shared: None, local: None }
     }
 
@@ -131,16 +127,14 @@ impl FusedAdam {
     /// Moves `weights` by one step against `gradient`.
     pub fn step(&mut self, weights: &mut [f32], gradient: &[f32], rate: f64) {
         self.steps = self.steps.saturating_add(1);
-        let correction = |beta: f64| 1.0 - beta.powi(self.steps);
+        let correction = |beta: f32| 1.0 - f64::from(beta).powi(self.steps);
         #[expect(clippy::cast_possible_truncation, reason = "weights are 32-bit floats")]
         let (rate, root) = ((rate / correction(BETA_1)) as f32, (1.0 / correction(BETA_2)).sqrt() as f32);
-        #[expect(clippy::cast_possible_truncation, reason = "weights are 32-bit floats")]
-        let (beta_1, beta_2, epsilon) = (BETA_1 as f32, BETA_2 as f32, EPSILON as f32);
         let moments = self.first.iter_mut().zip(&mut self.second);
         for ((weight, &g), (first, second)) in weights.iter_mut().zip(gradient).zip(moments) {
-            *first = beta_1 * *first + (1.0 - beta_1) * g;
-            *second = beta_2 * *second + (1.0 - beta_2) * g * g;
-            *weight -= rate * *first / (second.sqrt() * root + epsilon);
+            *first = BETA_1 * *first + (1.0 - BETA_1) * g;
+            *second = BETA_2 * *second + (1.0 - BETA_2) * g * g;
+            *weight -= rate * *first / (second.sqrt() * root + EPSILON);
         }
     }
 }

@@ -21,6 +21,9 @@ const BETA_2: f32 = 0.95;
 /// Of the running means of `G G'` and `G' G`.
 const FACTOR_BETA: f32 = 0.95;
 const EPSILON: f32 = 1e-10;
+/// In rates. A basis that turns meets second moments of another direction, and where these are those of a direction
+/// without gradient, the quotient knows no bounds; Adam's own stays near one.
+const LARGEST_MOVE: f32 = 2.0;
 /// Steps between two steps of orthogonal iteration.
 const INTERVAL: u64 = 5;
 /// The last layer's rate over that of the others: its weights grow to the contrast of the picture, ten times the size
@@ -174,7 +177,8 @@ impl Step {
         let [first_correction, second_correction] = self.corrections;
         for ((m, &g), v) in moment.iter_mut().zip(&*rotated).zip(second_moment) {
             *v = BETA_2 * *v + (1.0 - BETA_2) * g * g;
-            *m = *m / first_correction / ((*v / second_correction).sqrt() + EPSILON);
+            let unbounded = *m / first_correction / ((*v / second_correction).sqrt() + EPSILON);
+            *m = unbounded.clamp(-LARGEST_MOVE, LARGEST_MOVE);
         }
         out_of_basis(moment, left_basis, right_basis, half, rotated);
         for (w, d) in weights.iter_mut().zip(&*rotated) {
@@ -276,7 +280,8 @@ fn orthonormalise(before: &[f32], column: &mut [f32]) -> bool {
     for pass in 0..3 {
         let norm = dot(column, column).sqrt();
         // After the first pass the column has length one, and what is left of a dependent one is rounding.
-        if !(norm > if pass == 0 { 1e-30 } else { 1e-4 }) || !norm.is_finite() {
+        let least = if pass == 0 { 1e-30 } else { 1e-4 };
+        if norm.is_nan() || norm <= least || norm.is_infinite() {
             return false;
         }
         scale(column, 1.0 / norm);

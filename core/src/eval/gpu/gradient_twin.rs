@@ -256,7 +256,9 @@ fn tiles_fit_what_every_device_grants() {
         assert!(tile.memory() * BLOCK * size_of::<f32>() <= WORKGROUP_BYTES);
         for width in [tile.joined(), tile.local] {
             let lanes = tile.lanes(width);
-            assert!(lanes <= tile.samples && tile.samples % lanes == 0 && tile.samples / lanes * width <= UNITS);
+            assert!(
+                lanes <= tile.samples && tile.samples.is_multiple_of(lanes) && tile.samples / lanes * width <= UNITS
+            );
         }
         assert!(tile.samples * tile.channels <= UNITS);
         assert!(tile.deltas() < tile.merged_at() && tile.merged_at() <= tile.entering());
