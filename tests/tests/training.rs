@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use common::small_plan;
 use tessera::training::{
-    CheckpointSettings, EngineChoice, Event, Outcome, Settings, StoppedBy, TrainingError, TrainingPlan, train,
+    CheckpointSettings, EngineChoice, Event, Outcome, Recipe, Settings, StoppedBy, TrainingError, TrainingPlan, train,
 };
 use tessera_core::field::FieldSpec;
 
@@ -35,7 +35,16 @@ fn plans() -> Vec<TrainingPlan> {
         plans.push(small_plan(FieldSpec::per_partition(2, 3, 7), engine, 1.0));
         plans.push(small_plan(FieldSpec::siren(2, 3, 12), engine, 0.5));
     }
+    // One group; three of them; nothing to hold.
+    plans.push(held_plan(FieldSpec::local_global(2, 3, 6, 10), None));
+    plans.push(held_plan(FieldSpec::local_global(2, 3, 6, 10), Some(150)));
+    plans.push(held_plan(FieldSpec::per_partition(2, 3, 7), Some(200)));
     plans
+}
+
+fn held_plan(spec: FieldSpec, group_samples: Option<u64>) -> TrainingPlan {
+    let plan = small_plan(spec, EngineChoice::Fused, 1.0);
+    with(&plan, |s| (s.recipe, s.learning_rate, s.group_samples) = (Recipe::Held, 6e-3, group_samples))
 }
 
 fn checkpoint(path: &Path, resume: bool) -> Option<CheckpointSettings> {
@@ -79,7 +88,10 @@ fn an_interrupted_run_continues_bit_for_bit() {
     let folder = tempfile::tempdir().unwrap();
     for (index, plan) in plans().into_iter().enumerate() {
         let whole = run(&plan);
-        for after in [1, 17, 40] {
+        for after in [1, 17, 40, 65] {
+            if after > 40 && plan.settings.group_samples.is_none() {
+                continue;
+            }
             let path = folder.path().join(format!("{index}-{after}"));
             let stop = AtomicBool::new(false);
             let plan = with(&plan, |s| s.checkpoint = checkpoint(&path, true));
@@ -89,7 +101,10 @@ fn an_interrupted_run_continues_bit_for_bit() {
                 }
             })
             .unwrap();
-            assert_eq!((part.steps, part.stopped_by), (after, StoppedBy::Interrupted));
+            // In groups, steps count across them, and an outcome says how many the longest took.
+            let groups = plan.settings.group_samples.is_some();
+            assert!(groups || part.steps == after);
+            assert_eq!(part.stopped_by, StoppedBy::Interrupted);
             let mut first_step = None;
             let rest = train(&plan, &AtomicBool::new(false), &mut |event| {
                 if let Event::Started { first_step: first, .. } = event {
@@ -195,8 +210,12 @@ fn a_checkpoint_that_cannot_be_written_is_reported_at_once() {
 
 #[test]
 fn whatever_comes_first_ends_training() {
-    for fraction in [1.0, 0.3] {
-        let plan = small_plan(FieldSpec::local_global(2, 3, 8, 10), EngineChoice::Auto, fraction);
+    let spec = || FieldSpec::local_global(2, 3, 8, 10);
+    for plan in [1.0, 0.3]
+        .map(|fraction| small_plan(spec(), EngineChoice::Auto, fraction))
+        .into_iter()
+        .chain([None, Some(100)].map(|group| held_plan(spec(), group)))
+    {
         let start = run(&with(&plan, |s| s.steps = 0)).psnr_db;
         let good = run(&with(&plan, |s| (s.steps, s.psnr_db) = (100_000, Some(start + 1.0))));
         assert_eq!(good.stopped_by, StoppedBy::Psnr);
@@ -212,9 +231,13 @@ fn whatever_comes_first_ends_training() {
 #[test]
 fn a_reached_target_stays_reached_when_the_run_is_resumed() {
     let folder = tempfile::tempdir().unwrap();
-    for fraction in [1.0, 0.3] {
-        let path = folder.path().join(format!("{fraction}"));
-        let plan = small_plan(FieldSpec::local_global(2, 3, 8, 10), EngineChoice::Auto, fraction);
+    let spec = || FieldSpec::local_global(2, 3, 8, 10);
+    for (name, plan) in [
+        ("full", small_plan(spec(), EngineChoice::Auto, 1.0)),
+        ("sampled", small_plan(spec(), EngineChoice::Auto, 0.3)),
+        ("held", held_plan(spec(), Some(100))),
+    ] {
+        let path = folder.path().join(name);
         let start = run(&with(&plan, |s| s.steps = 0)).psnr_db;
         let plan = with(&plan, |s| {
             (s.steps, s.psnr_db, s.checkpoint) = (100_000, Some(start + 0.5), checkpoint(&path, true));

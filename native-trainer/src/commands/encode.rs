@@ -168,6 +168,7 @@ fn settings(arguments: &EncodeArguments, options: &EncodeOptions, samples: u64) 
             RecipeName::Held => Recipe::Held,
             RecipeName::Published => Recipe::Published,
         },
+        group_samples: None,
         sample_fraction: options.sample_fraction.unwrap_or_else(|| plan::default_sample_fraction(recipe, samples)),
         seed: options.seed.unwrap_or(0),
         device: device(options.device.unwrap_or(DeviceName::Cpu)),

@@ -56,6 +56,8 @@ pub struct Group {
     pub samples: u64,
     /// Most steps that a finished group took.
     pub steps: u64,
+    /// The latest step among those that finished groups keep.
+    pub best_step: u64,
     /// Bits of the last loss of every share of the group's samples.
     pub recent_bits: Vec<u64>,
 }
@@ -257,7 +259,14 @@ mod tests {
             local: vec![1.0, -0.1, f32::MIN_POSITIVE / 3.0],
             moments: Moments { local_first: vec![0.1; 3], local_second: vec![0.2; 3], ..Moments::default() },
             best: Some(Best { step: 11, loss: 0.1 + 0.2, shared: vec![], local: vec![1.0, 2.0, 3.0] }),
-            group: Some(Group { index: 2, loss_bits: 1.5_f64.to_bits(), samples: 70, steps: 3, recent_bits: vec![7] }),
+            group: Some(Group {
+                index: 2,
+                loss_bits: 1.5_f64.to_bits(),
+                samples: 70,
+                steps: 3,
+                best_step: 2,
+                recent_bits: vec![7],
+            }),
         }
     }
 

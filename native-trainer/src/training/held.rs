@@ -59,6 +59,7 @@ struct Done {
     loss: f64,
     samples: u64,
     steps: u64,
+    best_step: u64,
 }
 
 /// The group in training.
@@ -127,7 +128,7 @@ impl<'a> HeldRun<'a> {
         on_event: &mut dyn FnMut(Event),
     ) -> Result<Outcome, TrainingError> {
         self.clock = Instant::now();
-        let first_step = self.steps_before() + self.current.as_ref().map_or(0, |c| c.step);
+        let first_step = self.steps_before().saturating_add(self.current.as_ref().map_or(0, |c| c.step));
         let engine = if self.plan.spec.has_global() { "fused, global network held" } else { "fused" };
         on_event(Event::Started { device: self.device.clone(), engine: engine.to_owned(), first_step });
         let checkpoint = self.plan.settings.checkpoint.clone();
@@ -137,7 +138,6 @@ impl<'a> HeldRun<'a> {
             self.save(checkpoint, on_event)?;
         }
         let mut interrupted = false;
-        let mut all_reached = true;
         while self.done.groups < self.groups.len() && !interrupted {
             let mut current = match self.current.take() {
                 Some(current) => current,
@@ -169,31 +169,34 @@ impl<'a> HeldRun<'a> {
                 self.save(checkpoint, on_event)?;
                 current = self.current.take().expect("put there a moment ago");
             }
-            all_reached &= reason == StoppedBy::Psnr;
-            if reason != StoppedBy::Psnr && reason != StoppedBy::Steps {
+            if matches!(reason, StoppedBy::MaxTime | StoppedBy::Interrupted) {
                 self.stopped_by = reason;
             }
             self.close(current)?;
-        }
-        if all_reached {
-            self.stopped_by = StoppedBy::Psnr;
+            if let Some(checkpoint) = checkpoint.as_ref().filter(|_| !interrupted) {
+                self.save(checkpoint, on_event)?;
+            }
         }
         self.judge_the_rest()?;
+        let psnr_db = psnr_db_of_loss(self.done.loss / self.done.samples.max(1) as f64);
+        if self.stopped_by == StoppedBy::Steps && self.plan.settings.psnr_db.is_some_and(|wanted| psnr_db >= wanted) {
+            self.stopped_by = StoppedBy::Psnr;
+        }
         Ok(Outcome {
             field: self.start.with_weights(self.shared.clone(), self.local.clone())?,
             steps: self.done.steps,
             seconds: self.seconds(),
-            best_step: self.done.steps,
+            best_step: self.done.best_step,
             stopped_by: self.stopped_by,
             device: self.device,
             engine: engine.to_owned(),
-            psnr_db: psnr_db_of_loss(self.done.loss / self.done.samples.max(1) as f64),
+            psnr_db,
         })
     }
 
     /// Steps of all groups before the current one, as progress counts them.
     fn steps_before(&self) -> u64 {
-        self.done.groups as u64 * self.plan.settings.steps
+        (self.done.groups as u64).saturating_mul(self.plan.settings.steps)
     }
 
     /// Begins a group.
@@ -281,8 +284,8 @@ impl<'a> HeldRun<'a> {
         let loss = if recent.is_finite() { recent } else { loss };
         let mean = (self.done.loss + loss * current.samples as f64) / (self.done.samples + current.samples) as f64;
         Ok(Some(Event::Step {
-            step: self.steps_before() + current.step,
-            steps: self.groups.len() as u64 * settings.steps,
+            step: self.steps_before().saturating_add(current.step),
+            steps: (self.groups.len() as u64).saturating_mul(settings.steps),
             loss: mean,
             psnr_db: psnr_db_of_loss(mean),
             seconds: self.seconds(),
@@ -335,7 +338,8 @@ impl<'a> HeldRun<'a> {
         self.done.groups += 1;
         self.done.loss += best.loss * current.samples as f64;
         self.done.samples += current.samples;
-        self.done.steps = self.done.steps.max(best.step);
+        self.done.steps = self.done.steps.max(current.step);
+        self.done.best_step = self.done.best_step.max(best.step);
         Ok(())
     }
 
@@ -382,7 +386,7 @@ impl<'a> HeldRun<'a> {
         }
         let recent = self.current.as_ref().map_or(&[][..], |current| &current.recent);
         let recent_bits = recent.iter().map(|loss| loss.to_bits()).collect();
-        let Done { groups, loss, samples, steps } = self.done;
+        let Done { groups, loss, samples, steps, best_step } = self.done;
         let checkpoint = Checkpoint {
             plan: self.facts.clone(),
             step,
@@ -391,10 +395,13 @@ impl<'a> HeldRun<'a> {
             local,
             moments,
             best,
-            group: Some(Group { index: groups, loss_bits: loss.to_bits(), samples, steps, recent_bits }),
+            group: Some(Group { index: groups, loss_bits: loss.to_bits(), samples, steps, best_step, recent_bits }),
         };
         checkpoint.save(&settings.path)?;
-        on_event(Event::CheckpointSaved { step: self.steps_before() + step, path: settings.path.clone() });
+        on_event(Event::CheckpointSaved {
+            step: self.steps_before().saturating_add(step),
+            path: settings.path.clone(),
+        });
         Ok(())
     }
 
@@ -413,6 +420,7 @@ impl<'a> HeldRun<'a> {
             loss: f64::from_bits(group.loss_bits),
             samples: group.samples,
             steps: group.steps,
+            best_step: group.best_step,
         };
         if group.index >= self.groups.len() || saved.step == 0 {
             return Ok(());
@@ -451,7 +459,8 @@ fn groups(plan: &TrainingPlan) -> Vec<Vec<u32>> {
     let (grid, spec) = (&plan.grid, &plan.spec);
     let partitions = grid.partitions() as usize;
     let held = if spec.has_global() { held_bytes_per_sample(spec) } else { 0 };
-    let samples = GROUP_SAMPLES.min(GROUP_BYTES / held.max(1)).max(1);
+    let by_memory = GROUP_SAMPLES.min(GROUP_BYTES / held.max(1));
+    let samples = plan.settings.group_samples.unwrap_or(by_memory).max(1);
     let count = usize::try_from(grid.samples().div_ceil(samples)).unwrap_or(usize::MAX).clamp(1, partitions);
     let size = partitions.div_ceil(count);
     // Partition p belongs to the first group where p * size / partitions grows.

@@ -143,3 +143,32 @@ fn arrays<const D: usize>(state: &AdaptiveMomentumState<D>) -> Result<(Vec<f32>,
     let values = |tensor: &Tensor<D>| read(tensor.clone());
     Ok((values(&state.moment_1)?, values(&state.moment_2)?))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use burn::tensor::Device;
+    use tessera_core::field::{FieldSpec, SplitMix64, initialise};
+    use tessera_core::grid::{Grid, UNIT_RANGE};
+
+    #[test]
+    fn the_fused_rule_is_the_rule() {
+        let grid = Grid::new(vec![8, 8], vec![2, 1], UNIT_RANGE).unwrap();
+        let field = initialise(&FieldSpec::per_partition(2, 1, 3), &grid, 1).unwrap();
+        let device = Device::flex();
+        let mut module = FieldModule::from_field(&field, &device);
+        let mut weights = field.local().to_vec();
+        let (mut adam, mut fused) = (Adam::new(1e-2), FusedAdam::new(weights.len()));
+        let mut random = SplitMix64(4);
+        for step in 0..20 {
+            let gradient: Vec<f32> =
+                weights.iter().map(|_| random.uniform(if step == 7 { 1e-6 } else { 1.0 })).collect();
+            fused.step(&mut weights, &gradient, 1e-2);
+            module = adam.step(&module, Gradients { shared: None, local: rows_of(gradient, 2, &device) });
+        }
+        let (_, wanted) = module.to_arrays().unwrap();
+        for (a, b) in weights.iter().zip(&wanted) {
+            assert!((a - b).abs() < 1e-6, "{a} and {b}");
+        }
+    }
+}

@@ -41,6 +41,8 @@ pub struct Settings {
     pub seed: u64,
     /// How training goes about it.
     pub recipe: Recipe,
+    /// Samples that the held recipe trains at a time; `None`: as many as fit in 64 MiB of what is held.
+    pub group_samples: Option<u64>,
     /// Where to compute.
     pub device: DeviceChoice,
     /// Worker threads on the CPU; all cores where `None`.
@@ -61,6 +63,7 @@ impl Default for Settings {
             sample_fraction: 1.0,
             seed: 0,
             recipe: Recipe::Published,
+            group_samples: None,
             device: DeviceChoice::Auto,
             threads: None,
             checkpoint: None,

@@ -101,6 +101,7 @@ pub(super) fn facts(plan: &TrainingPlan, start: &Field) -> Vec<(String, String)>
         fact("seed", settings.seed.to_string()),
         fact("recipe", settings.recipe.name().to_owned()),
         fact("number of steps that the rates follow", settings.recipe.steps_that_matter(settings.steps)),
+        fact("samples of a group", format!("{:?}", settings.group_samples)),
         fact("learning rate", format!("{:?}", settings.learning_rate)),
         fact("sample fraction", format!("{:?}", settings.sample_fraction)),
         fact("content of the signal", digest(&[&plan.signal.values])),
