@@ -8,7 +8,7 @@ use tessera_core::signal::SignalInfo;
 use crate::arguments::EncodeOptions;
 use crate::arguments::values::{Count, DeviceName, Extents, ModelName, Partitions, RecipeName};
 use crate::errors::usage_fault;
-use crate::training::{Recipe, Settings};
+use crate::training::{DeviceChoice, OpenDevice, Recipe, Settings};
 
 /// The published budget, and the number of samples that it was published for.
 const BUDGET: (u64, u64) = (200_000, 512 * 512);
@@ -57,8 +57,13 @@ pub fn default_sample_fraction(recipe: RecipeName, samples: u64) -> f64 {
 /// The recipe without options: the held one where it can serve.
 pub fn recipe(options: &EncodeOptions) -> RecipeName {
     let siren = options.model == Some(ModelName::Siren);
-    let elsewhere = options.device.is_some_and(|device| device != DeviceName::Cpu);
-    let published = siren || elsewhere || options.sample_fraction.is_some();
+    let on_cpu = match options.device {
+        None | Some(DeviceName::Cpu) => true,
+        // A device that cannot be opened is reported when training opens it.
+        Some(DeviceName::Auto) => OpenDevice::open(DeviceChoice::Auto).is_ok_and(|device| device.is_cpu()),
+        Some(_) => false,
+    };
+    let published = siren || !on_cpu || options.sample_fraction.is_some();
     options.recipe.unwrap_or(if published { RecipeName::Published } else { RecipeName::Held })
 }
 

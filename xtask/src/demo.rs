@@ -28,7 +28,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let demo = Demo { workspace, program: &program };
     let encoded = demo.report(&format!(
         "encode data/mosaic.png --output out/mosaic.inr --force --model local-global --partitions 16x16 --weights f16 \
-         --seed 0 --learning-rate 1e-3 --steps 160 --max-time {ENCODE_AT_MOST}"
+         --seed 0 --max-time {ENCODE_AT_MOST}"
     ))?;
     let cropped = demo.report(&format!("crop out/mosaic.inr --output out/mosaic-crop.inr --force --keep {KEEP}"))?;
     demo.report("decode out/mosaic.inr --output out/mosaic.png --force")?;

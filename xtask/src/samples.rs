@@ -19,12 +19,11 @@ pub(crate) struct Options {
     pub(crate) only: Vec<String>,
 }
 
-/// Name and training settings of a sample. Partitions of 32 x 32 samples fit the mosaic's frame of two stones. Every
-/// step visits every sample: with a share of them the noise of sampling stops these fields some decibels earlier.
+/// Name and training settings of a sample. Partitions of 32 x 32 samples fit the mosaic's frame of two stones.
 const RECIPES: [(&str, &[&str]); 3] = [
-    ("mosaic", &["--partitions", "16x16", "--steps", "500", "--learning-rate", "1e-3"]),
-    ("chart", &["--partitions", "8x12", "--parameters", "150k", "--steps", "600", "--learning-rate", "1e-3"]),
-    ("leaf", &["--partitions", "8x8", "--steps", "800", "--learning-rate", "1e-3"]),
+    ("mosaic", &["--partitions", "16x16"]),
+    ("chart", &["--partitions", "8x12", "--parameters", "150k"]),
+    ("leaf", &["--partitions", "8x8", "--steps", "800"]),
 ];
 
 /// Draws and encodes.
