@@ -172,6 +172,8 @@ pub fn carried_out(options: &EncodeOptions, network: &Network, settings: &Settin
         learning_rate: Some(settings.learning_rate),
         sample_fraction: Some(settings.sample_fraction),
         seed: Some(settings.seed),
+        // The same file, whatever the number of threads.
+        threads: None,
         ..options.clone()
     }
 }

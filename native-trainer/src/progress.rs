@@ -52,6 +52,7 @@ impl Progress {
                     bar.println(started(device, engine, *first_step));
                 }
                 Event::Step { step, steps, psnr_db, samples_per_second, .. } => {
+                    bar.set_length(*steps);
                     bar.set_position(*step);
                     bar.set_message(format!(
                         "{psnr_db:.2} dB  {}  {}",

@@ -76,6 +76,15 @@ impl WeightCoding {
         weights.saturating_mul(self.weight_bytes())
     }
 
+    /// The number of this coding nearest to `weight`.
+    pub fn rounded(self, weight: f32) -> f32 {
+        match self {
+            Self::F32 => weight,
+            Self::F16 => f16::from_f32(weight).to_f32(),
+            Self::Bf16 => bf16::from_f32(weight).to_f32(),
+        }
+    }
+
     /// Appends `weights` to `into`, each rounded to the nearest number of the coding (ties to even).
     ///
     /// # Errors

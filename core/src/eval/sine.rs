@@ -7,7 +7,7 @@
 //! `q`'s parity.
 //!
 //! Absolute error against f64 at most 2e-6 for |x| <= 1e4 (tested). Every finite argument gives a result in
-//! [-1, 1], but for the last bit: the remainder is clamped, since far outside that range an f32 does not determine the
+//! [-1, 1], but for the last bit: the remainder is bounded, since far outside that range an f32 does not determine the
 //! angle any more.
 
 /// 1 / pi.

@@ -1,6 +1,7 @@
 //! Start weights (reference/local-global.md 1.4): uniform, biases as PyTorch's linear layers have them.
 
 use super::{Field, FieldSpec, Layer};
+use crate::codec::WeightCoding;
 use crate::error::Error;
 use crate::grid::Grid;
 
@@ -107,6 +108,42 @@ pub fn with_mean_biases(field: &Field, values: &[f32]) -> Result<Field, Error> {
     field.with_weights(field.shared().to_vec(), local)
 }
 
+/// The field with first local weights that `coding` holds exactly, and first biases that make up for the change at the
+/// centre of each partition.
+///
+/// First weights may be large (see [`initialise_centred`]), and a rounded one shifts the phase in proportion to the
+/// distance from the origin: on large pictures by radians. What is left is in proportion to the distance from the
+/// partition's centre, as small as on a small picture.
+///
+/// # Errors
+/// [`Error::Parameter`] for weights that are not finite.
+pub fn recentred_for(field: &Field, coding: WeightCoding) -> Result<Field, Error> {
+    let (spec, grid) = (field.spec(), field.grid());
+    let layers = spec.local_layers();
+    let (Some(first), Some(last), true) = (layers.first(), layers.last(), coding != WeightCoding::F32) else {
+        return Ok(field.clone());
+    };
+    let turn = std::f64::consts::TAU / f64::from(spec.first_omega);
+    let mut local = field.local().to_vec();
+    for (&partition, network) in field.present().iter().zip(local.chunks_exact_mut(last.biases.end)) {
+        let bounds = grid.partition_box(partition);
+        for unit in 0..first.outputs {
+            let mut bias = f64::from(network[first.biases.start + unit]);
+            for (axis, range) in bounds.iter().enumerate() {
+                let centre = grid.coordinate(axis, f64::from(range.start + range.end - 1) / 2.0);
+                let weight = &mut network[first.weights.start + axis * first.outputs + unit];
+                let rounded = coding.rounded(*weight);
+                bias += (f64::from(*weight) - f64::from(rounded)) * f64::from(centre);
+                *weight = rounded;
+            }
+            #[expect(clippy::cast_possible_truncation, reason = "weights are 32-bit floats")]
+            let bias = (bias - turn * (bias / turn).round()) as f32;
+            network[first.biases.start + unit] = bias;
+        }
+    }
+    field.with_weights(field.shared().to_vec(), local)
+}
+
 #[expect(clippy::cast_precision_loss, reason = "widths are at most 8192")]
 fn weight_bound(spec: &FieldSpec, layer: &Layer, first: bool) -> f32 {
     let fan_in = layer.inputs as f32;
@@ -163,6 +200,29 @@ mod tests {
         let bound = (6.0_f32 / 6.0).sqrt() / 30.0;
         let weights = &field.local_of(3).unwrap()[hidden.weights.clone()];
         assert!(weights.iter().all(|w| w.abs() <= bound) && weights.iter().any(|w| w.abs() > bound / 2.0));
+    }
+
+    /// A field as wide as a large picture: coded weights keep its values to what their own digits allow.
+    #[test]
+    fn coded_weights_do_not_drift_with_the_size_of_the_canvas() {
+        let spec = FieldSpec::per_partition(2, 1, 6);
+        let grid = Grid::new(vec![4, 4096], vec![1, 128], UNIT_RANGE).unwrap();
+        let field = initialise_centred(&spec, &grid, 3).unwrap();
+        assert_eq!(recentred_for(&field, WeightCoding::F32).unwrap(), field);
+        let coded = |field: &Field, coding: WeightCoding| {
+            let round = |weights: &[f32]| weights.iter().map(|&w| coding.rounded(w)).collect();
+            field.with_weights(round(field.shared()), round(field.local())).unwrap()
+        };
+        let error = |other: &Field| {
+            let view = crate::eval::View::full(&grid);
+            let decoded = |field| crate::eval::reference::decode(field, &view).unwrap();
+            let (a, b) = (decoded(&field), decoded(other));
+            let squares: f32 = a.iter().zip(&b).map(|(a, b)| (a - b) * (a - b)).sum();
+            (squares / a.len() as f32).sqrt() / a.iter().fold(0.0_f32, |m, v| m.max(v.abs()))
+        };
+        let plain = error(&coded(&field, WeightCoding::Bf16));
+        let recentred = error(&coded(&recentred_for(&field, WeightCoding::Bf16).unwrap(), WeightCoding::Bf16));
+        assert!(recentred < 0.04 && plain > 3.0 * recentred, "{plain} and {recentred}");
     }
 
     #[test]

@@ -125,7 +125,7 @@ pub struct EncodeOptions {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub weights: Option<WeightsName>,
 
-    /// Stop after this many optimiser steps [default: 500, more for pictures above 512x512]
+    /// Stop after this many optimiser steps [default: 400, fewer for pictures above a megapixel; published: 500, more above 512x512]
     #[arg(long, env = "TESSERA_STEPS", hide_env = true, value_name = "COUNT", help_heading = "Training")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub steps: Option<Count>,
@@ -141,7 +141,7 @@ pub struct EncodeOptions {
     #[arg(long, value_enum, env = "TESSERA_RECIPE", hide_env = true, value_name = "NAME", help_heading = "Training")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recipe: Option<RecipeName>,
-    /// Adam's learning rate, of the local networks at the start where rates fall [default: 6e-3, published 1e-3]
+    /// Learning rate; where rates fall, that of local networks at the start [default: 6e-3, published 1e-3]
     #[arg(long, env = "TESSERA_LEARNING_RATE", hide_env = true, value_name = "RATE", help_heading = "Training")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub learning_rate: Option<f64>,

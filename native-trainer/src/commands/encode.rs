@@ -5,6 +5,7 @@ use std::path::Path;
 use anyhow::Result;
 use serde::Serialize;
 use tessera_core::eval::View;
+use tessera_core::field::recentred_for;
 use tessera_core::format::{self, Document, Reader, TrainingRecord, WeightCoding};
 use tessera_core::metrics;
 use tessera_core::signal::Signal;
@@ -78,8 +79,9 @@ pub(super) fn run(arguments: &EncodeArguments, reporter: &Reporter) -> Result<()
     let outcome = outcome?;
 
     let training = record(&options, &network, &settings, &outcome)?;
-    let document = Document { signal: plan.signal.info.clone(), field: outcome.field.clone(), training };
     let coding = coding(options.weights.unwrap_or(WeightsName::F32));
+    let field = recentred_for(&outcome.field, coding)?;
+    let document = Document { signal: plan.signal.info.clone(), field, training };
     let written = format::write(&document, coding)?;
     destination.write(&written)?;
 

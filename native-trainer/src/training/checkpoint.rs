@@ -39,7 +39,6 @@ pub struct Checkpoint {
     /// Adam's moments.
     pub moments: Moments,
     /// The best weights so far, if any were judged.
-    /// The best weights so far.
     pub best: Option<Best>,
     /// Of a run that trains groups of partitions one after the other: the group that `step` belongs to.
     pub group: Option<Group>,
@@ -60,6 +59,8 @@ pub struct Group {
     pub best_step: u64,
     /// Bits of the last loss of every share of the group's samples.
     pub recent_bits: Vec<u64>,
+    /// Bits of the seconds at which the group began.
+    pub started_bits: u64,
 }
 
 /// The best weights that a run has seen.
@@ -266,6 +267,7 @@ mod tests {
                 steps: 3,
                 best_step: 2,
                 recent_bits: vec![7],
+                started_bits: 5,
             }),
         }
     }

@@ -1,9 +1,9 @@
 //! The default loop: the global network keeps its start weights, and what it adds to the merges is computed once.
 //!
 //! A step then costs a nineteenth of a full one, and once the merge stands still as well, partitions do not know of each
-//! other: they are trained in *groups*, one group after the other, each of which fits in a bounded memory whatever the
-//! size of the signal. The first group is spread over the whole signal and trains the merge along (its local part and
-//! biases, by Adam); the others take the merge as it is. Local networks move by [`Soap`]. Rates fall in a line to zero. The measurements that led here are in
+//! other: they are trained in *groups*, one group after the other, of as many partitions as fit in 64 MiB. The first group is spread over the whole signal and trains the merge along (its local part and
+//! biases, by Adam); the others take the merge as it is. Local networks move by [`Soap`]. Rates fall in a line to
+//! zero. The measurements that led here are in
 //! `docs/benchmarks.md`.
 //!
 //! Steps take turns with two shares of every partition's samples: twice the steps for the same work gain 1.4 dB. The
@@ -23,7 +23,7 @@ use super::plan::{CheckpointSettings, Event, Outcome, StoppedBy, TrainingPlan, p
 use super::setup::{Workers, facts};
 use super::{Batches, Checkpoint, FusedAdam, Moments, Soap, TrainingError};
 
-/// Bytes that are held for a group at most: a little more than the published 512x512 picture needs.
+/// Bytes that are held and remembered for a group at most: a little more than the published 512x512 picture needs.
 const GROUP_BYTES: u64 = 64 << 20;
 /// Samples of a group at most, where a network is so narrow that bytes do not bound them.
 const GROUP_SAMPLES: u64 = 1 << 20;
@@ -31,6 +31,8 @@ const GROUP_SAMPLES: u64 = 1 << 20;
 const SHARES: usize = 2;
 /// The last half of the judgements of a run are made.
 const JUDGEMENTS: u64 = 8;
+/// By how much a group exceeds a wanted PSNR before it stops, if others follow that may be harder.
+const PSNR_MARGIN_DB: f64 = 1.0;
 /// The merge's rate as a share of the local networks': all partitions move it together.
 const MERGE_RATE: f64 = 1.0 / 30.0;
 
@@ -137,15 +139,19 @@ impl<'a> HeldRun<'a> {
             // At once, so that a path that cannot be written is found now and not after an hour.
             self.save(checkpoint, on_event)?;
         }
-        let mut interrupted = false;
-        while self.done.groups < self.groups.len() && !interrupted {
+        while self.done.groups < self.groups.len() {
+            if let Some(reason) = self.ended_before_group(stop) {
+                self.stopped_by = reason;
+                break;
+            }
             let mut current = match self.current.take() {
                 Some(current) => current,
                 None => self.open(self.done.groups)?,
             };
+            let due =
+                |saved_at: Instant| checkpoint.as_ref().filter(|c| saved_at.elapsed().as_secs_f64() >= c.every_seconds);
             let reason = loop {
                 if stop.load(Ordering::Relaxed) {
-                    interrupted = true;
                     break StoppedBy::Interrupted;
                 }
                 let progress = self.progress(&current);
@@ -155,30 +161,34 @@ impl<'a> HeldRun<'a> {
                 }
                 let Some(event) = self.advance(&mut current, progress)? else { break StoppedBy::Psnr };
                 on_event(event);
-                let due = |c: &&CheckpointSettings| saved_at.elapsed().as_secs_f64() >= c.every_seconds;
-                if let Some(checkpoint) = checkpoint.as_ref().filter(due) {
-                    self.current = Some(current);
-                    self.save(checkpoint, on_event)?;
+                if let Some(checkpoint) = due(saved_at) {
+                    current = self.save_with(current, checkpoint, on_event)?;
                     saved_at = Instant::now();
-                    current = self.current.take().expect("put there a moment ago");
                 }
             };
-            if interrupted && let Some(checkpoint) = &checkpoint {
-                // Before the last judgement: a run that is continued later must not know of it.
-                self.current = Some(current);
-                self.save(checkpoint, on_event)?;
-                current = self.current.take().expect("put there a moment ago");
+            // A run that may go on is saved before its last judgement, of which it must not know. With one group it may
+            // go on after any early end; of several, the finished ones have nothing left to go on from.
+            let goes_on = reason == StoppedBy::Interrupted || (reason != StoppedBy::Steps && self.groups.len() == 1);
+            if goes_on && let Some(checkpoint) = &checkpoint {
+                current = self.save_with(current, checkpoint, on_event)?;
             }
             if matches!(reason, StoppedBy::MaxTime | StoppedBy::Interrupted) {
                 self.stopped_by = reason;
             }
             self.close(current)?;
-            if let Some(checkpoint) = checkpoint.as_ref().filter(|_| !interrupted) {
+            let last = self.done.groups == self.groups.len();
+            if !goes_on && let Some(checkpoint) = if last { checkpoint.as_ref() } else { due(saved_at) } {
                 self.save(checkpoint, on_event)?;
+                saved_at = Instant::now();
+            }
+            if reason == StoppedBy::Interrupted {
+                break;
             }
         }
-        self.judge_the_rest()?;
-        let psnr_db = psnr_db_of_loss(self.done.loss / self.done.samples.max(1) as f64);
+        let all = self.done.groups == self.groups.len();
+        // Groups that were not reached show their mean colours; their loss is not known.
+        let loss = if all { self.done.loss / self.done.samples as f64 } else { f64::NAN };
+        let psnr_db = psnr_db_of_loss(loss);
         if self.stopped_by == StoppedBy::Steps && self.plan.settings.psnr_db.is_some_and(|wanted| psnr_db >= wanted) {
             self.stopped_by = StoppedBy::Psnr;
         }
@@ -192,6 +202,27 @@ impl<'a> HeldRun<'a> {
             engine: engine.to_owned(),
             psnr_db,
         })
+    }
+
+    /// Why no further group begins. The first always does, so that a merge is there.
+    fn ended_before_group(&self, stop: &AtomicBool) -> Option<StoppedBy> {
+        if stop.load(Ordering::Relaxed) {
+            return Some(StoppedBy::Interrupted);
+        }
+        let late = |limit: f64| self.done.groups > 0 && self.current.is_none() && self.seconds() >= limit;
+        self.plan.settings.max_seconds.filter(|&limit| late(limit)).map(|_| StoppedBy::MaxTime)
+    }
+
+    /// [`Self::save`] with a group in training.
+    fn save_with(
+        &mut self,
+        current: Current,
+        settings: &CheckpointSettings,
+        on_event: &mut dyn FnMut(Event),
+    ) -> Result<Current, TrainingError> {
+        self.current = Some(current);
+        self.save(settings, on_event)?;
+        self.current.take().ok_or_else(|| TrainingError::Engine("the group in training is gone".to_owned()))
     }
 
     /// Steps of all groups before the current one, as progress counts them.
@@ -244,7 +275,6 @@ impl<'a> HeldRun<'a> {
             let left: u64 = self.groups[self.done.groups..].iter().map(|group| self.samples(group)).sum();
             let share = current.samples as f64 / left.max(1) as f64;
             let budget = (limit - current.started).max(0.0) * share;
-            // Even a late start takes a step before it looks at its clock again.
             if budget > 0.0 { (self.seconds() - current.started) / budget } else { 1.0 }
         });
         if settings.steps == 0 { 1.0 } else { by_steps.max(by_time) }
@@ -264,11 +294,11 @@ impl<'a> HeldRun<'a> {
         let LossAndGradients { loss, shared, local } = self.evaluate(current, share)?;
         current.recent[part] = loss;
         let recent = current.recent_loss();
-        let reached = |loss: f64| settings.psnr_db.is_some_and(|wanted| psnr_db_of_loss(loss) >= wanted);
         let interval = (settings.steps / JUDGEMENTS).max(1);
-        if reached(recent) || (progress >= 0.5 && current.step.is_multiple_of(interval)) {
+        let seems_reached = settings.psnr_db.is_some_and(|wanted| self.reached(current.samples, recent, wanted));
+        if seems_reached || (progress >= 0.5 && current.step.is_multiple_of(interval)) {
             let exact = self.judge(current)?;
-            if reached(exact) {
+            if settings.psnr_db.is_some_and(|wanted| self.reached(current.samples, exact, wanted)) {
                 return Ok(None);
             }
         }
@@ -291,6 +321,13 @@ impl<'a> HeldRun<'a> {
             seconds: self.seconds(),
             samples_per_second: visited / started.elapsed().as_secs_f64().max(f64::MIN_POSITIVE),
         }))
+    }
+
+    /// Whether a group may stop: the whole is good enough so far, and this group by a margin for those that follow.
+    fn reached(&self, samples: u64, loss: f64, wanted: f64) -> bool {
+        let mean = (self.done.loss + loss * samples as f64) / (self.done.samples + samples) as f64;
+        let last = self.done.groups + 1 == self.groups.len();
+        psnr_db_of_loss(mean) >= wanted && (last || psnr_db_of_loss(loss) >= wanted + PSNR_MARGIN_DB)
     }
 
     fn evaluate(&self, current: &Current, share: &Share) -> Result<LossAndGradients, TrainingError> {
@@ -343,15 +380,6 @@ impl<'a> HeldRun<'a> {
         Ok(())
     }
 
-    /// After an interruption: the loss of the groups that were not reached.
-    fn judge_the_rest(&mut self) -> Result<(), TrainingError> {
-        while self.done.groups < self.groups.len() {
-            let current = self.open(self.done.groups)?;
-            self.close(current)?;
-        }
-        Ok(())
-    }
-
     fn local_size(&self) -> usize {
         self.local.len() / self.plan.grid.partitions() as usize
     }
@@ -386,6 +414,7 @@ impl<'a> HeldRun<'a> {
         }
         let recent = self.current.as_ref().map_or(&[][..], |current| &current.recent);
         let recent_bits = recent.iter().map(|loss| loss.to_bits()).collect();
+        let started_bits = self.current.as_ref().map_or(0, |current| current.started.to_bits());
         let Done { groups, loss, samples, steps, best_step } = self.done;
         let checkpoint = Checkpoint {
             plan: self.facts.clone(),
@@ -395,7 +424,15 @@ impl<'a> HeldRun<'a> {
             local,
             moments,
             best,
-            group: Some(Group { index: groups, loss_bits: loss.to_bits(), samples, steps, best_step, recent_bits }),
+            group: Some(Group {
+                index: groups,
+                loss_bits: loss.to_bits(),
+                samples,
+                steps,
+                best_step,
+                recent_bits,
+                started_bits,
+            }),
         };
         checkpoint.save(&settings.path)?;
         on_event(Event::CheckpointSaved {
@@ -427,7 +464,8 @@ impl<'a> HeldRun<'a> {
         }
         let mut current = self.open(group.index)?;
         let Moments { shared_first, shared_second, local_first, .. } = saved.moments;
-        let fits = [&shared_first, &shared_second].iter().all(|m| m.len() == self.shared.len())
+        let fits = group.recent_bits.len() == current.recent.len()
+            && [&shared_first, &shared_second].iter().all(|m| m.len() == self.shared.len())
             && saved
                 .best
                 .as_ref()
@@ -438,6 +476,7 @@ impl<'a> HeldRun<'a> {
         };
         current.soap = soap;
         current.step = saved.step;
+        current.started = f64::from_bits(group.started_bits);
         current.recent = group.recent_bits.iter().map(|&bits| f64::from_bits(bits)).collect();
         current.best = saved.best;
         current.shared_adam = FusedAdam::restored(shared_first, shared_second, saved.step);
@@ -459,9 +498,11 @@ fn groups(plan: &TrainingPlan) -> Vec<Vec<u32>> {
     let (grid, spec) = (&plan.grid, &plan.spec);
     let partitions = grid.partitions() as usize;
     let held = if spec.has_global() { held_bytes_per_sample(spec) } else { 0 };
-    let by_memory = GROUP_SAMPLES.min(GROUP_BYTES / held.max(1));
-    let samples = plan.settings.group_samples.unwrap_or(by_memory).max(1);
-    let count = usize::try_from(grid.samples().div_ceil(samples)).unwrap_or(usize::MAX).clamp(1, partitions);
+    let samples = (grid.samples() / u64::from(grid.partitions())).max(1);
+    let bytes = samples * held + 4 * Soap::floats_per_network(spec) as u64;
+    let by_memory = (GROUP_SAMPLES / samples).min(GROUP_BYTES / bytes);
+    let most = plan.settings.group_samples.map_or(by_memory, |wanted| wanted / samples);
+    let count = partitions.div_ceil(usize::try_from(most).unwrap_or(usize::MAX).max(1));
     let size = partitions.div_ceil(count);
     // Partition p belongs to the first group where p * size / partitions grows.
     let spread = |p: usize| ((p + 1) * size) / partitions > (p * size) / partitions;

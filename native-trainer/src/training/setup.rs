@@ -89,7 +89,7 @@ pub(super) fn facts(plan: &TrainingPlan, start: &Field) -> Vec<(String, String)>
     let (spec, grid) = (&plan.spec, &plan.grid);
     let fact = |name: &str, value: String| (name.to_owned(), value);
     vec![
-        fact("format of the run", "1".to_owned()),
+        fact("format of the run", "2".to_owned()),
         fact("model", spec.model.name().to_owned()),
         fact("signal", format!("{:?} of {} channels", grid.shape(), spec.outputs)),
         fact("partitions", format!("{:?}", grid.factors())),

@@ -143,11 +143,9 @@ impl<'a> Step<'a> {
         batch.validate(&network, Some(local.len()))?;
         let tasks = tasks(&batch.spans);
         if let Some(held) = held {
-            // A block holds at most BLOCK samples of floats per feature, and a task at least its own samples.
             let numbers = network.depths() * network.local_width();
             let fits = |(held, spans): (&Vec<f32>, &Vec<(usize, Range<usize>)>)| {
-                let samples: usize = spans.iter().map(|(_, s)| s.len()).sum();
-                held.len() >= samples * numbers && held.len().is_multiple_of(numbers)
+                held.len() == numbers * Arch::new().dispatch(BlockLanes(spans))
             };
             if held.tasks.len() != tasks.len() || !held.tasks.iter().zip(&tasks).all(fits) {
                 return Err(Error::parameter("what is held of the global network belongs to another batch"));
@@ -217,6 +215,17 @@ pub(super) fn tasks(spans: &[Range<usize>]) -> Vec<Vec<(usize, Range<usize>)>> {
         tasks.push(current);
     }
     tasks
+}
+
+/// Lanes of all blocks of a task, of which padding is a part.
+struct BlockLanes<'a>(&'a [(usize, Range<usize>)]);
+
+impl WithSimd for BlockLanes<'_> {
+    type Output = usize;
+
+    fn with_simd<S: Simd>(self, _: S) -> usize {
+        blocks::<S>(self.0).len() * block_vectors::<S>() * S::F32_LANES
+    }
 }
 
 struct Task<'a> {
