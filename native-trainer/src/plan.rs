@@ -29,6 +29,9 @@ const HELD_STEPS: u64 = 400;
 /// Beyond so many samples steps fall with the fourth root: work grows with the samples, and patience does not.
 const HELD_SAMPLES: u64 = 1 << 20;
 
+/// The global network is held where it has at most this part of the parameters: a third.
+const MOST_HELD: u64 = 3;
+
 /// What `encode` trains.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Network {
@@ -54,17 +57,26 @@ pub fn default_sample_fraction(recipe: RecipeName, samples: u64) -> f64 {
     (STEP_SAMPLES as f64 / samples.max(1) as f64).min(1.0)
 }
 
-/// The recipe without options: the held one where it can serve.
-pub fn recipe(options: &EncodeOptions) -> RecipeName {
+/// The recipe without options: the held one where it can serve, and where it wins. A network that is mostly global loses
+/// most of its capacity when that part is held.
+pub fn recipe(options: &EncodeOptions, info: &SignalInfo) -> RecipeName {
+    if let Some(recipe) = options.recipe {
+        return recipe;
+    }
     let siren = options.model == Some(ModelName::Siren);
+    // A network that cannot be planned is reported where it is planned.
+    let mostly_global = network(options, info).is_ok_and(|network| {
+        let parameters = network.spec.parameters(network.grid.partitions().into());
+        MOST_HELD * network.spec.shared_parameters() > parameters
+    });
     let on_cpu = match options.device {
         None | Some(DeviceName::Cpu) => true,
         // A device that cannot be opened is reported when training opens it.
         Some(DeviceName::Auto) => OpenDevice::open(DeviceChoice::Auto).is_ok_and(|device| device.is_cpu()),
         Some(_) => false,
     };
-    let published = siren || !on_cpu || options.sample_fraction.is_some();
-    options.recipe.unwrap_or(if published { RecipeName::Published } else { RecipeName::Held })
+    let published = siren || mostly_global || !on_cpu || options.sample_fraction.is_some();
+    if published { RecipeName::Published } else { RecipeName::Held }
 }
 
 /// Adam's step size without options. Published: twice the paper's, for a quarter of its steps.
@@ -249,6 +261,19 @@ mod tests {
         }
         assert_eq!(default_steps(RecipeName::Published, 512 * 512), 500);
         assert_eq!(default_sample_fraction(RecipeName::Published, 100), 1.0);
+    }
+
+    #[test]
+    fn the_global_network_is_held_where_it_is_the_smaller_part() {
+        let info = |side| SignalInfo::picture(side, side, 3, SampleFormat::U8).unwrap();
+        let published = EncodeOptions { local_width: Some(14), global_width: Some(84), ..EncodeOptions::default() };
+        assert_eq!(recipe(&published, &info(512)), RecipeName::Held);
+        assert_eq!(recipe(&published, &info(128)), RecipeName::Published);
+        assert_eq!(recipe(&EncodeOptions::default(), &info(128)), RecipeName::Held);
+        let siren = EncodeOptions { model: Some(ModelName::Siren), ..EncodeOptions::default() };
+        assert_eq!(recipe(&siren, &info(512)), RecipeName::Published);
+        let asked = EncodeOptions { recipe: Some(RecipeName::Held), ..siren };
+        assert_eq!(recipe(&asked, &info(512)), RecipeName::Held);
     }
 
     #[test]

@@ -137,7 +137,7 @@ pub struct EncodeOptions {
     #[arg(long, env = "TESSERA_MAX_TIME", hide_env = true, value_name = "TIME", help_heading = "Training")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_time: Option<Seconds>,
-    /// How training goes about it [default: held; published for siren, on a GPU and with --sample-fraction]
+    /// How training goes about it [default: held; published for siren, on a GPU, with --sample-fraction, and where more than a third of the network is global]
     #[arg(long, value_enum, env = "TESSERA_RECIPE", hide_env = true, value_name = "NAME", help_heading = "Training")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recipe: Option<RecipeName>,
