@@ -56,19 +56,22 @@ pub fn over(upper: EncodeOptions, lower: EncodeOptions) -> EncodeOptions {
     )
 }
 
-/// All layers merged. `default_steps` depends on the signal and on what was chosen, and is what `draft` and `fine` scale.
+/// All layers merged, the recipe filled in. `defaults` gives the recipe and the steps that a signal gets under what was
+/// chosen; the steps are what `draft` and `fine` scale.
 ///
 /// # Errors
 /// Those of [`read`].
 pub fn merged(
     typed: &EncodeOptions,
     file: Option<&Path>,
-    default_steps: impl Fn(&EncodeOptions) -> u64,
+    defaults: impl FnOnce(&EncodeOptions) -> (RecipeName, u64),
 ) -> Result<EncodeOptions> {
     let file = file.map(read).transpose()?.unwrap_or_default();
     let options = over(typed.clone(), file);
-    let preset = preset(options.preset.unwrap_or(Preset::Fast), &options, default_steps(&options));
-    Ok(over(options, preset))
+    let (recipe, steps) = defaults(&options);
+    let preset = preset(options.preset.unwrap_or(Preset::Fast), &options, steps);
+    let signal = EncodeOptions { recipe: Some(recipe), ..EncodeOptions::default() };
+    Ok(over(over(options, preset), signal))
 }
 
 fn preset(preset: Preset, chosen: &EncodeOptions, default_steps: u64) -> EncodeOptions {
@@ -110,11 +113,13 @@ mod tests {
         fs::write(&path, "preset = \"paper\"\nparameters = \"50k\"\nsteps = 30\nlearning-rate = 1e-3\nmax-time = 90\n")
             .unwrap();
         let typed = EncodeOptions { steps: Some(Count(7)), ..EncodeOptions::default() };
-        let merged = merged(&typed, Some(&path), |_| 500).unwrap();
+        let merged = merged(&typed, Some(&path), |_| (RecipeName::Held, 500)).unwrap();
         assert_eq!(merged.steps, Some(Count(7)));
         assert_eq!(merged.parameters, Some(Count(50_000)));
         assert_eq!(merged.learning_rate, Some(1e-3));
         assert_eq!(merged.global_width, Some(84));
+        // The preset's recipe, not the signal's.
+        assert_eq!(merged.recipe, Some(RecipeName::Published));
         let text = toml::to_string(&merged).unwrap();
         assert_eq!(toml::from_str::<EncodeOptions>(&text).unwrap(), merged);
     }

@@ -8,7 +8,7 @@ use tessera_core::eval::View;
 use tessera_core::field::recentred_for;
 use tessera_core::format::{self, Document, Reader, TrainingRecord, WeightCoding};
 use tessera_core::metrics;
-use tessera_core::signal::{Signal, SignalInfo};
+use tessera_core::signal::Signal;
 
 use super::describe::{extents, signal_text};
 use crate::arguments::values::{Count, DeviceName, Preset, RecipeName, Seconds, WeightsName};
@@ -61,11 +61,12 @@ pub(super) fn run(arguments: &EncodeArguments, reporter: &Reporter) -> Result<()
     let (signal, notes) = read_source(arguments)?;
     let samples = signal.info.samples();
     let options = config::merged(&arguments.options, arguments.config.as_deref(), |options| {
-        plan::default_steps(plan::recipe(options, &signal.info), samples)
+        let recipe = plan::recipe(options, &signal.info);
+        (recipe, plan::default_steps(recipe, samples))
     })?;
     decoding::use_threads(options.threads)?;
     let network = plan::network(&options, &signal.info)?;
-    let settings = settings(arguments, &options, &signal.info)?;
+    let settings = settings(arguments, &options, samples)?;
     reporter.say(format_args!("{}: {}", shown(&arguments.input), signal_text(&signal.info)));
     notes.iter().for_each(|note| reporter.say(format_args!("  note: {note}")));
     reporter.say(network_text(&network));
@@ -156,12 +157,11 @@ fn read_source(arguments: &EncodeArguments) -> Result<(Signal, Vec<String>)> {
     Ok((picture.signal, picture.notes))
 }
 
-fn settings(arguments: &EncodeArguments, options: &EncodeOptions, info: &SignalInfo) -> Result<Settings> {
-    let samples = info.samples();
+fn settings(arguments: &EncodeArguments, options: &EncodeOptions, samples: u64) -> Result<Settings> {
     if options.psnr.is_some_and(|psnr| !(psnr > 0.0 && psnr < 200.0)) {
         return Err(usage_fault("--psnr must lie between 0 and 200 dB"));
     }
-    let recipe = plan::recipe(options, info);
+    let recipe = options.recipe.unwrap_or(RecipeName::Held);
     Ok(Settings {
         steps: options.steps.map_or_else(|| plan::default_steps(recipe, samples), |Count(n)| n),
         psnr_db: options.psnr,
