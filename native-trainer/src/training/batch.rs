@@ -8,6 +8,8 @@ use tessera_core::eval::cpu::training::Batch;
 use tessera_core::field::SplitMix64;
 use tessera_core::grid::Grid;
 
+use super::interpolation::Interpolation;
+
 /// Makes batches from a signal. Holds one coordinate per row, column, ... and borrows the values, so that a large
 /// picture costs no more than itself.
 #[derive(Debug)]
@@ -26,6 +28,8 @@ const EVALUATION_SAMPLES: u64 = 1 << 16;
 const EVALUATION_STREAM: u64 = u64::MAX;
 /// The same for the order of shares.
 const SHARE_STREAM: u64 = u64::MAX - 1;
+/// The same for places between the samples.
+const BETWEEN_STREAM: u64 = u64::MAX - 2;
 
 impl<'a> Batches<'a> {
     /// Batches of `fraction` (above 0, at most 1) of `values` `[samples * outputs]`, which cover `grid`.
@@ -63,6 +67,29 @@ impl<'a> Batches<'a> {
             }
             order.into_iter().skip(part).step_by(parts)
         })
+    }
+
+    /// Places between the samples of some partitions, one for every `parts`-th sample of each: somewhere in the cell of
+    /// a sample drawn from the seed, with the value that [`Interpolation`] finds there.
+    pub fn between_of(&self, partitions: impl IntoIterator<Item = u32>, parts: usize) -> Batch {
+        let mut keys = SplitMix64(SplitMix64(self.seed).next_word() ^ SplitMix64(BETWEEN_STREAM).next_word());
+        let mut batch = self.share_of(partitions, 0, parts);
+        let inputs = self.grid.axes();
+        let mut random = SplitMix64(keys.next_word());
+        let mut interpolation = Interpolation::new(self.grid, self.values, self.outputs);
+        let mut place = vec![0.0_f64; inputs];
+        let samples = batch.coordinates.chunks_exact_mut(inputs).zip(batch.targets.chunks_exact_mut(self.outputs));
+        for (coordinates, target) in samples {
+            for (axis, (position, coordinate)) in place.iter_mut().zip(coordinates).enumerate() {
+                let last = f64::from(self.grid.shape()[axis] - 1);
+                let [low, high] = self.grid.range().map(f64::from);
+                let cell = ((f64::from(*coordinate) - low) / (high - low) * last).round();
+                *position = (cell + f64::from(random.uniform(0.5))).clamp(0.0, last);
+                *coordinate = self.grid.coordinate(axis, *position);
+            }
+            interpolation.at(&place, target);
+        }
+        batch
     }
 
     /// The samples of the step after `step` updates.
@@ -138,6 +165,35 @@ mod tests {
 
     fn values(grid: &Grid, outputs: usize) -> Vec<f32> {
         (0..grid.samples() as usize * outputs).map(|i| i as f32).collect()
+    }
+
+    #[test]
+    fn places_between_stay_in_the_cells_of_their_partition() {
+        let grid = Grid::new(vec![9, 5], vec![2, 2], UNIT_RANGE).unwrap();
+        // The value of a sample is its row, so the value of a place is its place along the first axis.
+        let rows: Vec<f32> = (0..45_u8).map(|i| f32::from(i / 5)).collect();
+        let batches = Batches::new(&grid, &rows, 1, 1.0, 3);
+        let batch = batches.between_of(0..4, 2);
+        assert_eq!(batch.spans.len(), 4);
+        let mut off_grid = 0;
+        for (partition, span) in batch.spans.iter().enumerate() {
+            let bounds = grid.partition_box(partition as u32);
+            assert_eq!(span.len(), (grid.partition_samples(partition as u32) as usize).div_ceil(2));
+            for sample in span.clone() {
+                let place = |axis: usize| {
+                    let last = f64::from(grid.shape()[axis] - 1);
+                    (f64::from(batch.coordinates[sample * 2 + axis]) + 1.0) / 2.0 * last
+                };
+                for (axis, range) in bounds.iter().enumerate() {
+                    let (low, high) = (f64::from(range.start) - 0.5, f64::from(range.end) - 0.5);
+                    assert!((low - 1e-4..=high + 1e-4).contains(&place(axis)));
+                    off_grid += usize::from((place(axis) - place(axis).round()).abs() > 0.01);
+                }
+                assert!((f64::from(batch.targets[sample]) - place(0)).abs() < 0.2);
+            }
+        }
+        assert!(off_grid > 20);
+        assert_eq!(batches.between_of(0..4, 2).coordinates, batch.coordinates);
     }
 
     #[test]

@@ -29,6 +29,7 @@ mod error;
 mod fused;
 mod general;
 mod held;
+mod interpolation;
 #[cfg(feature = "gpu")]
 mod kernel;
 mod optimiser;

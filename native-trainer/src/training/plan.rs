@@ -41,7 +41,7 @@ pub struct Settings {
     pub seed: u64,
     /// How training goes about it.
     pub recipe: Recipe,
-    /// Samples that the held recipe trains at a time; `None`: as many as fit in 64 MiB of what is held.
+    /// Samples that the held recipe trains at a time; `None`: as many as fit in 96 MiB of what is held.
     pub group_samples: Option<u64>,
     /// Where to compute.
     pub device: DeviceChoice,
