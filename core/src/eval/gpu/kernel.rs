@@ -329,7 +329,7 @@ fn merge_layer(
 
 /// Every lane's sum is the bias.
 #[cube]
-fn begin(sums: &mut Array<Vector<f32, Const<4>>>, bias: Vector<f32, Const<4>>, #[comptime] lanes: usize) {
+pub(super) fn begin(sums: &mut Array<Vector<f32, Const<4>>>, bias: Vector<f32, Const<4>>, #[comptime] lanes: usize) {
     #[unroll]
     for lane in 0..lanes {
         sums[lane] = bias;

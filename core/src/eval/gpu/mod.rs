@@ -13,6 +13,7 @@
 //! | `layout` | weights, tables and dispatches as plain arrays; tested everywhere |
 //! | `kernel` | the decoder's kernel |
 //! | `gradient_layout`, `gradient_kernel` | the same for loss and gradients, with the floor that shaped them |
+| `gradient_forward`, `gradient_products` | its way forward and its products |
 //! | `glue` | their registration with the framework |
 //! | `decoder`, `trainer` | what front ends use |
 //! | `twin`, `gradient_twin` | scalar walks over the same arrays, for tests |
@@ -22,8 +23,12 @@ mod decoder;
 #[cfg(feature = "gpu")]
 mod glue;
 #[cfg(feature = "gpu")]
+mod gradient_forward;
+#[cfg(feature = "gpu")]
 mod gradient_kernel;
 mod gradient_layout;
+#[cfg(feature = "gpu")]
+mod gradient_products;
 #[cfg(test)]
 mod gradient_twin;
 #[cfg(feature = "gpu")]
