@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, check_limit};
+use crate::grid::{SOUND_RANGE, UNIT_RANGE};
 use crate::limits;
 
 /// The kind of a signal. The numbers are those of the file format.
@@ -17,6 +18,30 @@ pub enum SignalKind {
     Video,
     /// Axes: three spatial directions, in array order.
     Shape,
+}
+
+impl SignalKind {
+    /// Coordinates of the first and the last sample of every axis (reference/local-global.md 2.1).
+    pub fn coordinate_range(self) -> [f32; 2] {
+        if self == Self::Sound { SOUND_RANGE } else { UNIT_RANGE }
+    }
+
+    /// PSNR in dB of a mean squared error between stored values, as published for this kind: the peak is the range,
+    /// 2, but 1 for sound (reference/local-global.md 7.1). Infinite for an error of zero.
+    pub fn psnr_db(self, mse: f64) -> f64 {
+        let peak: f64 = if self == Self::Sound { 1.0 } else { 2.0 };
+        -10.0 * (mse / (peak * peak)).log10()
+    }
+
+    /// The word for messages, with its article.
+    pub fn with_article(self) -> &'static str {
+        match self {
+            Self::Picture => "a picture",
+            Self::Sound => "a sound",
+            Self::Video => "a video",
+            Self::Shape => "a shape",
+        }
+    }
 }
 
 /// The number type of the samples before encoding, and of the file that a decoder writes.
@@ -72,18 +97,65 @@ impl SignalInfo {
     /// # Errors
     /// [`Error::Parameter`] for an empty picture or another number of channels, [`Error::Limit`] beyond the format.
     pub fn picture(rows: u32, columns: u32, channels: u32, format: SampleFormat) -> Result<Self, Error> {
-        let info = Self {
-            kind: SignalKind::Picture,
-            shape: vec![rows, columns],
-            channels,
-            format,
-            colour: ColourSpace::Srgb,
-            alpha: channels == 2 || channels == 4,
-            rate: (0, 1),
-            amplitude: 1.0,
-        };
-        info.validate()?;
-        Ok(info)
+        let (kind, shape, colour) = (SignalKind::Picture, vec![rows, columns], ColourSpace::Srgb);
+        let alpha = channels == 2 || channels == 4;
+        Self { kind, shape, colour, alpha, ..Self::plain(channels, format) }.checked()
+    }
+
+    /// A sound of `samples` samples of each of `channels` channels, `rate` a second. A stored value of 1 stands for
+    /// `amplitude` in the source, whose full scale is 1.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] for an empty sound, a rate of zero or an amplitude that is not positive, [`Error::Limit`]
+    /// beyond the format.
+    pub fn sound(samples: u32, channels: u32, format: SampleFormat, rate: u32, amplitude: f32) -> Result<Self, Error> {
+        if rate == 0 {
+            return Err(Error::parameter("a sound needs a sample rate"));
+        }
+        let (kind, shape) = (SignalKind::Sound, vec![samples]);
+        Self { kind, shape, rate: (rate, 1), amplitude, ..Self::plain(channels, format) }.checked()
+    }
+
+    /// A video of `frames` x `rows` x `columns`, channels as those of a picture, `rate` frames a second as a fraction.
+    ///
+    /// # Errors
+    /// As [`SignalInfo::picture`], and [`Error::Parameter`] for a rate of zero.
+    pub fn video(
+        [frames, rows, columns]: [u32; 3],
+        channels: u32,
+        format: SampleFormat,
+        rate: (u32, u32),
+    ) -> Result<Self, Error> {
+        if rate.0 == 0 {
+            return Err(Error::parameter("a video needs a frame rate"));
+        }
+        let (kind, shape, colour) = (SignalKind::Video, vec![frames, rows, columns], ColourSpace::Srgb);
+        let alpha = channels == 2 || channels == 4;
+        Self { kind, shape, colour, alpha, rate, ..Self::plain(channels, format) }.checked()
+    }
+
+    /// A shape of one channel on a grid of `shape` samples.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] for an empty grid, [`Error::Limit`] beyond the format.
+    pub fn shape(shape: [u32; 3], format: SampleFormat) -> Result<Self, Error> {
+        Self { kind: SignalKind::Shape, shape: shape.to_vec(), ..Self::plain(1, format) }.checked()
+    }
+
+    /// What has neither colour nor time; kind and shape follow.
+    fn plain(channels: u32, format: SampleFormat) -> Self {
+        let (kind, shape, colour) = (SignalKind::Shape, Vec::new(), ColourSpace::None);
+        Self { kind, shape, channels, format, colour, alpha: false, rate: (0, 1), amplitude: 1.0 }
+    }
+
+    fn checked(self) -> Result<Self, Error> {
+        self.validate()?;
+        Ok(self)
+    }
+
+    /// Samples or frames a second; `None` where time plays no part.
+    pub fn rate_hz(&self) -> Option<f64> {
+        (self.rate.0 > 0 && self.rate.1 > 0).then(|| f64::from(self.rate.0) / f64::from(self.rate.1))
     }
 
     /// Number of axes.
@@ -202,9 +274,21 @@ mod tests {
     }
 
     #[test]
+    fn the_peak_of_psnr_is_the_published_one() {
+        assert!((SignalKind::Picture.psnr_db(0.04) - 20.0).abs() < 1e-9);
+        assert!((SignalKind::Sound.psnr_db(0.01) - 20.0).abs() < 1e-9);
+        assert_eq!(SignalKind::Sound.psnr_db(0.0), f64::INFINITY);
+    }
+
+    #[test]
     fn contradictions_are_refused() {
         assert!(SignalInfo::picture(0, 3, 3, SampleFormat::U8).is_err());
         assert!(SignalInfo::picture(3, 3, 5, SampleFormat::U8).is_err());
+        assert!(SignalInfo::sound(8, 1, SampleFormat::U16, 0, 1.0).is_err());
+        assert!(SignalInfo::sound(0, 1, SampleFormat::U16, 8_000, 1.0).is_err());
+        assert!(SignalInfo::sound(8, 1, SampleFormat::U16, 8_000, 0.0).is_err());
+        assert!(SignalInfo::video([1, 2, 3], 3, SampleFormat::U8, (0, 1)).is_err());
+        assert!(SignalInfo::shape([1, 0, 3], SampleFormat::U8).is_err());
         let info = SignalInfo::picture(1, 1, 1, SampleFormat::U8).unwrap();
         assert!(Signal::new(info.clone(), vec![f32::NAN]).is_err());
         assert!(Signal::new(info, vec![0.0, 0.0]).is_err());

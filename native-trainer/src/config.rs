@@ -7,10 +7,12 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::Result;
+use tessera_core::signal::SignalInfo;
 
 use crate::arguments::EncodeOptions;
-use crate::arguments::values::{Count, Extents, ModelName, Partitions, Preset, RecipeName};
+use crate::arguments::values::{Count, ModelName, Preset};
 use crate::errors::{input_fault, usage_fault};
+use crate::plan;
 
 /// Options from a TOML file whose keys are the flags' names without dashes in front.
 ///
@@ -56,55 +58,34 @@ pub fn over(upper: EncodeOptions, lower: EncodeOptions) -> EncodeOptions {
     )
 }
 
-/// All layers merged, the recipe filled in. `defaults` gives the recipe and the steps that a signal gets under what was
-/// chosen; the steps are what `draft` and `fine` scale.
+/// All layers merged, the recipe filled in. The signal decides what a preset means: `draft` and `fine` scale the steps
+/// that it gets under what was chosen, `paper` is the published setting of its kind.
 ///
 /// # Errors
 /// Those of [`read`].
-pub fn merged(
-    typed: &EncodeOptions,
-    file: Option<&Path>,
-    defaults: impl FnOnce(&EncodeOptions) -> (RecipeName, u64),
-) -> Result<EncodeOptions> {
+pub fn merged(typed: &EncodeOptions, file: Option<&Path>, signal: &SignalInfo) -> Result<EncodeOptions> {
     let file = file.map(read).transpose()?.unwrap_or_default();
     let options = over(typed.clone(), file);
-    let (recipe, steps) = defaults(&options);
-    let preset = preset(options.preset.unwrap_or(Preset::Fast), &options, steps);
+    let recipe = plan::recipe(&options, signal);
+    let steps = |scale: fn(u64) -> u64| EncodeOptions {
+        steps: Some(Count(scale(plan::default_steps(recipe, signal)))),
+        ..EncodeOptions::default()
+    };
+    let preset = match options.preset.unwrap_or(Preset::Fast) {
+        Preset::Fast => EncodeOptions::default(),
+        Preset::Draft => steps(|n| (n / 4).max(1)),
+        Preset::Fine => steps(|n| n * 4),
+        Preset::Paper => plan::paper(signal.kind, options.model.unwrap_or(ModelName::LocalGlobal)),
+    };
     let signal = EncodeOptions { recipe: Some(recipe), ..EncodeOptions::default() };
     Ok(over(over(options, preset), signal))
-}
-
-fn preset(preset: Preset, chosen: &EncodeOptions, default_steps: u64) -> EncodeOptions {
-    let steps = |n: u64| EncodeOptions { steps: Some(Count(n)), ..EncodeOptions::default() };
-    match preset {
-        Preset::Fast => EncodeOptions::default(),
-        Preset::Draft => steps((default_steps / 4).max(1)),
-        Preset::Fine => steps(default_steps * 4),
-        Preset::Paper => {
-            let model = chosen.model.unwrap_or(ModelName::LocalGlobal);
-            let (local, global) = match model {
-                ModelName::LocalGlobal => (14, Some(84)),
-                ModelName::PerPartition => (15, None),
-                ModelName::Siren => (256, None),
-            };
-            EncodeOptions {
-                model: Some(model),
-                partitions: (model != ModelName::Siren).then(|| Partitions::Factors(Extents(vec![16, 16]))),
-                local_width: Some(local),
-                global_width: global,
-                hidden_layers: Some(3),
-                recipe: Some(RecipeName::Published),
-                learning_rate: Some(5e-4),
-                sample_fraction: Some(1.0),
-                ..steps(1001)
-            }
-        }
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::arguments::values::RecipeName;
+    use tessera_core::signal::SampleFormat;
 
     #[test]
     fn flags_win_over_the_file_and_the_file_over_the_preset() {
@@ -112,8 +93,9 @@ mod tests {
         let path = folder.path().join("tessera.toml");
         fs::write(&path, "preset = \"paper\"\nparameters = \"50k\"\nsteps = 30\nlearning-rate = 1e-3\nmax-time = 90\n")
             .unwrap();
+        let signal = SignalInfo::picture(512, 512, 3, SampleFormat::U8).unwrap();
         let typed = EncodeOptions { steps: Some(Count(7)), ..EncodeOptions::default() };
-        let merged = merged(&typed, Some(&path), |_| (RecipeName::Held, 500)).unwrap();
+        let merged = merged(&typed, Some(&path), &signal).unwrap();
         assert_eq!(merged.steps, Some(Count(7)));
         assert_eq!(merged.parameters, Some(Count(50_000)));
         assert_eq!(merged.learning_rate, Some(1e-3));

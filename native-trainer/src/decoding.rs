@@ -78,6 +78,20 @@ pub fn decode(field: &Field, view: &View) -> Result<Vec<f32>, Error> {
     Ok(values)
 }
 
+/// Whether the view shows a partition that is absent.
+///
+/// # Errors
+/// Where the view does not suit the field.
+pub fn has_absent(field: &Field, view: &View) -> Result<bool, Error> {
+    let owners: Vec<Vec<u32>> =
+        view.resolve(field.grid())?.iter().map(|axis| axis.runs().iter().map(|run| run.owner).collect()).collect();
+    let mut partitions = vec![0_u32];
+    for (along, &factor) in owners.iter().zip(field.grid().factors()) {
+        partitions = partitions.iter().flat_map(|&p| along.iter().map(move |&i| p * factor + i)).collect();
+    }
+    Ok(partitions.iter().any(|p| field.present().binary_search(p).is_err()))
+}
+
 /// Sets the number of threads of everything that follows; does nothing for `None`.
 ///
 /// # Errors

@@ -1,4 +1,4 @@
-//! Tessera on a computer: pictures in and out, training, and the command line over `tessera-core`.
+//! Tessera on a computer: media in and out, training, and the command line over `tessera-core`.
 //!
 //! The engine decides what a field is and how its bytes lie; this crate has the files, the threads, the clock and the
 //! terminal. It is a library as well as a binary, so that tests and other programs call the same code as the commands.
@@ -11,9 +11,9 @@
 //! | [`plan`] | from options and a signal to a network and a training run |
 //! | [`training`] | the training engine: a plan in, events and a field out |
 //! | [`import`] | PyTorch checkpoints of the published code |
-//! | [`media`] | pictures to signals and back |
+//! | [`media`] | files of every kind to signals and back |
 //! | [`decoding`] | a view of a field, band by band on all cores |
-//! | [`quality`] | PSNR and SSIM of large pictures in bounded memory |
+//! | [`quality`] | how near a decoded signal is to its source |
 //! | [`output`] | atomic files, no surprises by overwriting |
 //! | [`report`] | JSON and human text |
 //! | [`serve`] | the page and files on loopback |

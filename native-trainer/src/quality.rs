@@ -1,21 +1,47 @@
-//! PSNR and SSIM of whole pictures, on all cores and in bounded memory.
+//! How near a decoded signal is to its source, by kind; for pictures PSNR and SSIM on all cores and in bounded memory.
 //!
 //! SSIM needs a neighbourhood of 11 rows, so a picture is cut into bands that overlap by 10: their means, weighted by
 //! their valid positions, are the picture's mean, while the double-precision planes exist for one band per thread.
 
 use rayon::prelude::*;
 use tessera_core::error::Error;
+use tessera_core::eval::View;
+use tessera_core::format::Reader;
 use tessera_core::metrics;
+use tessera_core::signal::{Signal, SignalKind};
 
-/// How near two pictures are. Values are clamped to [0, 1], the peak is 1.
+use crate::decoding;
+
+/// How near two signals are.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Quality {
-    /// Mean of squared differences over the samples that exist in both.
+    /// Mean of squared differences over the samples that exist in both; of pictures between values in [0, 1].
     pub mse: f64,
-    /// The same in decibels; infinite for identical pictures.
+    /// The same in decibels, as published for the kind of signal; infinite for identical signals.
     pub psnr_db: f64,
-    /// Structural similarity; `None` where samples are absent, for it is defined on whole rectangles.
+    /// Structural similarity of pictures; `None` where samples are absent, for it is defined on whole rectangles.
     pub ssim: Option<f64>,
+}
+
+/// Decodes the bytes as they were written and compares them with the source: what users will see.
+///
+/// # Errors
+/// Those of the format and of decoding.
+pub fn of_written(written: &[u8], source: &Signal) -> Result<Quality, Error> {
+    let field = Reader::open(written)?.document()?.field;
+    let decoded = decoding::decode(&field, &View::full(field.grid()))?;
+    match (source.info.kind, source.info.shape.as_slice()) {
+        (SignalKind::Picture, &[rows, columns]) => {
+            let unit = |values: &[f32]| -> Vec<f32> { values.iter().map(|v| v * 0.5 + 0.5).collect() };
+            let channels = source.info.channels as usize;
+            compare(&unit(&decoded), &unit(&source.values), rows as usize, columns as usize, channels)
+        }
+        (kind, _) => {
+            let clamped = |values: &[f32]| -> Vec<f32> { values.iter().map(|v| v.clamp(-1.0, 1.0)).collect() };
+            let mse = metrics::mse(&clamped(&decoded), &clamped(&source.values))?;
+            Ok(Quality { mse, psnr_db: kind.psnr_db(mse), ssim: None })
+        }
+    }
 }
 
 /// Rows and columns of SSIM's window.
@@ -23,7 +49,7 @@ const WINDOW: usize = 11;
 /// Output rows in a band.
 const BAND: usize = 64;
 
-/// Compares two pictures in unit values, `[rows, columns, channels]`; NaN marks absent samples.
+/// Compares two pictures in unit values, which are clamped, `[rows, columns, channels]`; NaN marks absent samples.
 ///
 /// # Errors
 /// [`Error::Parameter`] where the sizes differ or nothing is present.

@@ -100,7 +100,10 @@ impl Term {
             }),
             Self::Time { start, end } => {
                 if !matches!(signal.kind, SignalKind::Sound | SignalKind::Video) || signal.rate.0 == 0 {
-                    return Err(Error::parameter(format!("{self} names seconds, but {} has none", kind(signal))));
+                    return Err(Error::parameter(format!(
+                        "{self} names seconds, but {} has none",
+                        signal.kind.with_article()
+                    )));
                 }
                 let rate = f64::from(signal.rate.0) / f64::from(signal.rate.1);
                 let (start, end) = (start.unwrap_or(0.0) * rate, end.map_or(f64::INFINITY, |end| end * rate));
@@ -133,7 +136,7 @@ impl Term {
                 let Some(&factor) = grid.factors().get(place) else {
                     return Err(Error::parameter(format!(
                         "there is no axis {axis}: {} has {} (0 first)",
-                        kind(signal),
+                        signal.kind.with_article(),
                         grid.axes()
                     )));
                 };
@@ -165,7 +168,7 @@ impl Term {
         else {
             return Err(Error::parameter(format!(
                 "{self} names columns and rows, but {} has none: use t=, parts= or slab=",
-                kind(signal)
+                signal.kind.with_article()
             )));
         };
         let wanted = ranges(rows.end, columns.end);
@@ -180,7 +183,7 @@ impl Term {
             let shape: Vec<String> = signal.shape.iter().map(u32::to_string).collect();
             return Err(Error::parameter(format!(
                 "{self} lies outside of {} with {} samples (in array order: rows before columns, time first)",
-                kind(signal),
+                signal.kind.with_article(),
                 shape.join(" x ")
             )));
         }
@@ -251,13 +254,4 @@ fn sample_box(grid: &Grid, indices: &[Range<u32>]) -> SampleBox {
         grid.axis_range(axis, range.start).start..grid.axis_range(axis, range.end.saturating_sub(1)).end
     };
     indices.iter().enumerate().map(axis).collect()
-}
-
-fn kind(signal: &SignalInfo) -> &'static str {
-    match signal.kind {
-        SignalKind::Picture => "a picture",
-        SignalKind::Sound => "a sound",
-        SignalKind::Video => "a video",
-        SignalKind::Shape => "a shape",
-    }
 }

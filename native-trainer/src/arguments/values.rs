@@ -275,7 +275,7 @@ pub enum Preset {
     Draft,
     /// Four times the steps
     Fine,
-    /// The published picture setting: 16x16 partitions, local width 14, global width 84, 1001 full steps at 5e-4
+    /// The published setting of the kind; for pictures 16x16 partitions, local width 14, global width 84, 1001 full steps at 5e-4
     Paper,
 }
 

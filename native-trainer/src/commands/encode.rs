@@ -4,17 +4,16 @@ use std::path::Path;
 
 use anyhow::Result;
 use serde::Serialize;
-use tessera_core::eval::View;
 use tessera_core::field::recentred_for;
-use tessera_core::format::{self, Document, Reader, TrainingRecord, WeightCoding};
+use tessera_core::format::{self, Document, TrainingRecord, WeightCoding};
 use tessera_core::metrics;
-use tessera_core::signal::Signal;
+use tessera_core::signal::SignalInfo;
 
 use super::describe::{extents, signal_text};
 use crate::arguments::values::{Count, DeviceName, Preset, RecipeName, Seconds, WeightsName};
 use crate::arguments::{EncodeArguments, EncodeOptions};
 use crate::errors::{Fault, usage_fault};
-use crate::media::read_picture;
+use crate::media::{Source, read_source};
 use crate::output::{Destination, read_input, shown};
 use crate::plan::{self, Network};
 use crate::progress::Progress;
@@ -58,15 +57,12 @@ struct EncodeReport<'a> {
 pub(super) fn run(arguments: &EncodeArguments, reporter: &Reporter) -> Result<()> {
     let destination = Destination::new(&arguments.output, arguments.force, reporter.json())?;
     check_checkpoint(arguments)?;
-    let (signal, notes) = read_source(arguments)?;
+    let Source { signal, notes } = source(arguments)?;
     let samples = signal.info.samples();
-    let options = config::merged(&arguments.options, arguments.config.as_deref(), |options| {
-        let recipe = plan::recipe(options, &signal.info);
-        (recipe, plan::default_steps(recipe, samples))
-    })?;
+    let options = config::merged(&arguments.options, arguments.config.as_deref(), &signal.info)?;
     decoding::use_threads(options.threads)?;
     let network = plan::network(&options, &signal.info)?;
-    let settings = settings(arguments, &options, samples)?;
+    let settings = settings(arguments, &options, &signal.info)?;
     reporter.say(format_args!("{}: {}", shown(&arguments.input), signal_text(&signal.info)));
     notes.iter().for_each(|note| reporter.say(format_args!("  note: {note}")));
     reporter.say(network_text(&network));
@@ -86,7 +82,7 @@ pub(super) fn run(arguments: &EncodeArguments, reporter: &Reporter) -> Result<()
     let written = format::write(&document, coding)?;
     destination.write(&written)?;
 
-    let quality = measure(&written, plan.signal)?;
+    let quality = quality::of_written(&written, &plan.signal)?;
     let report = EncodeReport {
         output: destination.shown(),
         model: network.spec.model.name(),
@@ -124,7 +120,7 @@ fn check_checkpoint(arguments: &EncodeArguments) -> Result<()> {
         (Ok(a), Ok(b)) => a == b,
         _ => path == other,
     };
-    for (other, role) in [(&arguments.input, "picture"), (&arguments.output, "output")] {
+    for (other, role) in [(&arguments.input, "input"), (&arguments.output, "output")] {
         if same(other) {
             return Err(usage_fault(format!("--checkpoint {} is the {role}: name another file", path.display())));
         }
@@ -144,7 +140,7 @@ fn check_checkpoint(arguments: &EncodeArguments) -> Result<()> {
     Ok(())
 }
 
-fn read_source(arguments: &EncodeArguments) -> Result<(Signal, Vec<String>)> {
+fn source(arguments: &EncodeArguments) -> Result<Source> {
     let source = read_input(&arguments.input)?;
     if source.starts_with(&format::MAGIC) {
         return Err(Fault::Input(format!(
@@ -153,17 +149,16 @@ fn read_source(arguments: &EncodeArguments) -> Result<(Signal, Vec<String>)> {
         ))
         .into());
     }
-    let picture = read_picture(&source, &arguments.input)?;
-    Ok((picture.signal, picture.notes))
+    read_source(&source, &arguments.input)
 }
 
-fn settings(arguments: &EncodeArguments, options: &EncodeOptions, samples: u64) -> Result<Settings> {
+fn settings(arguments: &EncodeArguments, options: &EncodeOptions, info: &SignalInfo) -> Result<Settings> {
     if options.psnr.is_some_and(|psnr| !(psnr > 0.0 && psnr < 200.0)) {
         return Err(usage_fault("--psnr must lie between 0 and 200 dB"));
     }
     let recipe = options.recipe.unwrap_or(RecipeName::Held);
     Ok(Settings {
-        steps: options.steps.map_or_else(|| plan::default_steps(recipe, samples), |Count(n)| n),
+        steps: options.steps.map_or_else(|| plan::default_steps(recipe, info), |Count(n)| n),
         psnr_db: options.psnr,
         max_seconds: options.max_time.map(|Seconds(s)| s),
         learning_rate: options.learning_rate.unwrap_or_else(|| plan::default_learning_rate(recipe)),
@@ -172,7 +167,7 @@ fn settings(arguments: &EncodeArguments, options: &EncodeOptions, samples: u64) 
             RecipeName::Published => Recipe::Published,
         },
         group_samples: None,
-        sample_fraction: options.sample_fraction.unwrap_or_else(|| plan::default_sample_fraction(recipe, samples)),
+        sample_fraction: options.sample_fraction.unwrap_or_else(|| plan::default_sample_fraction(recipe, info)),
         seed: options.seed.unwrap_or(0),
         device: device(options.device.unwrap_or(DeviceName::Cpu)),
         threads: options.threads,
@@ -224,20 +219,6 @@ fn record(
         psnr_db: Some(outcome.psnr_db).filter(|psnr| !psnr.is_nan()),
         configuration: toml::to_string(&merged)?,
     })
-}
-
-/// Decodes the bytes as they were written and compares them with the source: what users will see.
-fn measure(written: &[u8], source: Signal) -> Result<Quality> {
-    let field = Reader::open(written)?.document()?.field;
-    let unit = |mut values: Vec<f32>| -> Vec<f32> {
-        values.iter_mut().for_each(|v| *v = *v * 0.5 + 0.5);
-        values
-    };
-    let decoded = unit(decoding::decode(&field, &View::full(field.grid()))?);
-    let shape = &source.info.shape;
-    let (rows, columns) = (shape[0] as usize, shape[1..].iter().map(|&n| n as usize).product());
-    let channels = source.info.channels as usize;
-    Ok(quality::compare(&decoded, &unit(source.values), rows, columns, channels)?)
 }
 
 fn network_text(network: &Network) -> String {

@@ -1,12 +1,39 @@
-//! Pictures to signals and back.
-//!
-//! What a field stores: the source's own channels (grey stays grey, opacity stays a channel), code values mapped to
-//! [-1, 1], turned upright by the EXIF orientation. An embedded colour profile is not kept, and the file says that its
-//! values belonged to one ([`tessera_core::signal::ColourSpace::Unknown`]). Palettes become their colours. Linear
-//! light (`.hdr`, float TIFF) is divided by its peak, which the file remembers as the amplitude.
+//! Files of every kind to signals and back: one folder per kind.
 
-mod picture_in;
-mod picture_out;
+pub mod picture;
 
-pub use picture_in::{PictureIn, read_picture};
-pub use picture_out::{PictureFormat, encode_picture, has_absent, render};
+use std::path::Path;
+
+use anyhow::Result;
+use tessera_core::signal::{Signal, SignalKind};
+
+use crate::errors::input_fault;
+
+/// A file as a signal.
+#[derive(Debug)]
+pub struct Source {
+    /// The samples.
+    pub signal: Signal,
+    /// What was done to the source on the way, for the user to know.
+    pub notes: Vec<String>,
+}
+
+/// The kind of signal that a file holds: its first bytes decide, and its extension where they do not.
+pub fn kind_of(bytes: &[u8], path: &Path) -> Option<SignalKind> {
+    picture::is_picture(bytes, path).then_some(SignalKind::Picture)
+}
+
+/// Reads a file of any kind. `path` is for messages, and for formats without a signature.
+///
+/// # Errors
+/// [`crate::errors::Fault::Input`] for what no reader knows or can read, [`crate::errors::Fault::Limit`] for what is
+/// too large.
+pub fn read_source(bytes: &[u8], path: &Path) -> Result<Source> {
+    match kind_of(bytes, path) {
+        Some(SignalKind::Picture) => picture::read_picture(bytes, path),
+        _ => Err(input_fault(format!(
+            "cannot read {}: it is not a picture that is known here",
+            crate::output::shown(path)
+        ))),
+    }
+}

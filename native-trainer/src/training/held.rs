@@ -21,7 +21,7 @@ use tessera_core::signal::SignalKind;
 
 use super::checkpoint::{Best, Group};
 use super::device::OpenDevice;
-use super::plan::{CheckpointSettings, Event, Outcome, StoppedBy, TrainingPlan, psnr_db_of_loss};
+use super::plan::{CheckpointSettings, Event, Outcome, StoppedBy, TrainingPlan};
 use super::setup::{Workers, facts};
 use super::{Batches, Checkpoint, FusedAdam, Moments, Soap, TrainingError};
 
@@ -195,7 +195,7 @@ impl<'a> HeldRun<'a> {
         let all = self.done.groups == self.groups.len();
         // Groups that were not reached show their mean colours; their loss is not known.
         let loss = if all { self.done.loss / self.done.samples as f64 } else { f64::NAN };
-        let psnr_db = psnr_db_of_loss(loss);
+        let psnr_db = self.plan.psnr_db(loss);
         if self.stopped_by == StoppedBy::Steps && self.plan.settings.psnr_db.is_some_and(|wanted| psnr_db >= wanted) {
             self.stopped_by = StoppedBy::Psnr;
         }
@@ -330,7 +330,7 @@ impl<'a> HeldRun<'a> {
             step: self.steps_before().saturating_add(current.step),
             steps: (self.groups.len() as u64).saturating_mul(settings.steps),
             loss: mean,
-            psnr_db: psnr_db_of_loss(mean),
+            psnr_db: self.plan.psnr_db(mean),
             seconds: self.seconds(),
             samples_per_second: visited / started.elapsed().as_secs_f64().max(f64::MIN_POSITIVE),
         }))
@@ -340,7 +340,7 @@ impl<'a> HeldRun<'a> {
     fn reached(&self, samples: u64, loss: f64, wanted: f64) -> bool {
         let mean = (self.done.loss + loss * samples as f64) / (self.done.samples + samples) as f64;
         let last = self.done.groups + 1 == self.groups.len();
-        psnr_db_of_loss(mean) >= wanted && (last || psnr_db_of_loss(loss) >= wanted + PSNR_MARGIN_DB)
+        self.plan.psnr_db(mean) >= wanted && (last || self.plan.psnr_db(loss) >= wanted + PSNR_MARGIN_DB)
     }
 
     fn evaluate(&self, current: &Current, share: &Share) -> Result<LossAndGradients, TrainingError> {

@@ -50,7 +50,6 @@ pub use kernel::Kernel;
 pub use optimiser::{Adam, FusedAdam, Moments};
 pub use plan::{
     CheckpointSettings, DeviceChoice, EngineChoice, Event, Outcome, Recipe, Settings, StoppedBy, TrainingPlan,
-    psnr_db_of_loss,
 };
 pub use run::{train, train_from};
 pub use soap::Soap;

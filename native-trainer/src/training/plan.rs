@@ -23,6 +23,13 @@ pub struct TrainingPlan {
     pub settings: Settings,
 }
 
+impl TrainingPlan {
+    /// PSNR in dB of a loss, as published for the kind of signal.
+    pub fn psnr_db(&self, loss: f64) -> f64 {
+        self.signal.info.kind.psnr_db(loss)
+    }
+}
+
 /// How to train. [`Settings::default`] is the published setting for pictures (reference/local-global.md 3).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
@@ -226,7 +233,7 @@ pub enum Event {
         steps: u64,
         /// Mean squared error on this step's samples, of the weights before the update.
         loss: f64,
-        /// The same as PSNR in dB, for values in [-1, 1].
+        /// The same as PSNR in dB, as published for the kind of signal.
         psnr_db: f64,
         /// Seconds of training so far, an earlier run that was resumed included.
         seconds: f64,
@@ -287,10 +294,4 @@ pub struct Outcome {
     /// PSNR in dB of the loss by which the best weights were chosen: over every sample in full-batch training, over a
     /// fixed draw of at most about 65,536 samples in sampled training. Values are not clamped or rounded before.
     pub psnr_db: f64,
-}
-
-/// PSNR in dB of a mean squared error between values in [-1, 1], whose range is 2: the error of values in [0, 1] is a
-/// quarter of it. Infinite for an error of zero.
-pub fn psnr_db_of_loss(loss: f64) -> f64 {
-    -10.0 * (loss / 4.0).log10()
 }

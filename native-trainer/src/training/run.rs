@@ -15,7 +15,7 @@ use super::checkpoint::Best;
 use super::device::OpenDevice;
 use super::engine::{Engine, engine_for};
 use super::held::HeldRun;
-use super::plan::{CheckpointSettings, Event, Outcome, Recipe, StoppedBy, TrainingPlan, psnr_db_of_loss};
+use super::plan::{CheckpointSettings, Event, Outcome, Recipe, StoppedBy, TrainingPlan};
 use super::setup::{Workers, check, facts};
 use super::{Adam, Batches, Checkpoint, TrainingError};
 
@@ -197,7 +197,7 @@ impl<'a> Run<'a> {
             stopped_by,
             device: self.device,
             engine: self.engine.name().to_owned(),
-            psnr_db: psnr_db_of_loss(best.loss),
+            psnr_db: self.plan.psnr_db(best.loss),
         })
     }
 
@@ -249,7 +249,7 @@ impl<'a> Run<'a> {
             step: self.step,
             steps: self.plan.settings.steps,
             loss,
-            psnr_db: psnr_db_of_loss(loss),
+            psnr_db: self.plan.psnr_db(loss),
             seconds: self.seconds(),
             samples_per_second: samples as f64 / seconds.max(f64::MIN_POSITIVE),
         }))
@@ -288,7 +288,7 @@ impl<'a> Run<'a> {
     }
 
     fn reached(&self, loss: f64) -> bool {
-        self.plan.settings.psnr_db.is_some_and(|wanted| psnr_db_of_loss(loss) >= wanted)
+        self.plan.settings.psnr_db.is_some_and(|wanted| self.plan.psnr_db(loss) >= wanted)
     }
 
     fn seconds(&self) -> f64 {

@@ -1,23 +1,16 @@
-//! `tessera compare`: two pictures, two fields, or one of each.
+//! Comparing pictures.
 
-use std::path::Path;
-
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use serde::Serialize;
-use tessera_core::eval::View;
-use tessera_core::format::{MAGIC, Reader};
 use tessera_core::grid::SampleBox;
 use tessera_core::metrics;
-use tessera_core::signal::{Signal, SignalInfo, SignalKind};
 
-use super::describe::{bounding_box, box_text};
+use super::{Input, Side};
 use crate::arguments::CompareArguments;
-use crate::decoding;
+use crate::commands::describe::box_text;
 use crate::errors::usage_fault;
-use crate::media::read_picture;
-use crate::output::{is_stream, read_input, shown};
 use crate::quality;
-use crate::report::{Facts, Reporter, bytes as human_bytes, decibels, finite};
+use crate::report::{Facts, Reporter, decibels, finite};
 
 /// What `--json` prints. `bytes` and `bits_per_sample` are those of the field (of A where both or neither are).
 #[derive(Debug, Serialize)]
@@ -36,15 +29,6 @@ struct CompareReport {
     compared_samples: u64,
 }
 
-/// One of the two inputs.
-#[derive(Debug, Clone, Serialize)]
-struct Side {
-    file: String,
-    field: bool,
-    bytes: u64,
-    bits_per_sample: f64,
-}
-
 /// An input as unit values, not clamped, on a box of some canvas; NaN where it has nothing.
 struct Loaded {
     side: Side,
@@ -55,12 +39,8 @@ struct Loaded {
     values: Vec<f32>,
 }
 
-pub(super) fn run(arguments: &CompareArguments, reporter: &Reporter) -> Result<()> {
-    decoding::use_threads(arguments.threads)?;
-    if is_stream(&arguments.a) && is_stream(&arguments.b) {
-        return Err(usage_fault("only one of the two can come from stdin"));
-    }
-    let (mut a, mut b) = (load(&arguments.a)?, load(&arguments.b)?);
+pub(super) fn run(arguments: &CompareArguments, a: Input, b: Input, reporter: &Reporter) -> Result<()> {
+    let (mut a, mut b) = (loaded(a), loaded(b));
     align(&mut a, &mut b)?;
     let (channels, alpha) = (a.channels.max(b.channels), a.alpha || b.alpha);
     let channels = if alpha && channels == 3 { 4 } else { channels };
@@ -85,11 +65,9 @@ pub(super) fn run(arguments: &CompareArguments, reporter: &Reporter) -> Result<(
         b: b.side.clone(),
     };
     reporter.answer(&report, || {
-        let side =
-            |s: &Side| format!("{} ({}, {:.2} bits per sample)", s.file, human_bytes(s.bytes), s.bits_per_sample);
         Facts::new()
-            .with("a", side(&report.a))
-            .with("b", side(&report.b))
+            .with("a", &report.a)
+            .with("b", &report.b)
             .with(
                 "compared",
                 format_args!("{} samples in {}", crate::report::grouped(report.compared_samples), report.compared_box),
@@ -101,47 +79,9 @@ pub(super) fn run(arguments: &CompareArguments, reporter: &Reporter) -> Result<(
     })
 }
 
-fn load(path: &Path) -> Result<Loaded> {
-    let bytes = read_input(path)?;
-    if bytes.starts_with(&MAGIC) { load_field(&bytes, path) } else { load_picture(&bytes, path) }
-}
-
-fn load_picture(bytes: &[u8], path: &Path) -> Result<Loaded> {
-    let Signal { info, values } = read_picture(bytes, path)?.signal;
-    Ok(loaded(&info, info.shape.iter().map(|&n| 0..n).collect(), values, bytes, path, false))
-}
-
-fn load_field(bytes: &[u8], path: &Path) -> Result<Loaded> {
-    let document = Reader::open(bytes).and_then(|r| r.document()).with_context(|| shown(path))?;
-    if document.signal.kind != SignalKind::Picture {
-        return Err(usage_fault(format!(
-            "{} holds a {:?}; this version compares pictures",
-            shown(path),
-            document.signal.kind
-        )));
-    }
-    let bounds = bounding_box(document.field.grid(), document.field.present());
-    let values = decoding::decode(&document.field, &View::region(&bounds))?;
-    Ok(loaded(&document.signal, bounds, values, bytes, path, true))
-}
-
-fn loaded(
-    info: &SignalInfo,
-    bounds: SampleBox,
-    mut values: Vec<f32>,
-    bytes: &[u8],
-    path: &Path,
-    field: bool,
-) -> Loaded {
+fn loaded(Input { side, info, bounds, mut values }: Input) -> Loaded {
     values.iter_mut().for_each(|v| *v = *v * 0.5 + 0.5);
-    let samples = bounds.iter().map(|r| u64::from(r.end - r.start)).product();
-    let side = Side {
-        file: shown(path),
-        field,
-        bytes: bytes.len() as u64,
-        bits_per_sample: metrics::bits_per_sample(bytes.len() as u64, samples),
-    };
-    Loaded { side, canvas: info.shape.clone(), bounds, channels: info.channels as usize, alpha: info.alpha, values }
+    Loaded { side, canvas: info.shape, bounds, channels: info.channels as usize, alpha: info.alpha, values }
 }
 
 fn extent(bounds: &SampleBox) -> (usize, usize) {

@@ -12,7 +12,7 @@ use tessera_core::field::Field;
 use tessera_core::signal::{SampleFormat, SignalInfo, SignalKind, to_code_value};
 
 use crate::arguments::values::Colour;
-use crate::decoding::{decode_into, target};
+use crate::decoding::{decode_into, has_absent, target};
 use crate::errors::usage_fault;
 
 /// Quality of JPEG output: the losses shall be the field's, not the file's.
@@ -97,20 +97,6 @@ impl PictureFormat {
             Hdr => colour == Rgb32F,
         }
     }
-}
-
-/// Whether the view shows a partition that is absent.
-///
-/// # Errors
-/// Where the view does not suit the field.
-pub fn has_absent(field: &Field, view: &View) -> Result<bool> {
-    let owners: Vec<Vec<u32>> =
-        view.resolve(field.grid())?.iter().map(|axis| axis.runs().iter().map(|run| run.owner).collect()).collect();
-    let mut partitions = vec![0_u32];
-    for (along, &factor) in owners.iter().zip(field.grid().factors()) {
-        partitions = partitions.iter().flat_map(|&p| along.iter().map(move |&i| p * factor + i)).collect();
-    }
-    Ok(partitions.iter().any(|p| field.present().binary_search(p).is_err()))
 }
 
 /// Evaluates a view of a picture's field in the source's channels and depth. Absent partitions get `fill`, or become

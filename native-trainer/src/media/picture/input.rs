@@ -9,24 +9,21 @@ use tessera_core::limits;
 use tessera_core::signal::{ColourSpace, SampleFormat, Signal, SignalInfo, from_code_value};
 
 use crate::errors::{Fault, input_fault};
+use crate::media::Source;
 
 /// Bytes that decoding a picture may take.
 const PICTURE_BYTES: u64 = 1 << 30;
 
-/// A picture as a signal.
-#[derive(Debug)]
-pub struct PictureIn {
-    /// The samples.
-    pub signal: Signal,
-    /// What was done to the source on the way, for the user to know.
-    pub notes: Vec<String>,
+/// Whether the bytes begin as a picture does, or the extension says so.
+pub fn is_picture(bytes: &[u8], path: &Path) -> bool {
+    image::guess_format(bytes).is_ok() || ImageFormat::from_path(path).is_ok()
 }
 
 /// Reads a picture of any format of the `image` crate. `path` is for messages, and for formats without a signature.
 ///
 /// # Errors
 /// [`Fault::Input`] for what is no readable picture, [`Fault::Limit`] for one that would take more than 1 GiB.
-pub fn read_picture(bytes: &[u8], path: &Path) -> Result<PictureIn> {
+pub fn read_picture(bytes: &[u8], path: &Path) -> Result<Source> {
     let name = crate::output::shown(path);
     let refused = |e: ImageError| match e {
         ImageError::Limits(_) => too_large(&name),
@@ -61,7 +58,7 @@ pub fn read_picture(bytes: &[u8], path: &Path) -> Result<PictureIn> {
     if profile {
         notes.push("its colour profile is not kept: values stay as they are, their colour space is unknown".to_owned());
     }
-    Ok(PictureIn { signal, notes })
+    Ok(Source { signal, notes })
 }
 
 fn too_large(name: &str) -> anyhow::Error {

@@ -1,36 +1,23 @@
 //! From merged options and a signal to a network: automatic partitioning, widths and the work of a step.
 
+mod defaults;
+mod paper;
+
 use anyhow::Result;
 use tessera_core::field::{AutomaticRequest, FieldSpec, Model, PUBLISHED_OMEGA, automatic};
-use tessera_core::grid::{Grid, UNIT_RANGE};
+use tessera_core::grid::Grid;
 use tessera_core::signal::SignalInfo;
 
-use crate::arguments::EncodeOptions;
-use crate::arguments::values::{Count, DeviceName, Extents, ModelName, Partitions, RecipeName};
-use crate::errors::usage_fault;
-use crate::training::{DeviceChoice, OpenDevice, Recipe, Settings};
+pub use defaults::{default_budget, default_learning_rate, default_sample_fraction, default_steps, recipe};
+pub use paper::paper;
 
-/// The published budget, and the number of samples that it was published for.
-const BUDGET: (u64, u64) = (200_000, 512 * 512);
-/// Budget of a SIREN at that size: width 256, the published baseline.
-const SIREN_BUDGET: u64 = 198_915;
-/// A field of fewer parameters saves nothing: the file's header is of that size.
-const LEAST_BUDGET: u64 = 2_000;
-/// Samples that one step visits when nothing else is said: a whole picture of the published size.
-const STEP_SAMPLES: u64 = 512 * 512;
+use crate::arguments::EncodeOptions;
+use crate::arguments::values::{Count, Extents, ModelName, Partitions, RecipeName};
+use crate::errors::usage_fault;
+use crate::training::{Recipe, Settings};
+
 /// Wider global networks make every sample dear (a 4 K picture would get 300): the budget goes to local networks.
 const LARGEST_GLOBAL_WIDTH: u32 = 96;
-/// Steps of the published recipe for a picture that one step visits whole.
-const STEPS: u64 = 500;
-/// More would take hours on a laptop; who wants them asks for them.
-const MOST_STEPS: u64 = 5_000;
-/// Steps of the held recipe for a picture of up to [`HELD_SAMPLES`].
-const HELD_STEPS: u64 = 400;
-/// Beyond so many samples steps fall with the fourth root: work grows with the samples, and patience does not.
-const HELD_SAMPLES: u64 = 1 << 20;
-
-/// The global network is held where it has at most this part of the parameters: a third.
-const MOST_HELD: u64 = 3;
 
 /// What `encode` trains.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,64 +26,6 @@ pub struct Network {
     pub grid: Grid,
     /// The network.
     pub spec: FieldSpec,
-}
-
-/// The number that `--parameters` has without options: it grows with the signal.
-pub fn default_budget(model: Model, samples: u64) -> u64 {
-    let published = if model == Model::Siren { SIREN_BUDGET } else { BUDGET.0 };
-    let scaled = u128::from(published) * u128::from(samples) / u128::from(BUDGET.1);
-    u64::try_from(scaled).unwrap_or(u64::MAX).max(LEAST_BUDGET)
-}
-
-/// The share of the samples that a step visits without options.
-#[expect(clippy::cast_precision_loss, reason = "a share needs no more digits")]
-pub fn default_sample_fraction(recipe: RecipeName, samples: u64) -> f64 {
-    if recipe == RecipeName::Held {
-        return 1.0;
-    }
-    (STEP_SAMPLES as f64 / samples.max(1) as f64).min(1.0)
-}
-
-/// The recipe without options: the held one where it can serve, and where it wins. A network that is mostly global loses
-/// most of its capacity when that part is held.
-pub fn recipe(options: &EncodeOptions, info: &SignalInfo) -> RecipeName {
-    if let Some(recipe) = options.recipe {
-        return recipe;
-    }
-    let siren = options.model == Some(ModelName::Siren);
-    // A network that cannot be planned is reported where it is planned.
-    let mostly_global = network(options, info).is_ok_and(|network| {
-        let parameters = network.spec.parameters(network.grid.partitions().into());
-        MOST_HELD * network.spec.shared_parameters() > parameters
-    });
-    let on_cpu = match options.device {
-        None | Some(DeviceName::Cpu) => true,
-        // A device that cannot be opened is reported when training opens it.
-        Some(DeviceName::Auto) => OpenDevice::open(DeviceChoice::Auto).is_ok_and(|device| device.is_cpu()),
-        Some(_) => false,
-    };
-    let published = siren || mostly_global || !on_cpu || options.sample_fraction.is_some();
-    if published { RecipeName::Published } else { RecipeName::Held }
-}
-
-/// Adam's step size without options. Published: twice the paper's, for a quarter of its steps.
-pub fn default_learning_rate(recipe: RecipeName) -> f64 {
-    match recipe {
-        RecipeName::Held => 6e-3,
-        RecipeName::Published => 1e-3,
-    }
-}
-
-/// The steps without options. Published: with the square root of what a step leaves out, for a larger picture of the
-/// same scene has smoother partitions.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "bounded")]
-pub fn default_steps(recipe: RecipeName, samples: u64) -> u64 {
-    if recipe == RecipeName::Held {
-        let fewer = (HELD_SAMPLES as f64 / samples.max(HELD_SAMPLES) as f64).powf(0.25);
-        return (HELD_STEPS as f64 * fewer).round() as u64;
-    }
-    let more = (1.0 / default_sample_fraction(recipe, samples)).sqrt();
-    ((STEPS as f64 * more).round() as u64).min(MOST_STEPS)
 }
 
 /// Chooses factors and widths for a signal.
@@ -117,7 +46,7 @@ pub fn network(options: &EncodeOptions, info: &SignalInfo) -> Result<Network> {
     let factors = match (&options.partitions, model) {
         (Some(Partitions::Factors(f)), Model::Siren) if f.0.iter().any(|&n| n != 1) => {
             return Err(usage_fault(format!(
-                "--partitions {f}: siren is one network for the whole picture; leave it out"
+                "--partitions {f}: siren is one network for the whole signal; leave it out"
             )));
         }
         (Some(Partitions::Factors(factors)), _) => Some(along_axes(factors, info, "--partitions")?),
@@ -125,9 +54,9 @@ pub fn network(options: &EncodeOptions, info: &SignalInfo) -> Result<Network> {
     };
     let partition_size = match &options.partition_size {
         Some(size) => along_axes(size, info, "--partition-size")?,
-        None => vec![32; info.axes()],
+        None => defaults::partition_size(info),
     };
-    let budget = options.parameters.map_or_else(|| default_budget(model, info.samples()), |Count(n)| n);
+    let budget = options.parameters.map_or_else(|| default_budget(model, info), |Count(n)| n);
     let request = AutomaticRequest {
         model,
         shape: info.shape.clone(),
@@ -140,7 +69,7 @@ pub fn network(options: &EncodeOptions, info: &SignalInfo) -> Result<Network> {
         hidden_layers: options.hidden_layers.unwrap_or(3),
     };
     let (factors, mut spec) = automatic(&request)?;
-    let grid = Grid::new(info.shape.clone(), factors, UNIT_RANGE)?;
+    let grid = Grid::new(info.shape.clone(), factors, info.kind.coordinate_range())?;
     let partitions = u64::from(grid.partitions());
     let total =
         |local, global| FieldSpec { local_width: local, global_width: global, ..spec.clone() }.parameters(partitions);
@@ -254,26 +183,12 @@ mod tests {
     fn any_size_gets_a_network_near_its_budget() {
         for (rows, columns) in [(1, 1), (7, 5), (1, 500), (64, 64), (451, 300), (2000, 3000), (4000, 6000)] {
             let network = chosen(&EncodeOptions::default(), rows, columns);
-            let budget = default_budget(Model::LocalGlobal, u64::from(rows) * u64::from(columns));
+            let info = SignalInfo::picture(rows, columns, 3, SampleFormat::U8).unwrap();
+            let budget = default_budget(Model::LocalGlobal, &info);
             let found = parameters(&network);
             assert!(found as f64 <= 1.5 * budget as f64, "{rows}x{columns}: {found} for a budget of {budget}");
             assert!(network.spec.global_width <= LARGEST_GLOBAL_WIDTH);
         }
-        assert_eq!(default_steps(RecipeName::Published, 512 * 512), 500);
-        assert_eq!(default_sample_fraction(RecipeName::Published, 100), 1.0);
-    }
-
-    #[test]
-    fn the_global_network_is_held_where_it_is_the_smaller_part() {
-        let info = |side| SignalInfo::picture(side, side, 3, SampleFormat::U8).unwrap();
-        let published = EncodeOptions { local_width: Some(14), global_width: Some(84), ..EncodeOptions::default() };
-        assert_eq!(recipe(&published, &info(512)), RecipeName::Held);
-        assert_eq!(recipe(&published, &info(128)), RecipeName::Published);
-        assert_eq!(recipe(&EncodeOptions::default(), &info(128)), RecipeName::Held);
-        let siren = EncodeOptions { model: Some(ModelName::Siren), ..EncodeOptions::default() };
-        assert_eq!(recipe(&siren, &info(512)), RecipeName::Published);
-        let asked = EncodeOptions { recipe: Some(RecipeName::Held), ..siren };
-        assert_eq!(recipe(&asked, &info(512)), RecipeName::Held);
     }
 
     #[test]

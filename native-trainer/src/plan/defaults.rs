@@ -1,0 +1,120 @@
+//! What a signal gets where no option says otherwise, by kind.
+
+use tessera_core::field::Model;
+use tessera_core::signal::{SignalInfo, SignalKind};
+
+use super::network;
+use crate::arguments::EncodeOptions;
+use crate::arguments::values::{DeviceName, ModelName, RecipeName};
+use crate::training::{DeviceChoice, OpenDevice};
+
+/// The published budget, and the number of samples that it was published for.
+const BUDGET: (u64, u64) = (200_000, 512 * 512);
+/// A field of fewer parameters saves nothing: the file's header is of that size.
+const LEAST_BUDGET: u64 = 2_000;
+/// Samples that one step visits when nothing else is said: a whole picture of the published size.
+const STEP_SAMPLES: u64 = 512 * 512;
+/// Steps of the published recipe for a signal that one step visits whole.
+const STEPS: u64 = 500;
+/// More would take hours on a laptop; who wants them asks for them.
+const MOST_STEPS: u64 = 5_000;
+/// Steps of the held recipe for a signal of up to [`HELD_SAMPLES`].
+const HELD_STEPS: u64 = 400;
+/// Beyond so many samples steps fall with the fourth root: work grows with the samples, and patience does not.
+const HELD_SAMPLES: u64 = 1 << 20;
+/// The global network is held where it has at most this part of the parameters: a third.
+const MOST_HELD: u64 = 3;
+
+/// Wanted samples per partition, one number per axis.
+pub(super) fn partition_size(info: &SignalInfo) -> Vec<u32> {
+    vec![32; info.axes()]
+}
+
+/// The number that `--parameters` has without options: it grows with the signal.
+pub fn default_budget(model: Model, info: &SignalInfo) -> u64 {
+    // Of a SIREN that is the published baseline's, of width 256.
+    let published = match (model, info.kind) {
+        (Model::Siren, SignalKind::Sound) => 198_145,
+        (Model::Siren, _) => 198_915,
+        _ => BUDGET.0,
+    };
+    let scaled = u128::from(published) * u128::from(info.samples()) / u128::from(BUDGET.1);
+    u64::try_from(scaled).unwrap_or(u64::MAX).max(LEAST_BUDGET)
+}
+
+/// The share of the samples that a step visits without options.
+#[expect(clippy::cast_precision_loss, reason = "a share needs no more digits")]
+pub fn default_sample_fraction(recipe: RecipeName, info: &SignalInfo) -> f64 {
+    if recipe == RecipeName::Held {
+        return 1.0;
+    }
+    (STEP_SAMPLES as f64 / info.samples().max(1) as f64).min(1.0)
+}
+
+/// The recipe without options: the held one where it can serve, and where it wins. A network that is mostly global loses
+/// most of its capacity when that part is held.
+pub fn recipe(options: &EncodeOptions, info: &SignalInfo) -> RecipeName {
+    if let Some(recipe) = options.recipe {
+        return recipe;
+    }
+    let siren = options.model == Some(ModelName::Siren);
+    // A network that cannot be planned is reported where it is planned.
+    let mostly_global = network(options, info).is_ok_and(|network| {
+        let parameters = network.spec.parameters(network.grid.partitions().into());
+        MOST_HELD * network.spec.shared_parameters() > parameters
+    });
+    let on_cpu = match options.device {
+        None | Some(DeviceName::Cpu) => true,
+        // A device that cannot be opened is reported when training opens it.
+        Some(DeviceName::Auto) => OpenDevice::open(DeviceChoice::Auto).is_ok_and(|device| device.is_cpu()),
+        Some(_) => false,
+    };
+    let published = siren || mostly_global || !on_cpu || options.sample_fraction.is_some();
+    if published { RecipeName::Published } else { RecipeName::Held }
+}
+
+/// Adam's step size without options. Published: twice the paper's, for a quarter of its steps.
+pub fn default_learning_rate(recipe: RecipeName) -> f64 {
+    match recipe {
+        RecipeName::Held => 6e-3,
+        RecipeName::Published => 1e-3,
+    }
+}
+
+/// The steps without options. Published: with the square root of what a step leaves out, for a larger picture of the
+/// same scene has smoother partitions.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "bounded")]
+pub fn default_steps(recipe: RecipeName, info: &SignalInfo) -> u64 {
+    if recipe == RecipeName::Held {
+        let fewer = (HELD_SAMPLES as f64 / info.samples().max(HELD_SAMPLES) as f64).powf(0.25);
+        return (HELD_STEPS as f64 * fewer).round() as u64;
+    }
+    let more = (1.0 / default_sample_fraction(recipe, info)).sqrt();
+    ((STEPS as f64 * more).round() as u64).min(MOST_STEPS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tessera_core::signal::SampleFormat;
+
+    #[test]
+    fn the_published_picture_is_visited_whole() {
+        let info = |side| SignalInfo::picture(side, side, 3, SampleFormat::U8).unwrap();
+        assert_eq!(default_steps(RecipeName::Published, &info(512)), 500);
+        assert_eq!(default_sample_fraction(RecipeName::Published, &info(10)), 1.0);
+    }
+
+    #[test]
+    fn the_global_network_is_held_where_it_is_the_smaller_part() {
+        let info = |side| SignalInfo::picture(side, side, 3, SampleFormat::U8).unwrap();
+        let published = EncodeOptions { local_width: Some(14), global_width: Some(84), ..EncodeOptions::default() };
+        assert_eq!(recipe(&published, &info(512)), RecipeName::Held);
+        assert_eq!(recipe(&published, &info(128)), RecipeName::Published);
+        assert_eq!(recipe(&EncodeOptions::default(), &info(128)), RecipeName::Held);
+        let siren = EncodeOptions { model: Some(ModelName::Siren), ..EncodeOptions::default() };
+        assert_eq!(recipe(&siren, &info(512)), RecipeName::Published);
+        let asked = EncodeOptions { recipe: Some(RecipeName::Held), ..siren };
+        assert_eq!(recipe(&asked, &info(512)), RecipeName::Held);
+    }
+}
