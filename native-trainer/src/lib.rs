@@ -36,3 +36,4 @@ pub mod report;
 pub mod serve;
 pub mod signals;
 pub mod training;
+pub mod training_log;

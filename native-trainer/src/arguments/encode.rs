@@ -13,6 +13,9 @@ Examples:
   tessera encode photo.jpg -o photo.inr --psnr 35 --max-time 5m
   tessera encode photo.png -o photo.inr --preset paper --seed 0 --json
   tessera encode photo.png -o photo.inr --checkpoint photo.ckpt --resume
+  tessera encode photos/*.jpg -o encoded/ --resume
+  tessera encode photo.png -o photo.inr --log-dir runs/photo
+  tessera encode photo.png -o photo.inr --watch
   curl -s https://example.org/photo.png | tessera encode - -o - > photo.inr
 
 Options of the network and of training may also stand in the file of --config (TOML,
@@ -27,11 +30,11 @@ environment, the environment over the file, the file over --preset.";
 #[derive(Debug, Clone, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct EncodeArguments {
-    /// Picture to encode; - for stdin
-    #[arg(value_name = "IN")]
-    pub input: PathBuf,
-    /// File to write; - for stdout
-    #[arg(long, short, value_name = "OUT.inr")]
+    /// What to encode; - for stdin. Several inputs are encoded one after the other
+    #[arg(value_name = "IN", required = true)]
+    pub inputs: Vec<PathBuf>,
+    /// File to write; - for stdout. A folder (its name ends with a slash, or it exists) takes a file per input
+    #[arg(long, short, value_name = "OUT.inr|FOLDER/")]
     pub output: PathBuf,
     /// Overwrite the output if it exists
     #[arg(long, short)]
@@ -42,15 +45,35 @@ pub struct EncodeArguments {
     /// Read training options from a TOML file
     #[arg(long, value_name = "FILE", env = "TESSERA_CONFIG", hide_env = true, help_heading = "Run")]
     pub config: Option<PathBuf>,
-    /// Save the training state here, to go on after an interruption
+    /// Save the training state here, to go on after an interruption; a folder where there are several inputs
     #[arg(long, value_name = "FILE", help_heading = "Run")]
     pub checkpoint: Option<PathBuf>,
     /// Time between two checkpoints
     #[arg(long, value_name = "TIME", default_value = "30s", requires = "checkpoint", help_heading = "Run")]
     pub every: Seconds,
-    /// Go on from the checkpoint if it exists; the result is the same as without the interruption
-    #[arg(long, requires = "checkpoint", help_heading = "Run")]
+    /// Go on from the checkpoint if it exists; the result is the same as without the interruption. Of several inputs,
+    /// those whose files are there and complete are left alone
+    #[arg(long, help_heading = "Run")]
     pub resume: bool,
+    /// Log curves and previews for TensorBoard into this folder; of several inputs each into a folder of its own in it
+    #[arg(long, value_name = "FOLDER", help_heading = "Run")]
+    pub log_dir: Option<PathBuf>,
+    /// Serve the page on this computer while training, with the field as it gets better
+    #[arg(long, help_heading = "Run")]
+    pub watch: bool,
+    /// Port of --watch on 127.0.0.1 [default: a free one]
+    #[arg(
+        long,
+        default_value_t = 0,
+        hide_default_value = true,
+        value_name = "PORT",
+        requires = "watch",
+        help_heading = "Run"
+    )]
+    pub port: u16,
+    /// Folder of the built page [default: beside the program, or www/dist of the checkout]
+    #[arg(long, env = "TESSERA_PAGE", hide_env = true, value_name = "DIR", help_heading = "Run")]
+    pub page: Option<PathBuf>,
     /// How training reports on stderr
     #[arg(long, value_enum, default_value = "auto", value_name = "HOW", help_heading = "Run")]
     pub progress: ProgressStyle,

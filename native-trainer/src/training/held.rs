@@ -22,7 +22,7 @@ use tessera_core::signal::SignalKind;
 use super::checkpoint::{Best, Group};
 use super::device::OpenDevice;
 use super::plan::{CheckpointSettings, Event, Outcome, StoppedBy, TrainingPlan};
-use super::setup::{Workers, facts};
+use super::setup::{Snapshots, Workers, facts};
 use super::{Batches, Checkpoint, FusedAdam, Moments, Soap, TrainingError};
 
 /// Bytes that are held and remembered for a group at most: a little more than the published 512x512 picture needs.
@@ -142,6 +142,7 @@ impl<'a> HeldRun<'a> {
         on_event(Event::Started { device: self.device.clone(), engine: engine.to_owned(), first_step });
         let checkpoint = self.plan.settings.checkpoint.clone();
         let mut saved_at = Instant::now();
+        let mut snapshots = Snapshots::new(&self.plan.settings);
         if let Some(checkpoint) = &checkpoint {
             // At once, so that a path that cannot be written is found now and not after an hour.
             self.save(checkpoint, on_event)?;
@@ -168,6 +169,10 @@ impl<'a> HeldRun<'a> {
                 }
                 let Some(event) = self.advance(&mut current, progress)? else { break StoppedBy::Psnr };
                 on_event(event);
+                if snapshots.due() {
+                    on_event(self.snapshot(&current)?);
+                    snapshots.taken();
+                }
                 if let Some(checkpoint) = due(saved_at) {
                     current = self.save_with(current, checkpoint, on_event)?;
                     saved_at = Instant::now();
@@ -209,6 +214,17 @@ impl<'a> HeldRun<'a> {
             engine: engine.to_owned(),
             psnr_db,
         })
+    }
+
+    /// All weights as they are, those of the group in training in their places.
+    fn snapshot(&self, current: &Current) -> Result<Event, TrainingError> {
+        let mut local = self.local.clone();
+        let size = self.local_size();
+        for (&partition, weights) in self.groups[self.done.groups].iter().zip(current.local.chunks_exact(size)) {
+            local[partition as usize * size..][..size].copy_from_slice(weights);
+        }
+        let field = Box::new(self.start.with_weights(self.shared.clone(), local)?);
+        Ok(Event::Snapshot { step: self.steps_before().saturating_add(current.step), field })
     }
 
     /// Why no further group begins. The first always does, so that a merge is there.

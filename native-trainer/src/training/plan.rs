@@ -58,6 +58,8 @@ pub struct Settings {
     pub checkpoint: Option<CheckpointSettings>,
     /// What computes loss and gradients.
     pub engine: EngineChoice,
+    /// Seconds between two snapshots of the weights for who watches; none where `None`.
+    pub snapshot_every_seconds: Option<f64>,
 }
 
 impl Default for Settings {
@@ -75,6 +77,7 @@ impl Default for Settings {
             threads: None,
             checkpoint: None,
             engine: EngineChoice::Auto,
+            snapshot_every_seconds: None,
         }
     }
 }
@@ -239,6 +242,13 @@ pub enum Event {
         seconds: f64,
         /// Samples of this step over its seconds.
         samples_per_second: f64,
+    },
+    /// What the weights are now, where [`Settings::snapshot_every_seconds`] asks for it.
+    Snapshot {
+        /// Updates so far.
+        step: u64,
+        /// The field.
+        field: Box<Field>,
     },
     /// The state was saved.
     CheckpointSaved {

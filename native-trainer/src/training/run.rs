@@ -16,7 +16,7 @@ use super::device::OpenDevice;
 use super::engine::{Engine, engine_for};
 use super::held::HeldRun;
 use super::plan::{CheckpointSettings, Event, Outcome, Recipe, StoppedBy, TrainingPlan};
-use super::setup::{Workers, check, facts};
+use super::setup::{Snapshots, Workers, check, facts};
 use super::{Adam, Batches, Checkpoint, TrainingError};
 
 /// Trains a field from the start weights of the plan's seed.
@@ -165,6 +165,7 @@ impl<'a> Run<'a> {
         self.clock = Instant::now();
         let checkpoint = self.plan.settings.checkpoint.clone();
         let mut saved_at = self.clock;
+        let mut snapshots = Snapshots::new(&self.plan.settings);
         if let Some(checkpoint) = &checkpoint {
             // At once, so that a path that cannot be written is found now and not after an hour.
             self.save(checkpoint, on_event)?;
@@ -175,6 +176,12 @@ impl<'a> Run<'a> {
             }
             let Some(event) = self.advance()? else { break StoppedBy::Psnr };
             on_event(event);
+            if snapshots.due() {
+                let (shared, local) = self.module.to_arrays()?;
+                let field = Box::new(self.start.with_weights(shared, local)?);
+                on_event(Event::Snapshot { step: self.step, field });
+                snapshots.taken();
+            }
             let due = |c: &&CheckpointSettings| saved_at.elapsed().as_secs_f64() >= c.every_seconds;
             if let Some(checkpoint) = checkpoint.as_ref().filter(due) {
                 self.save(checkpoint, on_event)?;

@@ -1,5 +1,7 @@
 //! What every training loop checks and opens before its first step.
 
+use std::time::{Duration, Instant};
+
 use sha2::{Digest, Sha256};
 use tessera_core::field::Field;
 
@@ -117,4 +119,26 @@ fn digest(arrays: &[&[f32]]) -> String {
         }
     }
     hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// When the next snapshot is due.
+pub(super) struct Snapshots {
+    every: Option<Duration>,
+    last: Instant,
+}
+
+impl Snapshots {
+    pub(super) fn new(settings: &Settings) -> Self {
+        let every = settings.snapshot_every_seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+        Self { every, last: Instant::now() }
+    }
+
+    pub(super) fn due(&self) -> bool {
+        self.every.is_some_and(|every| self.last.elapsed() >= every)
+    }
+
+    /// After the receiver is done with it, so that a slow one does not eat the training's time.
+    pub(super) fn taken(&mut self) {
+        self.last = Instant::now();
+    }
 }

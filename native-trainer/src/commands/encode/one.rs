@@ -1,15 +1,18 @@
-//! `tessera encode`: read, plan, train, write, and measure what was written.
+//! One input to one file: read, plan, train, write, and measure what was written.
 
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use serde::Serialize;
 use tessera_core::field::recentred_for;
-use tessera_core::format::{self, Document, TrainingRecord, WeightCoding};
+use tessera_core::format::{self, Document, TrainingRecord};
 use tessera_core::metrics;
 use tessera_core::signal::SignalInfo;
 
-use super::describe::{extents, signal_text};
+use super::super::describe::{extents, name_of, signal_text};
+use super::watch::{SNAPSHOT_EVERY_SECONDS, Watch};
+use super::words::{coding, device};
 use crate::arguments::values::{Count, DeviceName, Preset, RecipeName, Seconds, WeightsName};
 use crate::arguments::{EncodeArguments, EncodeOptions};
 use crate::errors::{Fault, usage_fault};
@@ -20,58 +23,92 @@ use crate::progress::Progress;
 use crate::quality::{self, Quality};
 use crate::report::{Facts, Reporter, bytes as human_bytes, decibels, duration, finite, grouped};
 use crate::training::{
-    Checkpoint, CheckpointSettings, DeviceChoice, EngineChoice, Outcome, Recipe, Settings, StoppedBy, TrainingPlan,
-    train,
+    Checkpoint, CheckpointSettings, EngineChoice, Outcome, Recipe, Settings, StoppedBy, TrainingPlan, train,
 };
+use crate::training_log::{PREVIEW_EVERY, TrainingLog};
 use crate::{config, decoding, signals};
+
+/// What goes where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Job {
+    pub(super) input: PathBuf,
+    pub(super) output: PathBuf,
+    pub(super) checkpoint: Option<PathBuf>,
+    pub(super) log_dir: Option<PathBuf>,
+}
 
 /// What `--json` prints. The names are a contract.
 #[derive(Debug, Serialize)]
-struct EncodeReport<'a> {
+pub(super) struct EncodeReport {
+    input: String,
     output: String,
     model: &'static str,
-    psnr_db: Option<f64>,
+    pub(super) psnr_db: Option<f64>,
     ssim: Option<f64>,
-    seconds: f64,
+    pub(super) seconds: f64,
     steps: u64,
     best_step: u64,
     stopped_by: &'static str,
     parameters: u64,
-    bytes: u64,
-    bits_per_sample: f64,
+    pub(super) bytes: u64,
+    pub(super) bits_per_sample: f64,
     samples: u64,
     partitions: u32,
     kept_partitions: usize,
-    factors: &'a [u32],
+    factors: Vec<u32>,
     local_width: u32,
     global_width: u32,
     hidden_layers: u32,
     macs_per_sample: u64,
     weights: &'static str,
-    device: &'a str,
-    engine: &'a str,
+    device: String,
+    engine: String,
     seed: u64,
-    notes: &'a [String],
+    notes: Vec<String>,
 }
 
-pub(super) fn run(arguments: &EncodeArguments, reporter: &Reporter) -> Result<()> {
-    let destination = Destination::new(&arguments.output, arguments.force, reporter.json())?;
-    check_checkpoint(arguments)?;
-    let Source { signal, notes } = source(arguments)?;
+/// A file that was written.
+pub(super) struct Encoded {
+    pub(super) report: EncodeReport,
+    pub(super) quality: Quality,
+    /// Whether it is what was asked for.
+    pub(super) verdict: Result<()>,
+    /// The page, which still serves.
+    pub(super) watch: Option<Watch>,
+}
+
+pub(super) fn encode(job: &Job, arguments: &EncodeArguments, reporter: &Reporter) -> Result<Encoded> {
+    let destination = Destination::new(&job.output, arguments.force, reporter.json())?;
+    check_checkpoint(job, arguments)?;
+    let Source { signal, notes } = source(&job.input)?;
     let samples = signal.info.samples();
     let options = config::merged(&arguments.options, arguments.config.as_deref(), &signal.info)?;
     decoding::use_threads(options.threads)?;
     let network = plan::network(&options, &signal.info)?;
-    let settings = settings(arguments, &options, &signal.info)?;
-    reporter.say(format_args!("{}: {}", shown(&arguments.input), signal_text(&signal.info)));
+    let settings = settings(job, arguments, &options, &signal.info)?;
+    reporter.say(format_args!("{}: {}", shown(&job.input), signal_text(&signal.info)));
     notes.iter().for_each(|note| reporter.say(format_args!("  note: {note}")));
     reporter.say(network_text(&network));
 
     let stop = signals::watch()?;
     let plan =
         TrainingPlan { signal, grid: network.grid.clone(), spec: network.spec.clone(), settings: settings.clone() };
+    let watch = arguments.watch.then(|| Watch::start(job, &plan.signal.info, arguments, stop, reporter)).transpose()?;
+    let mut log = job.log_dir.as_deref().map(|folder| log(folder, &plan)).transpose()?;
+    if let Some(log) = &log {
+        reporter.say(format_args!("logging to {}", log.path().display()));
+    }
     let mut progress = Progress::new(arguments.progress, reporter.quiet(), settings.steps);
-    let outcome = train(&plan, stop, &mut |event| progress.event(&event));
+    let end = watch.as_ref().map_or(stop, Watch::end);
+    let outcome = train(&plan, end, &mut |event| {
+        progress.event(&event);
+        if let Some(watch) = &watch {
+            watch.event(&event);
+        }
+        if let Some(log) = &mut log {
+            log.event(&event);
+        }
+    });
     progress.finish();
     let outcome = outcome?;
 
@@ -83,7 +120,16 @@ pub(super) fn run(arguments: &EncodeArguments, reporter: &Reporter) -> Result<()
     destination.write(&written)?;
 
     let quality = quality::of_written(&written, &plan.signal)?;
+    if let Some(log) = log
+        && let Err(error) = log.finish(outcome.steps, &outcome.field, &quality, written.len() as u64)
+    {
+        reporter.say(format_args!("the log is not complete: {error}"));
+    }
+    if let Some(watch) = &watch {
+        watch.finished(&written, destination.shown(), quality.psnr_db);
+    }
     let report = EncodeReport {
+        input: shown(&job.input),
         output: destination.shown(),
         model: network.spec.model.name(),
         psnr_db: finite(quality.psnr_db),
@@ -98,29 +144,45 @@ pub(super) fn run(arguments: &EncodeArguments, reporter: &Reporter) -> Result<()
         samples,
         partitions: network.grid.partitions(),
         kept_partitions: outcome.field.present().len(),
-        factors: network.grid.factors(),
+        factors: network.grid.factors().to_vec(),
         local_width: network.spec.local_width,
         global_width: network.spec.global_width,
         hidden_layers: network.spec.hidden_layers,
         macs_per_sample: network.spec.multiply_adds_per_sample(),
         weights: coding.name(),
-        device: &outcome.device,
-        engine: &outcome.engine,
+        device: outcome.device.clone(),
+        engine: outcome.engine.clone(),
         seed: settings.seed,
-        notes: &notes,
+        notes,
     };
-    reporter.summary(&report, || summary(&report, &quality))?;
-    verdict(&outcome, options.psnr, &quality, &destination)
+    let verdict = if watch.as_ref().is_some_and(Watch::ended_by_page) {
+        Ok(())
+    } else {
+        verdict(&outcome, options.psnr, &quality, &destination)
+    };
+    Ok(Encoded { report, quality, verdict, watch })
+}
+
+fn log(folder: &Path, plan: &TrainingPlan) -> Result<TrainingLog> {
+    let mut log = TrainingLog::create(folder, &plan.signal.info)?;
+    log.original(|bounds| {
+        // Whole rows of the first axis, which lie in one piece.
+        let signal = &plan.signal;
+        let row = signal.values.len() / signal.info.shape[0].max(1) as usize;
+        let range = bounds[0].start as usize * row..bounds[0].end as usize * row;
+        signal.values.get(range).map(<[f32]>::to_vec).ok_or_else(|| io::Error::other("samples out of range"))
+    });
+    Ok(log)
 }
 
 /// A checkpoint replaces its file from the first step on, so what may be lost is looked at before.
-fn check_checkpoint(arguments: &EncodeArguments) -> Result<()> {
-    let Some(path) = &arguments.checkpoint else { return Ok(()) };
+fn check_checkpoint(job: &Job, arguments: &EncodeArguments) -> Result<()> {
+    let Some(path) = &job.checkpoint else { return Ok(()) };
     let same = |other: &Path| match (path.canonicalize(), other.canonicalize()) {
         (Ok(a), Ok(b)) => a == b,
         _ => path == other,
     };
-    for (other, role) in [(&arguments.input, "input"), (&arguments.output, "output")] {
+    for (other, role) in [(&job.input, "input"), (&job.output, "output")] {
         if same(other) {
             return Err(usage_fault(format!("--checkpoint {} is the {role}: name another file", path.display())));
         }
@@ -140,19 +202,19 @@ fn check_checkpoint(arguments: &EncodeArguments) -> Result<()> {
     Ok(())
 }
 
-fn source(arguments: &EncodeArguments) -> Result<Source> {
-    let source = read_input(&arguments.input)?;
+fn source(input: &Path) -> Result<Source> {
+    let source = read_input(input)?;
     if source.starts_with(&format::MAGIC) {
         return Err(Fault::Input(format!(
             "{} is a Tessera file already: decode it first, or crop it as it is",
-            shown(&arguments.input)
+            shown(input)
         ))
         .into());
     }
-    read_source(&source, &arguments.input)
+    read_source(&source, input)
 }
 
-fn settings(arguments: &EncodeArguments, options: &EncodeOptions, info: &SignalInfo) -> Result<Settings> {
+fn settings(job: &Job, arguments: &EncodeArguments, options: &EncodeOptions, info: &SignalInfo) -> Result<Settings> {
     if options.psnr.is_some_and(|psnr| !(psnr > 0.0 && psnr < 200.0)) {
         return Err(usage_fault("--psnr must lie between 0 and 200 dB"));
     }
@@ -171,35 +233,18 @@ fn settings(arguments: &EncodeArguments, options: &EncodeOptions, info: &SignalI
         seed: options.seed.unwrap_or(0),
         device: device(options.device.unwrap_or(DeviceName::Cpu)),
         threads: options.threads,
-        checkpoint: arguments.checkpoint.as_ref().map(|path| CheckpointSettings {
+        checkpoint: job.checkpoint.as_ref().map(|path| CheckpointSettings {
             path: path.clone(),
             every_seconds: arguments.every.0,
             resume: arguments.resume,
         }),
         engine: EngineChoice::Auto,
+        snapshot_every_seconds: if arguments.watch {
+            Some(SNAPSHOT_EVERY_SECONDS)
+        } else {
+            job.log_dir.as_ref().map(|_| PREVIEW_EVERY.as_secs_f64())
+        },
     })
-}
-
-/// The engine's word for a device of the command line.
-pub(super) fn device(name: DeviceName) -> DeviceChoice {
-    match name {
-        DeviceName::Auto => DeviceChoice::Auto,
-        DeviceName::Cpu => DeviceChoice::Cpu,
-        DeviceName::Cuda => DeviceChoice::Cuda,
-        DeviceName::Vulkan => DeviceChoice::Vulkan,
-        DeviceName::Metal => DeviceChoice::Metal,
-        DeviceName::Webgpu => DeviceChoice::Webgpu,
-        DeviceName::Ndarray => DeviceChoice::Ndarray,
-    }
-}
-
-/// The format's word for a weight type of the command line.
-pub(super) fn coding(name: WeightsName) -> WeightCoding {
-    match name {
-        WeightsName::F32 => WeightCoding::F32,
-        WeightsName::F16 => WeightCoding::F16,
-        WeightsName::Bf16 => WeightCoding::Bf16,
-    }
 }
 
 fn record(
@@ -211,7 +256,7 @@ fn record(
     let merged = plan::carried_out(options, network, settings);
     Ok(TrainingRecord {
         program: concat!("tessera ", env!("CARGO_PKG_VERSION")).to_owned(),
-        preset: super::describe::name_of(&options.preset.unwrap_or(Preset::Fast)),
+        preset: name_of(&options.preset.unwrap_or(Preset::Fast)),
         seed: settings.seed,
         steps: outcome.steps,
         learning_rate: settings.learning_rate,
@@ -238,7 +283,7 @@ fn network_text(network: &Network) -> String {
     )
 }
 
-fn summary(report: &EncodeReport<'_>, quality: &Quality) -> String {
+pub(super) fn summary(report: &EncodeReport, quality: &Quality) -> String {
     let ssim = quality.ssim.map_or_else(String::new, |s| format!(", SSIM {s:.4}"));
     let best =
         if report.best_step == report.steps { String::new() } else { format!(", best after {}", report.best_step) };
