@@ -69,7 +69,7 @@ pub(super) fn run(arguments: &EncodeArguments, reporter: &Reporter) -> Result<()
 
     let stop = signals::watch()?;
     let plan =
-        TrainingPlan { signal, grid: network.grid.clone(), spec: network.spec.clone(), settings: settings.clone() };
+        TrainingPlan { samples: signal.into(), grid: network.grid.clone(), spec: network.spec.clone(), settings: settings.clone() };
     let mut progress = Progress::new(arguments.progress, reporter.quiet(), settings.steps);
     let outcome = train(&plan, stop, &mut |event| progress.event(&event));
     progress.finish();

@@ -6,15 +6,15 @@ use std::str::FromStr;
 
 use tessera_core::field::{Field, FieldSpec};
 use tessera_core::grid::Grid;
-use tessera_core::signal::Signal;
 
 use super::TrainingError;
+use crate::samples::Samples;
 
 /// A signal, the network that shall represent it, and how to train it.
 #[derive(Debug, Clone)]
 pub struct TrainingPlan {
     /// The values to reproduce, in [-1, 1].
-    pub signal: Signal,
+    pub samples: Samples,
     /// Canvas and partitions.
     pub grid: Grid,
     /// The network.
@@ -26,7 +26,7 @@ pub struct TrainingPlan {
 impl TrainingPlan {
     /// PSNR in dB of a loss, as published for the kind of signal.
     pub fn psnr_db(&self, loss: f64) -> f64 {
-        self.signal.info.kind.psnr_db(loss)
+        self.samples.info().kind.psnr_db(loss)
     }
 }
 

@@ -1,6 +1,6 @@
 //! What every training loop checks and opens before its first step.
 
-use sha2::{Digest, Sha256};
+use sha2::{Digest as _, Sha256};
 use tessera_core::field::Field;
 
 use super::TrainingError;
@@ -11,13 +11,14 @@ use super::plan::{Recipe, Settings, TrainingPlan};
 pub(super) fn check(plan: &TrainingPlan, start: &Field) -> Result<(), TrainingError> {
     let settings = &plan.settings;
     let refuse = |message: String| Err(TrainingError::Settings(message));
-    if plan.grid.shape() != plan.signal.info.shape || plan.spec.outputs != plan.signal.info.channels {
+    let info = plan.samples.info();
+    if plan.grid.shape() != info.shape || plan.spec.outputs != info.channels {
         return refuse(format!(
             "a grid of {:?} samples and a network of {} outputs do not suit a signal of {:?} samples and {} channels",
             plan.grid.shape(),
             plan.spec.outputs,
-            plan.signal.info.shape,
-            plan.signal.info.channels
+            info.shape,
+            info.channels
         ));
     }
     if start.spec() != &plan.spec
@@ -84,11 +85,14 @@ impl Workers {
 
 /// What makes a run the same run. Device, threads and stop conditions are left out: a run may move to another machine
 /// or go on for longer.
-pub(super) fn facts(plan: &TrainingPlan, start: &Field) -> Vec<(String, String)> {
+///
+/// # Errors
+/// [`TrainingError::Samples`] where the samples cannot be read.
+pub(super) fn facts(plan: &TrainingPlan, start: &Field) -> Result<Vec<(String, String)>, TrainingError> {
     let settings = &plan.settings;
     let (spec, grid) = (&plan.spec, &plan.grid);
     let fact = |name: &str, value: String| (name.to_owned(), value);
-    vec![
+    Ok(vec![
         fact("format of the run", "2".to_owned()),
         fact("model", spec.model.name().to_owned()),
         fact("signal", format!("{:?} of {} channels", grid.shape(), spec.outputs)),
@@ -104,9 +108,9 @@ pub(super) fn facts(plan: &TrainingPlan, start: &Field) -> Vec<(String, String)>
         fact("samples of a group", format!("{:?}", settings.group_samples)),
         fact("learning rate", format!("{:?}", settings.learning_rate)),
         fact("sample fraction", format!("{:?}", settings.sample_fraction)),
-        fact("content of the signal", digest(&[&plan.signal.values])),
+        fact("content of the signal", plan.samples.digest()?),
         fact("set of start weights", digest(&[start.shared(), start.local()])),
-    ]
+    ])
 }
 
 fn digest(arrays: &[&[f32]]) -> String {
