@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::ClipArguments;
+
 const EXAMPLES: &str = "\
 Examples:
   tessera compare photo.inr photo.png
@@ -23,6 +25,9 @@ pub struct CompareArguments {
     /// Second picture or field
     #[arg(value_name = "B")]
     pub b: PathBuf,
+    /// Which part of the clips that are no .inr files.
+    #[command(flatten)]
+    pub clip: ClipArguments,
     /// Also report PSNR as published: prediction and truth each stretched by their own extremes. The prediction is
     /// the .inr file (A if both or neither are)
     #[arg(long)]

@@ -6,6 +6,7 @@ use clap::Args;
 use tessera_core::selection::Selector;
 
 use super::values::Colour;
+use crate::media::clip::Rate;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -42,6 +43,9 @@ pub struct DecodeArguments {
     /// Sample the field this many times as densely as the original (0.25, 4)
     #[arg(long, value_name = "FACTOR", default_value_t = 1.0)]
     pub scale: f64,
+    /// Frames per second of a clip [default: the original's]; the field is sampled in between
+    #[arg(long, value_name = "RATE")]
+    pub frame_rate: Option<Rate>,
     /// With --scale: repeat the nearest stored sample instead of sampling the field in between
     #[arg(long)]
     pub nearest: bool,

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
+use super::ClipArguments;
 use super::values::{Count, DeviceName, Extents, ModelName, Partitions, Preset, RecipeName, Seconds, WeightsName};
 
 const EXAMPLES: &str = "\
@@ -36,6 +37,9 @@ pub struct EncodeArguments {
     /// Overwrite the output if it exists
     #[arg(long, short)]
     pub force: bool,
+    /// Which part of a clip.
+    #[command(flatten)]
+    pub clip: ClipArguments,
     /// The training options.
     #[command(flatten)]
     pub options: EncodeOptions,

@@ -1,6 +1,7 @@
 //! `tessera encode`: read, plan, train, write, and measure what was written.
 
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 
 use anyhow::Result;
 use serde::Serialize;
@@ -13,12 +14,14 @@ use super::describe::{extents, signal_text};
 use crate::arguments::values::{Count, DeviceName, Preset, RecipeName, Seconds, WeightsName};
 use crate::arguments::{EncodeArguments, EncodeOptions};
 use crate::errors::{Fault, usage_fault};
+use crate::media::clip::{self, ClipFile};
 use crate::media::{Source, read_source};
-use crate::output::{Destination, read_input, shown};
+use crate::output::{Destination, folder_of, is_stream, read_input, shown};
 use crate::plan::{self, Network};
 use crate::progress::Progress;
 use crate::quality::{self, Quality};
 use crate::report::{Facts, Reporter, bytes as human_bytes, decibels, duration, finite, grouped};
+use crate::samples::Samples;
 use crate::training::{
     Checkpoint, CheckpointSettings, DeviceChoice, EngineChoice, Outcome, Recipe, Settings, StoppedBy, TrainingPlan,
     train,
@@ -57,19 +60,25 @@ struct EncodeReport<'a> {
 pub(super) fn run(arguments: &EncodeArguments, reporter: &Reporter) -> Result<()> {
     let destination = Destination::new(&arguments.output, arguments.force, reporter.json())?;
     check_checkpoint(arguments)?;
-    let Source { signal, notes } = source(arguments)?;
-    let samples = signal.info.samples();
-    let options = config::merged(&arguments.options, arguments.config.as_deref(), &signal.info)?;
+    let opened = open(arguments)?;
+    let stop = signals::watch()?;
+    let (source, notes) = read(opened, arguments, stop)?;
+    let info = source.info().clone();
+    let samples = info.samples();
+    let options = config::merged(&arguments.options, arguments.config.as_deref(), &info)?;
     decoding::use_threads(options.threads)?;
-    let network = plan::network(&options, &signal.info)?;
-    let settings = settings(arguments, &options, &signal.info)?;
-    reporter.say(format_args!("{}: {}", shown(&arguments.input), signal_text(&signal.info)));
+    let network = plan::network(&options, &info)?;
+    let settings = settings(arguments, &options, &info)?;
+    reporter.say(format_args!("{}: {}", shown(&arguments.input), signal_text(&info)));
     notes.iter().for_each(|note| reporter.say(format_args!("  note: {note}")));
     reporter.say(network_text(&network));
 
-    let stop = signals::watch()?;
-    let plan =
-        TrainingPlan { samples: signal.into(), grid: network.grid.clone(), spec: network.spec.clone(), settings: settings.clone() };
+    let plan = TrainingPlan {
+        samples: source,
+        grid: network.grid.clone(),
+        spec: network.spec.clone(),
+        settings: settings.clone(),
+    };
     let mut progress = Progress::new(arguments.progress, reporter.quiet(), settings.steps);
     let outcome = train(&plan, stop, &mut |event| progress.event(&event));
     progress.finish();
@@ -78,11 +87,11 @@ pub(super) fn run(arguments: &EncodeArguments, reporter: &Reporter) -> Result<()
     let training = record(&options, &network, &settings, &outcome)?;
     let coding = coding(options.weights.unwrap_or(WeightsName::F32));
     let field = recentred_for(&outcome.field, coding)?;
-    let document = Document { signal: plan.signal.info.clone(), field, training };
+    let document = Document { signal: info, field, training };
     let written = format::write(&document, coding)?;
     destination.write(&written)?;
 
-    let quality = quality::of_written(&written, &plan.signal)?;
+    let quality = quality::of_written(&written, &plan.samples)?;
     let report = EncodeReport {
         output: destination.shown(),
         model: network.spec.model.name(),
@@ -140,7 +149,18 @@ fn check_checkpoint(arguments: &EncodeArguments) -> Result<()> {
     Ok(())
 }
 
-fn source(arguments: &EncodeArguments) -> Result<Source> {
+/// An input whose kind is known.
+enum Opened {
+    /// Its frames are read when they are needed.
+    Clip(ClipFile),
+    /// All bytes of anything else.
+    Bytes(Vec<u8>),
+}
+
+fn open(arguments: &EncodeArguments) -> Result<Opened> {
+    if let Some(clip) = ClipFile::find(&arguments.input) {
+        return Ok(Opened::Clip(clip));
+    }
     let source = read_input(&arguments.input)?;
     if source.starts_with(&format::MAGIC) {
         return Err(Fault::Input(format!(
@@ -149,7 +169,34 @@ fn source(arguments: &EncodeArguments) -> Result<Source> {
         ))
         .into());
     }
-    read_source(&source, &arguments.input)
+    if is_stream(&arguments.input)
+        && let Some(clip) = ClipFile::of_bytes(&source)?
+    {
+        return Ok(Opened::Clip(clip));
+    }
+    if arguments.clip.any() {
+        return Err(usage_fault(format!(
+            "--frames, --frame-rate and --resize are for clips, and {} is none",
+            shown(&arguments.input)
+        )));
+    }
+    Ok(Opened::Bytes(source))
+}
+
+/// The samples, and what was done on the way to them. A clip's lie beside the output while it is trained.
+fn read(opened: Opened, arguments: &EncodeArguments, stop: &AtomicBool) -> Result<(Samples, Vec<String>)> {
+    match opened {
+        Opened::Clip(file) => {
+            let folder = if is_stream(&arguments.output) { std::env::temp_dir() } else { folder_of(&arguments.output) };
+            let frames = clip::open(&file, arguments.clip.selection())?;
+            let (spool, notes) = clip::spool(frames, file.name(), &folder, stop)?;
+            Ok((Samples::Spooled(spool), notes))
+        }
+        Opened::Bytes(bytes) => {
+            let Source { signal, notes } = read_source(&bytes, &arguments.input)?;
+            Ok((signal.into(), notes))
+        }
+    }
 }
 
 fn settings(arguments: &EncodeArguments, options: &EncodeOptions, info: &SignalInfo) -> Result<Settings> {

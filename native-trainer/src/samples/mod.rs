@@ -6,6 +6,7 @@
 
 mod spool;
 
+use std::borrow::Cow;
 use std::io;
 use std::ops::Range;
 
@@ -58,6 +59,17 @@ impl Samples {
                 Ok(values)
             }
             Self::Spooled(spool) => spool.of_box(bounds),
+        }
+    }
+
+    /// All values.
+    ///
+    /// # Errors
+    /// As [`Self::of_box`].
+    pub fn all(&self) -> io::Result<Cow<'_, [f32]>> {
+        match self {
+            Self::Memory(signal) => Ok(Cow::Borrowed(&signal.values)),
+            Self::Spooled(spool) => Ok(Cow::Owned(self.of_rows(0..spool.info().shape[0])?)),
         }
     }
 

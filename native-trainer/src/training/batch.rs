@@ -66,7 +66,12 @@ impl<'a> Batches<'a> {
     ///
     /// # Errors
     /// [`TrainingError::Samples`] where they cannot be read.
-    pub fn share_of(&self, partitions: impl IntoIterator<Item = u32>, part: usize, parts: usize) -> Result<Batch, TrainingError> {
+    pub fn share_of(
+        &self,
+        partitions: impl IntoIterator<Item = u32>,
+        part: usize,
+        parts: usize,
+    ) -> Result<Batch, TrainingError> {
         let mut keys = SplitMix64(SplitMix64(self.seed).next_word() ^ SplitMix64(SHARE_STREAM).next_word());
         self.collect(partitions, |samples| {
             let mut random = SplitMix64(keys.next_word());

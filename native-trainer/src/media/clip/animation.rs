@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 use image::codecs::gif::{GifDecoder, GifEncoder, Repeat};
 use image::codecs::png::PngDecoder;
 use image::codecs::webp::WebPDecoder;
-use image::{AnimationDecoder as _, Delay, Frame, ImageDecoder as _, ImageError, ImageFormat, ImageResult, RgbaImage};
+use image::{AnimationDecoder as _, Delay, Frame, ImageDecoder as _, ImageError, ImageFormat, ImageResult};
 
 use super::folder::{picture, samples};
 use super::{FrameFormat, Frames, Rate};
@@ -32,10 +32,11 @@ pub(super) struct AnimationFrames {
     read: usize,
 }
 
-/// Whether bytes begin an animated picture of more than one frame. Looks at frames only as far as needed.
-pub fn is_animated(bytes: &[u8]) -> bool {
-    let Ok(format) = image::guess_format(bytes) else { return false };
-    frames(std::io::Cursor::new(bytes), format).is_ok_and(|mut frames| frames.nth(1).is_some_and(|frame| frame.is_ok()))
+/// Whether this is an animated picture of more than one frame. Looks only as far as needed.
+pub(super) fn is_animated(mut reader: impl BufRead + Seek) -> bool {
+    let format = reader.fill_buf().ok().and_then(|head| image::guess_format(head).ok());
+    let frames = format.and_then(|format| frames(reader, format).ok());
+    frames.is_some_and(|mut frames| frames.nth(1).is_some_and(|frame| frame.is_ok()))
 }
 
 /// The frames, where the format has any.
@@ -236,6 +237,7 @@ impl<W: Write> ApngWriter<W> {
         });
         encoder.set_depth(png::BitDepth::Eight);
         encoder.set_animated(count, 0)?;
+        encoder.validate_sequence(true);
         let (mut per, mut seconds) = rate.fraction();
         while per > u16::MAX.into() || seconds > u16::MAX.into() {
             (per, seconds) = (per / 2, seconds.div_ceil(2));
@@ -298,7 +300,7 @@ mod tests {
             let mut writer = ApngWriter::new(&mut bytes, format, rate, 5).unwrap();
             (0..5).for_each(|i| writer.write_frame(&frame(format, i)).unwrap());
             writer.finish().unwrap();
-            assert!(is_animated(&bytes));
+            assert!(is_animated(Cursor::new(&bytes)));
             let (found, found_rate, frames, notes) = all(bytes.clone()).unwrap();
             assert_eq!((found, found_rate, frames.len(), notes.len()), (format, rate, 5, 0));
             (0..5).for_each(|i| assert_eq!(frames[i], frame(format, i)));
@@ -320,7 +322,7 @@ mod tests {
         let mut writer = GifWriter::new(&mut bytes, format, Rate::new(30, 1).unwrap()).unwrap();
         (0..6).for_each(|i| writer.write_frame(&frame(format, i)).unwrap());
         drop(writer);
-        assert!(is_animated(&bytes));
+        assert!(is_animated(Cursor::new(&bytes)));
         let (found, rate, frames, notes) = all(bytes).unwrap();
         assert_eq!((found, rate, frames.len()), (format, Rate::new(30, 1).unwrap(), 6));
         assert!(notes[0].contains("differ a little"));
@@ -341,13 +343,17 @@ mod tests {
     #[test]
     fn still_pictures_and_nonsense_are_no_animations() {
         let mut png = Cursor::new(Vec::new());
-        RgbaImage::new(3, 3).write_to(&mut png, ImageFormat::Png).unwrap();
+        image::RgbaImage::new(3, 3).write_to(&mut png, ImageFormat::Png).unwrap();
         let mut gif = Vec::new();
         let one = FrameFormat { width: 2, height: 2, channels: 1 };
         let mut writer = GifWriter::new(&mut gif, one, Rate::default()).unwrap();
         writer.write_frame(&[1, 2, 3, 4]).unwrap();
         drop(writer);
-        assert!(!is_animated(png.get_ref()) && !is_animated(&gif) && !is_animated(b"GIF89a") && !is_animated(b""));
+        assert!(
+            [png.get_ref(), &gif, &b"GIF89a".to_vec(), &Vec::new()]
+                .iter()
+                .all(|bytes| !is_animated(Cursor::new(bytes)))
+        );
         assert_eq!(all(gif).unwrap().2.len(), 1);
         assert!(all(b"GIF89a nonsense".to_vec()).is_err());
     }

@@ -75,7 +75,8 @@ impl Ffmpeg {
                 what.display()
             ))
         };
-        let answer = |path: &Path| Command::new(path).arg("-version").stdin(Stdio::null()).stderr(Stdio::null()).output();
+        let answer =
+            |path: &Path| Command::new(path).arg("-version").stdin(Stdio::null()).stderr(Stdio::null()).output();
         let output = answer(&program).map_err(|_| absent(&program))?;
         let text = String::from_utf8_lossy(&output.stdout);
         let version = text.strip_prefix("ffmpeg version ").and_then(|rest| rest.split_whitespace().next());
@@ -95,7 +96,17 @@ impl Ffmpeg {
     /// The first picture track.
     fn track(&self, path: &Path, name: &str) -> Result<Track> {
         let output = Command::new(&self.probe)
-            .args(["-v", "error", "-protocol_whitelist", "file", "-select_streams", "V:0", "-show_streams", "-of", "json"])
+            .args([
+                "-v",
+                "error",
+                "-protocol_whitelist",
+                "file",
+                "-select_streams",
+                "V:0",
+                "-show_streams",
+                "-of",
+                "json",
+            ])
             .arg(named(path))
             .stdin(Stdio::null())
             .output()
@@ -130,7 +141,12 @@ impl Ffmpeg {
                 _ => {}
             }
         }
-        command.arg("-i").arg(named(path)).args(["-map", "0:V:0", "-sws_flags", "accurate_rnd+full_chroma_int+bicubic"]);
+        command.arg("-i").arg(named(path)).args([
+            "-map",
+            "0:V:0",
+            "-sws_flags",
+            "accurate_rnd+full_chroma_int+bicubic",
+        ]);
         if let Some(rate) = rate {
             command.args(["-r", &rate.to_string()]);
         }
@@ -162,7 +178,13 @@ impl Ffmpeg {
     ///
     /// # Errors
     /// Where the program cannot be started.
-    pub(super) fn encoder(&self, path: &Path, container: Container, format: FrameFormat, rate: Rate) -> Result<FfmpegWriter> {
+    pub(super) fn encoder(
+        &self,
+        path: &Path,
+        container: Container,
+        format: FrameFormat,
+        rate: Rate,
+    ) -> Result<FfmpegWriter> {
         let mut messages = tempfile::tempfile().context("cannot make a temporary file")?;
         let stored = ["gray", "ya8", "rgb24", "rgba"][(format.channels as usize - 1).min(3)];
         let mut command = Command::new(&self.program);
@@ -206,7 +228,8 @@ impl Track {
             "ya8"
         } else if any(&["gray", "mono"]) {
             "gray"
-        } else if self.tags.alpha_mode == "1" || any(&["yuva", "rgba", "bgra", "argb", "abgr", "gbrap", "ayuv", "vuya"]) {
+        } else if self.tags.alpha_mode == "1" || any(&["yuva", "rgba", "bgra", "argb", "abgr", "gbrap", "ayuv", "vuya"])
+        {
             "rgba"
         } else {
             "rgb24"
@@ -390,11 +413,9 @@ impl Container {
                 if halves { "yuv420p" } else { "yuv444p" },
                 &["-movflags", "+faststart", "-f", "mp4"],
             ),
-            Self::WebM => (
-                first(&["libvpx-vp9", "libvpx"]),
-                if format.alpha() { "yuva420p" } else { "yuv420p" },
-                &["-f", "webm"],
-            ),
+            Self::WebM => {
+                (first(&["libvpx-vp9", "libvpx"]), if format.alpha() { "yuva420p" } else { "yuv420p" }, &["-f", "webm"])
+            }
             Self::Matroska => (
                 Some("ffv1"),
                 ["gray", "bgra", "bgr0", "bgra"][(format.channels as usize - 1).min(3)],
@@ -503,11 +524,14 @@ mod tests {
     fn tracks_say_what_is_asked_for() {
         let track = |text: &str| serde_json::from_str::<Track>(text).unwrap();
         let samples = |format: &str| Track { pix_fmt: format.to_owned(), ..Track::default() }.samples();
-        let pairs = [("yuv420p", "rgb24"), ("gray10le", "gray"), ("yuva444p", "rgba"), ("ya8", "ya8"), ("gbrp", "rgb24")];
+        let pairs =
+            [("yuv420p", "rgb24"), ("gray10le", "gray"), ("yuva444p", "rgba"), ("ya8", "ya8"), ("gbrp", "rgb24")];
         pairs.iter().for_each(|(format, expected)| assert_eq!(samples(format), *expected));
         assert_eq!(track(r#"{"pix_fmt":"yuv420p","tags":{"alpha_mode":"1","title":"x"}}"#).samples(), "rgba");
         let rate = |steady: &str, average: &str| {
-            track(&format!(r#"{{"r_frame_rate":"{steady}","avg_frame_rate":"{average}"}}"#)).rate().map(|r| r.to_string())
+            track(&format!(r#"{{"r_frame_rate":"{steady}","avg_frame_rate":"{average}"}}"#))
+                .rate()
+                .map(|r| r.to_string())
         };
         assert_eq!(rate("25/1", "25/1").as_deref(), Some("25"));
         assert_eq!(rate("30000/1001", "2997/100").as_deref(), Some("30000/1001"));

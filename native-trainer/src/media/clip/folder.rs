@@ -30,7 +30,8 @@ impl FolderFrames {
         for entry in fs::read_dir(folder).map_err(unreadable)? {
             let path = entry.map_err(unreadable)?.path();
             let hidden = path.file_name().is_none_or(|name| name.to_string_lossy().starts_with('.'));
-            let known = path.extension().and_then(image::ImageFormat::from_extension).is_some_and(|f| f.reading_enabled());
+            let known =
+                path.extension().and_then(image::ImageFormat::from_extension).is_some_and(|f| f.reading_enabled());
             if known && !hidden && path.is_file() {
                 files.push(path);
             }
@@ -187,10 +188,6 @@ impl FolderWriter {
         let bytes = fs::read_dir(self.folder.path())?
             .map(|entry| Ok(entry?.metadata()?.len()))
             .sum::<std::io::Result<u64>>()?;
-        if self.target.is_dir() {
-            // Empty, or it would have been refused; a folder with something in it is not removed here.
-            fs::remove_dir(&self.target).with_context(|| format!("cannot replace {}", self.target.display()))?;
-        }
         fs::rename(self.folder.path(), &self.target)
             .with_context(|| format!("cannot write {}", self.target.display()))?;
         // Renamed: nothing is left to remove.
@@ -229,7 +226,8 @@ mod tests {
             assert!(frames.next_frame().unwrap().is_none());
         }
         assert_eq!(fs::read_dir(place.path()).unwrap().count(), 4, "no temporary folder stays");
-        let unfinished = FolderWriter::new(&place.path().join("x"), FrameFormat { width: 1, height: 1, channels: 1 }, 1);
+        let unfinished =
+            FolderWriter::new(&place.path().join("x"), FrameFormat { width: 1, height: 1, channels: 1 }, 1);
         drop(unfinished.unwrap());
         assert_eq!(fs::read_dir(place.path()).unwrap().count(), 4);
     }

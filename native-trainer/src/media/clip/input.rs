@@ -9,12 +9,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::{Context as _, Result};
 use image::imageops::{self, FilterType};
 use image::{DynamicImage, ImageFormat};
-use tessera_core::signal::SignalInfo;
+use tessera_core::signal::{SampleFormat, SignalInfo};
 
 use super::animation::AnimationFrames;
 use super::folder::{FolderFrames, picture, samples};
 use super::y4m::{self, Y4mFrames};
-use super::{Ffmpeg, FrameFormat, Frames, Rate};
+use super::{ClipFile, Ffmpeg, FrameFormat, Frames, Rate};
 use crate::errors::{Fault, input_fault, usage_fault};
 use crate::samples::{Spool, SpoolWriter};
 
@@ -97,30 +97,26 @@ impl Resize {
 ///
 /// # Errors
 /// [`Fault::Input`] for what is no clip and where ffmpeg is needed and not there.
-pub fn open(path: &Path, selection: ClipSelection) -> Result<Box<dyn Frames>> {
-    select(source(path)?, selection)
+pub fn open(clip: &ClipFile, selection: ClipSelection) -> Result<Box<dyn Frames>> {
+    select(source(clip.path(), clip.name())?, selection)
 }
 
-fn source(path: &Path) -> Result<Box<dyn Frames>> {
-    let name = path.display().to_string();
+fn source(path: &Path, name: &str) -> Result<Box<dyn Frames>> {
     if path.is_dir() {
         return Ok(Box::new(FolderFrames::open(path)?));
     }
     let unreadable = |e: std::io::Error| input_fault(format!("cannot read {name}: {e}"));
     let mut head = Vec::new();
     File::open(path).and_then(|file| file.take(64).read_to_end(&mut head)).map_err(unreadable)?;
-    if head.is_empty() {
-        return Err(input_fault(format!("{name} is empty")));
-    }
     let reader = || File::open(path).map(BufReader::new).map_err(unreadable);
     if head.starts_with(y4m::SIGNATURE) {
-        return Ok(Box::new(Y4mFrames::open(reader()?, &name)?));
+        return Ok(Box::new(Y4mFrames::open(reader()?, name)?));
     }
     match image::guess_format(&head) {
         Ok(format @ (ImageFormat::Gif | ImageFormat::Png | ImageFormat::WebP)) => {
-            Ok(Box::new(AnimationFrames::open(reader()?, format, &name)?))
+            Ok(Box::new(AnimationFrames::open(reader()?, format, name)?))
         }
-        _ => Ok(Box::new(Ffmpeg::find(&format!("reading {name}"))?.frames(path, &name)?)),
+        _ => Ok(Box::new(Ffmpeg::find(&format!("reading {name}"))?.frames(path, name)?)),
     }
 }
 
@@ -309,7 +305,6 @@ pub fn spool(
     name: &str,
     folder: &Path,
     stop: &AtomicBool,
-    on_frame: &mut dyn FnMut(u64),
 ) -> Result<(Spool, Vec<String>)> {
     let format = frames.format();
     let full = |writer: u64| {
@@ -326,14 +321,14 @@ pub fn spool(
         let Some(frame) = frame? else { break };
         writer.write(&frame).with_context(|| full(writer.bytes()))?;
         count += 1;
-        on_frame(count);
     }
     if count == 0 {
         return Err(input_fault(format!("{name} has no frame")));
     }
     let rate = frames.rate().unwrap_or_default();
     let length = u32::try_from(count).context("the clip has too many frames")?;
-    let info = SignalInfo::video(length, format.height, format.width, format.channels, rate.fraction())?;
+    let shape = [length, format.height, format.width];
+    let info = SignalInfo::video(shape, format.channels, SampleFormat::U8, rate.fraction())?;
     let spool = writer.finish(info).with_context(|| format!("cannot keep the frames of {name}"))?;
     Ok((spool, frames.notes()))
 }
@@ -408,14 +403,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let stop = AtomicBool::new(false);
         let source = || Box::new(Numbered(0, 5, None));
-        let mut seen = Vec::new();
-        let (spool, _) = super::spool(source(), "a", folder.path(), &stop, &mut |n| seen.push(n)).unwrap();
+        let (spool, _) = super::spool(source(), "a", folder.path(), &stop).unwrap();
         assert_eq!((spool.info().shape.clone(), spool.info().rate), (vec![5, 2, 4], (25, 1)));
-        assert_eq!(seen, [1, 2, 3, 4, 5]);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "the spool has no name");
-        let interrupted = super::spool(source(), "a", folder.path(), &AtomicBool::new(true), &mut |_| {}).unwrap_err();
+        let interrupted = super::spool(source(), "a", folder.path(), &AtomicBool::new(true)).unwrap_err();
         assert_eq!(crate::errors::exit_code(&interrupted), 130);
-        let empty = super::spool(Box::new(Numbered(0, 0, None)), "a", folder.path(), &stop, &mut |_| {}).unwrap_err();
+        let empty = super::spool(Box::new(Numbered(0, 0, None)), "a", folder.path(), &stop).unwrap_err();
         assert!(empty.to_string().contains("no frame"));
     }
 }

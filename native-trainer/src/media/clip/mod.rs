@@ -2,6 +2,7 @@
 //!
 //! | module | what it holds |
 //! | --- | --- |
+//! | `detect` | which files are clips |
 //! | `input` | any source as [`Frames`], the wanted part of it, and the spool that training reads |
 //! | `output` | the formats that we write, by extension |
 //! | `rate` | frame rates as fractions, and which frame is shown when |
@@ -16,6 +17,7 @@
 //! we always read ourselves, so that results do not depend on what is installed.
 
 mod animation;
+mod detect;
 mod ffmpeg;
 mod folder;
 mod input;
@@ -25,7 +27,7 @@ mod y4m;
 
 use anyhow::Result;
 
-pub use self::animation::is_animated;
+pub use self::detect::ClipFile;
 pub use self::ffmpeg::Ffmpeg;
 pub use self::input::{ClipSelection, FrameRange, Resize, open, spool};
 pub use self::output::{ClipFormat, FrameWriter};

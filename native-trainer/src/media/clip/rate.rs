@@ -103,7 +103,9 @@ mod tests {
 
     #[test]
     fn rates_are_read_reduced_and_printed() {
-        for (text, printed) in [("25", "25"), ("12.5", "25/2"), ("30000/1001", "30000/1001"), ("50/2", "25"), (".5", "1/2")] {
+        for (text, printed) in
+            [("25", "25"), ("12.5", "25/2"), ("30000/1001", "30000/1001"), ("50/2", "25"), (".5", "1/2")]
+        {
             let rate: Rate = text.parse().unwrap();
             assert_eq!(rate.to_string(), printed);
             assert_eq!(rate.to_string().parse::<Rate>().unwrap(), rate);

@@ -266,7 +266,8 @@ mod tests {
         for channels in [1, 3] {
             let format = FrameFormat { width: 7, height: 5, channels };
             let rate = Rate::new(30_000, 1001).unwrap();
-            let frame = |i: usize| -> Vec<u8> { (0..format.bytes()).map(|b| ((b * 37 + i * 91) % 256) as u8).collect() };
+            let frame =
+                |i: usize| -> Vec<u8> { (0..format.bytes()).map(|b| ((b * 37 + i * 91) % 256) as u8).collect() };
             let mut bytes = Vec::new();
             let mut writer = Y4mWriter::new(&mut bytes, format, rate).unwrap();
             (0..3).for_each(|i| writer.write_frame(&frame(i)).unwrap());
@@ -308,7 +309,13 @@ mod tests {
 
     #[test]
     fn what_is_no_y4m_is_refused() {
-        for bytes in [&b"YUV4MPEG2 "[..], b"RIFF", b"YUV4MPEG2 W5 H0 F25:1\n", b"YUV4MPEG2 W5 H5 C999\n", b"YUV4MPEG2 W9999999 H9999999\n"] {
+        for bytes in [
+            &b"YUV4MPEG2 "[..],
+            b"RIFF",
+            b"YUV4MPEG2 W5 H0 F25:1\n",
+            b"YUV4MPEG2 W5 H5 C999\n",
+            b"YUV4MPEG2 W9999999 H9999999\n",
+        ] {
             assert!(frames_of(bytes).is_err(), "{}", String::from_utf8_lossy(bytes));
         }
     }
