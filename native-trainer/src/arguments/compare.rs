@@ -10,11 +10,12 @@ const EXAMPLES: &str = "\
 Examples:
   tessera compare photo.inr photo.png
   tessera compare photo.inr photo.png --paper-metric --json
-  tessera compare a.png b.png";
+  tessera compare a.png b.png
+  tessera compare clip.inr clip.mp4 --resize 256x144 --frames 100";
 
 /// `tessera compare A B`
 ///
-/// A and B are pictures or .inr files of the same size. Of a cropped file only what it holds is compared; the other
+/// A and B are pictures, clips or .inr files of the same kind and size. Clips are compared frame by frame. Of a cropped file only what it holds is compared; the other
 /// may be the whole picture or the decoded crop.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = EXAMPLES)]

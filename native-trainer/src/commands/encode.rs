@@ -11,7 +11,7 @@ use tessera_core::metrics;
 use tessera_core::signal::SignalInfo;
 
 use super::describe::{extents, signal_text};
-use crate::arguments::values::{Count, DeviceName, Preset, RecipeName, Seconds, WeightsName};
+use crate::arguments::values::{Count, DeviceName, Overlap, Preset, RecipeName, Seconds, WeightsName};
 use crate::arguments::{EncodeArguments, EncodeOptions};
 use crate::errors::{Fault, usage_fault};
 use crate::media::clip::{self, ClipFile};
@@ -215,6 +215,7 @@ fn settings(arguments: &EncodeArguments, options: &EncodeOptions, info: &SignalI
         },
         group_samples: None,
         sample_fraction: options.sample_fraction.unwrap_or_else(|| plan::default_sample_fraction(recipe, info)),
+        overlap: options.overlap.as_ref().map(|Overlap(samples)| samples.clone()).unwrap_or_default(),
         seed: options.seed.unwrap_or(0),
         device: device(options.device.unwrap_or(DeviceName::Cpu)),
         threads: options.threads,

@@ -6,7 +6,7 @@
 
 use tessera_core::eval::cpu::training::Batch;
 use tessera_core::field::SplitMix64;
-use tessera_core::grid::Grid;
+use tessera_core::grid::{Grid, SampleBox};
 
 use super::TrainingError;
 use super::interpolation::Interpolation;
@@ -20,6 +20,8 @@ pub struct Batches<'a> {
     samples: &'a Samples,
     fraction: f64,
     seed: u64,
+    /// Samples beyond its borders that a partition is drawn from, per axis.
+    overlap: Vec<u32>,
     coordinates: Vec<Vec<f32>>,
 }
 
@@ -37,7 +39,27 @@ impl<'a> Batches<'a> {
     pub fn new(grid: &'a Grid, samples: &'a Samples, fraction: f64, seed: u64) -> Self {
         let axis = |(axis, &n): (usize, &u32)| (0..n).map(|i| grid.coordinate(axis, f64::from(i))).collect();
         let coordinates = grid.shape().iter().enumerate().map(axis).collect();
-        Self { grid, samples, fraction, seed, coordinates }
+        Self { grid, samples, fraction, seed, overlap: Vec::new(), coordinates }
+    }
+
+    /// The same with sampled batches that draw from as many samples beyond the borders of each partition, one number per
+    /// axis: neighbours then agree better where they meet.
+    #[must_use]
+    pub fn with_overlap(mut self, overlap: &[u32]) -> Self {
+        self.overlap = overlap.to_vec();
+        self
+    }
+
+    /// What a partition's sampled batches are drawn from: its box and the overlap. All such boxes have one size: at the
+    /// canvas's border they are moved inwards and not cut (reference/local-global.md 2.4).
+    fn pool(&self, partition: u32) -> SampleBox {
+        let mut bounds = self.grid.partition_box(partition);
+        for ((range, &n), &overlap) in bounds.iter_mut().zip(self.grid.shape()).zip(&self.overlap) {
+            let length = (range.end - range.start).saturating_add(overlap.saturating_mul(2)).min(n);
+            let start = range.start.saturating_sub(overlap).min(n - length);
+            *range = start..start + length;
+        }
+        bounds
     }
 
     /// Whether every step sees every sample.
@@ -58,7 +80,7 @@ impl<'a> Batches<'a> {
     /// # Errors
     /// [`TrainingError::Samples`] where they cannot be read.
     pub fn of(&self, partitions: impl IntoIterator<Item = u32>) -> Result<Batch, TrainingError> {
-        self.collect(partitions, |samples| 0..samples)
+        self.collect(self.boxes(partitions), |_, samples| 0..samples)
     }
 
     /// Share `part` of `parts` of the samples of some partitions: each partition's samples in an order drawn from the seed,
@@ -73,7 +95,7 @@ impl<'a> Batches<'a> {
         parts: usize,
     ) -> Result<Batch, TrainingError> {
         let mut keys = SplitMix64(SplitMix64(self.seed).next_word() ^ SplitMix64(SHARE_STREAM).next_word());
-        self.collect(partitions, |samples| {
+        self.collect(self.boxes(partitions), |_, samples| {
             let mut random = SplitMix64(keys.next_word());
             let mut order: Vec<u64> = (0..samples).collect();
             for last in (1..order.len()).rev() {
@@ -125,7 +147,7 @@ impl<'a> Batches<'a> {
     /// # Errors
     /// [`TrainingError::Samples`] where they cannot be read.
     pub fn sampled(&self, step: u64) -> Result<Batch, TrainingError> {
-        self.drawn(step, |samples| share(samples, self.fraction))
+        self.drawn(step, |partition| self.pool(partition), |samples| share(samples, self.fraction))
     }
 
     /// A fixed draw that judges the weights where a step's loss is too noisy to: every sample where there are few,
@@ -138,31 +160,44 @@ impl<'a> Batches<'a> {
             return self.full();
         }
         let fraction = EVALUATION_SAMPLES as f64 / self.grid.samples() as f64;
-        self.drawn(EVALUATION_STREAM, |samples| share(samples, fraction))
+        self.drawn(EVALUATION_STREAM, |p| self.grid.partition_box(p), |samples| share(samples, fraction))
     }
 
-    fn drawn(&self, stream: u64, count: impl Fn(u64) -> u64) -> Result<Batch, TrainingError> {
+    /// As many draws for each partition as `count` says for its own samples, from its `pool`.
+    fn drawn(
+        &self,
+        stream: u64,
+        pool: impl Fn(u32) -> SampleBox,
+        count: impl Fn(u64) -> u64,
+    ) -> Result<Batch, TrainingError> {
         let mut keys = SplitMix64(SplitMix64(self.seed).next_word() ^ SplitMix64(stream).next_word());
-        self.collect(0..self.grid.partitions(), |samples| {
+        let pools = (0..self.grid.partitions()).map(|partition| (pool(partition), self.grid.partition_samples(partition)));
+        self.collect(pools, |own, samples| {
             let mut random = SplitMix64(keys.next_word());
-            (0..count(samples)).map(move |_| random.below(samples))
+            (0..count(own)).map(move |_| random.below(samples))
         })
     }
 
-    /// Gathers the samples that `pick` names per partition, as places in the partition's box, row-major.
+    /// The boxes of partitions and the number of their samples.
+    fn boxes(&self, partitions: impl IntoIterator<Item = u32>) -> impl Iterator<Item = (SampleBox, u64)> {
+        partitions.into_iter().map(|p| (self.grid.partition_box(p), self.grid.partition_samples(p)))
+    }
+
+    /// Gathers, for each partition, the samples of a box that `pick` names as places in it, row-major. `pick` gets the
+    /// number of samples that the partition has, and that the box has.
     #[expect(clippy::cast_possible_truncation, reason = "places in a box fit its sides")]
     fn collect<I: Iterator<Item = u64>>(
         &self,
-        partitions: impl IntoIterator<Item = u32>,
-        mut pick: impl FnMut(u64) -> I,
+        boxes: impl IntoIterator<Item = (SampleBox, u64)>,
+        mut pick: impl FnMut(u64, u64) -> I,
     ) -> Result<Batch, TrainingError> {
         let (inputs, outputs) = (self.grid.axes(), self.samples.info().channels as usize);
         let mut batch = Batch { inputs, outputs, spans: Vec::new(), coordinates: Vec::new(), targets: Vec::new() };
         let mut place = vec![0_u32; inputs];
         let mut samples = 0;
-        for partition in partitions {
-            let bounds = self.grid.partition_box(partition);
-            let chosen: Vec<u64> = pick(self.grid.partition_samples(partition)).collect();
+        for (bounds, own) in boxes {
+            let within = bounds.iter().map(|range| u64::from(range.end - range.start)).product();
+            let chosen: Vec<u64> = pick(own, within).collect();
             self.samples.pick(&bounds, &chosen, &mut batch.targets)?;
             for &number in &chosen {
                 let mut rest = number;
@@ -266,6 +301,25 @@ mod tests {
         }
         let tiny = Batches::new(&grid, &samples, 1e-9, 7).sampled(0).unwrap();
         assert!(tiny.spans.iter().all(|span| span.len() == 1));
+    }
+
+    /// Every pool has one size, holds its partition, and along an axis that one partition fills it is that partition.
+    #[test]
+    fn overlapping_draws_reach_over_borders_and_stay_on_the_canvas() {
+        let grid = Grid::new(vec![12, 10], vec![3, 1], UNIT_RANGE).unwrap();
+        let samples = samples(&grid, 1);
+        let batches = Batches::new(&grid, &samples, 0.9, 7).with_overlap(&[2, 3]);
+        let pools: Vec<_> = (0..3).map(|partition| batches.pool(partition)).collect();
+        assert_eq!(pools, [vec![0..8, 0..10], vec![2..10, 0..10], vec![4..12, 0..10]]);
+        let batch = batches.sampled(1).unwrap();
+        for (partition, span) in batch.spans.iter().enumerate() {
+            assert_eq!(span.len(), 36);
+            let rows: Vec<u32> = batch.targets[span.clone()].iter().map(|v| *v as u32 / 10).collect();
+            assert!(rows.iter().all(|row| pools[partition][0].contains(row)), "{rows:?}");
+            let own = grid.partition_box(partition as u32)[0].clone();
+            assert!(rows.iter().any(|row| !own.contains(row)), "nothing is drawn from beyond the border");
+        }
+        assert_eq!(batches.evaluation().unwrap(), Batches::new(&grid, &samples, 0.9, 7).evaluation().unwrap());
     }
 
     #[test]

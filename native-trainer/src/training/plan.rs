@@ -44,6 +44,9 @@ pub struct Settings {
     /// Share of every partition's samples that one step sees, above 0, at most 1. Below 1 they are drawn uniformly
     /// with replacement, at least one per partition.
     pub sample_fraction: f64,
+    /// Samples beyond its borders that a partition's sampled batches are drawn from as well, one number per axis; empty
+    /// for none.
+    pub overlap: Vec<u32>,
     /// Determines the start weights and the drawn samples.
     pub seed: u64,
     /// How training goes about it.
@@ -68,6 +71,7 @@ impl Default for Settings {
             max_seconds: None,
             learning_rate: 5e-4,
             sample_fraction: 1.0,
+            overlap: Vec::new(),
             seed: 0,
             recipe: Recipe::Published,
             group_samples: None,

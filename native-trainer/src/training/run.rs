@@ -96,7 +96,8 @@ impl<'a> Run<'a> {
         workers: &'a Workers,
     ) -> Result<Self, TrainingError> {
         let settings = &plan.settings;
-        let batches = Batches::new(&plan.grid, &plan.samples, settings.sample_fraction, settings.seed);
+        let batches = Batches::new(&plan.grid, &plan.samples, settings.sample_fraction, settings.seed)
+            .with_overlap(&settings.overlap);
         let mut engine = engine_for(settings.engine, device)?;
         let mut interval = 0;
         if batches.is_full() {

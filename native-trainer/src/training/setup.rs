@@ -44,6 +44,16 @@ pub(super) fn check(plan: &TrainingPlan, start: &Field) -> Result<(), TrainingEr
             "the held recipe visits every sample of a partition; --sample-fraction is for `published`".to_owned(),
         );
     }
+    if !settings.overlap.is_empty() {
+        if settings.recipe == Recipe::Held || settings.sample_fraction >= 1.0 {
+            return refuse(
+                "an overlap is for sampled batches: choose the recipe `published` and --sample-fraction below 1".to_owned(),
+            );
+        }
+        if settings.overlap.len() != plan.grid.axes() {
+            return refuse(format!("an overlap needs {} numbers, not {}", plan.grid.axes(), settings.overlap.len()));
+        }
+    }
     if settings.threads == Some(0) {
         return refuse("at least one thread is needed".to_owned());
     }
@@ -108,6 +118,7 @@ pub(super) fn facts(plan: &TrainingPlan, start: &Field) -> Result<Vec<(String, S
         fact("samples of a group", format!("{:?}", settings.group_samples)),
         fact("learning rate", format!("{:?}", settings.learning_rate)),
         fact("sample fraction", format!("{:?}", settings.sample_fraction)),
+        fact("overlap", format!("{:?}", settings.overlap)),
         fact("content of the signal", plan.samples.digest()?),
         fact("set of start weights", digest(&[start.shared(), start.local()])),
     ])
