@@ -10,6 +10,7 @@ mod coast;
 mod leaf;
 mod lettering;
 mod maths;
+mod tide;
 
 use anyhow::{Context, Result};
 use canvas::Picture;
@@ -59,6 +60,11 @@ fn main() -> Result<()> {
         draw().write_png(BufWriter::new(file)).with_context(|| format!("while writing {}", path.display()))?;
         println!("{}: {title}, {} bytes", path.display(), std::fs::metadata(&path)?.len());
     }
+    let path = folder.join("tide.apng");
+    let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
+    canvas::write_apng(&tide::draw(), tide::RATE, BufWriter::new(file))
+        .with_context(|| format!("while writing {}", path.display()))?;
+    println!("{}: a boat on the swell, {} bytes", path.display(), std::fs::metadata(&path)?.len());
     let path = folder.join("samples.json");
     std::fs::write(&path, serde_json::to_string_pretty(&list())? + "\n")
         .with_context(|| format!("cannot write {}", path.display()))?;
@@ -83,6 +89,20 @@ mod tests {
             );
             let differ = stored.as_bytes().iter().zip(&drawn.samples).filter(|(a, b)| a != b).count();
             assert_eq!(differ, 0, "{name}: {differ} samples differ; run `cargo xtask samples`");
+        }
+    }
+
+    #[test]
+    fn the_committed_clip_is_what_this_program_draws() {
+        let file = File::open(default_folder().join("tide.apng")).expect("tide.apng is committed");
+        let decoder = image::codecs::png::PngDecoder::new(std::io::BufReader::new(file)).unwrap().apng().unwrap();
+        let stored = image::AnimationDecoder::into_frames(decoder).collect_frames().unwrap();
+        let drawn = tide::draw();
+        assert_eq!(stored.len(), drawn.len());
+        for (number, (stored, drawn)) in stored.into_iter().zip(drawn).enumerate() {
+            assert_eq!(stored.delay().numer_denom_ms(), (1000, tide::RATE.into()));
+            let samples = image::DynamicImage::from(stored.into_buffer()).into_rgb8().into_raw();
+            assert!(samples == drawn.samples, "frame {number} differs; run `cargo xtask samples`");
         }
     }
 

@@ -30,7 +30,9 @@ fn tensorboard() -> Option<(&'static str, PathBuf)> {
             .output();
         let reason = match installed {
             Ok(output) if output.status.success() && imports() => None,
-            Ok(output) => Some(String::from_utf8_lossy(&output.stderr).lines().last().unwrap_or("it says nothing").to_owned()),
+            Ok(output) => {
+                Some(String::from_utf8_lossy(&output.stderr).lines().last().unwrap_or("it says nothing").to_owned())
+            }
             Err(error) => Some(error.to_string()),
         };
         if let Some(reason) = reason {

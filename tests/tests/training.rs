@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use common::small_plan;
+use tessera::samples::Samples;
 use tessera::training::{
     CheckpointSettings, EngineChoice, Event, Outcome, Recipe, Settings, StoppedBy, TrainingError, TrainingPlan, train,
 };
@@ -62,7 +63,8 @@ fn training_learns_and_keeps_the_best_weights() {
         // What is claimed of the weights is true of the weights.
         let decoded =
             tessera_core::eval::reference::decode(&trained.field, &tessera_core::eval::View::full(&plan.grid)).unwrap();
-        let squares = decoded.iter().zip(&plan.signal.values).map(|(a, b)| f64::from(a - b).powi(2)).sum::<f64>();
+        let values = plan.samples.of_box(&plan.grid.canvas()).unwrap();
+        let squares = decoded.iter().zip(&values).map(|(a, b)| f64::from(a - b).powi(2)).sum::<f64>();
         let psnr_db = -10.0 * (squares / decoded.len() as f64 / 4.0).log10();
         assert!((psnr_db - trained.psnr_db).abs() < 1e-3, "{psnr_db} dB measured, {} dB claimed", trained.psnr_db);
     }
@@ -184,7 +186,8 @@ fn a_checkpoint_of_another_run_is_refused() {
     assert!(matches!(&other_rate, TrainingError::CheckpointOfAnotherRun { what, .. } if what == "learning rate"));
     assert!(other_rate.to_string().contains("0.0005") && other_rate.to_string().contains("0.001"), "{other_rate}");
     let mut other_signal = plan.clone();
-    other_signal.signal.values[5] += 0.01;
+    let Samples::Memory(signal) = &mut other_signal.samples else { panic!("a small picture lies in memory") };
+    signal.values[5] += 0.01;
     assert!(refusal(&other_signal).to_string().contains("content of the signal"));
     // Going on for longer is the same run.
     assert_eq!(run(&with(&plan, |s| s.steps = 5)).steps, 5);

@@ -4,12 +4,13 @@
 //! is quoted is the ratio within a pair. The tables in docs/benchmarks.md are written by this and not by hand.
 
 use crate::bench_browser;
+use crate::bench_video;
 use crate::process;
 use crate::table::Table;
 use crate::tools;
 use crate::workspace::Workspace;
 use anyhow::{Context, Result};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
 use std::fmt::Write;
@@ -35,12 +36,22 @@ pub(crate) struct Options {
     /// Also time burn's general tensor operations, the checker of the fused kernel: minutes for the wide networks
     #[arg(long)]
     general: bool,
+    /// A published comparison instead of speed
+    #[arg(long, value_enum, value_name = "NAME", conflicts_with = "browser")]
+    table: Option<Comparison>,
     /// Decoding in the system's Chromium instead of training and decoding here
     #[arg(long)]
     browser: bool,
     /// With --browser: on the machine's own WebGPU device instead of a software one
     #[arg(long, requires = "browser")]
     real_gpu: bool,
+}
+
+/// A published comparison of networks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Comparison {
+    /// Networks on a clip
+    Video,
 }
 
 /// Our name of a setting, and the peer's words for the same network on as many samples.
@@ -123,12 +134,15 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     if options.browser {
         return browser(workspace, options);
     }
+    let threads = options.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+    if options.table == Some(Comparison::Video) {
+        return video(workspace, threads);
+    }
     let program = workspace.build_program()?;
     let python = tools::python_having("torch");
     if let Err(reason) = &python {
         println!("SKIPPED the PyTorch peer: {reason}");
     }
-    let threads = options.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
     let bench = Bench { workspace, program: &program, python: python.ok(), steps: options.steps, threads };
     let mut settings = Vec::new();
     for (name, peer) in SETTINGS {
@@ -157,6 +171,27 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     println!("\n{}", table(&record).text());
     println!("ratio: PyTorch's time over ours in the same pair; above 1 ours is faster.");
     write_document(workspace, &record)?;
+    println!("{} and docs/benchmarks.md are written", workspace.short(&json));
+    Ok(())
+}
+
+/// Trains the networks of the published comparison on a clip, prints, and rewrites its part of the document.
+fn video(workspace: &Workspace, threads: usize) -> Result<()> {
+    let rows = bench_video::measure(workspace, threads)?;
+    let json = workspace.target.join("bench-video.json");
+    std::fs::write(&json, serde_json::to_string_pretty(&rows)?)
+        .with_context(|| format!("cannot write {}", json.display()))?;
+    let (table, notes) = (bench_video::table(&rows), bench_video::notes());
+    println!("\n{}\n{notes}", table.text());
+    let section = format!(
+        "{VIDEO_BEGIN}\n\n{}\n{notes}\n\n- command: `cargo xtask bench --table video --threads {threads}`\n- machine: {}\n- commit: \
+         {}\n- date: {}\n\n{VIDEO_END}",
+        table.markdown(),
+        machine(),
+        commit(workspace),
+        today()
+    );
+    rewrite(workspace, &section, VIDEO_BEGIN, VIDEO_END)?;
     println!("{} and docs/benchmarks.md are written", workspace.short(&json));
     Ok(())
 }
@@ -286,6 +321,8 @@ fn median(mut values: Vec<f64>) -> Option<f64> {
 
 const BEGIN: &str = "<!-- bench: written by cargo xtask bench -->";
 const END: &str = "<!-- bench: end -->";
+const VIDEO_BEGIN: &str = "<!-- video: written by cargo xtask bench --table video -->";
+const VIDEO_END: &str = "<!-- video: end -->";
 const BROWSER_BEGIN: &str = "<!-- browser: written by cargo xtask bench --browser -->";
 const BROWSER_END: &str = "<!-- browser: end -->";
 

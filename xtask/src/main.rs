@@ -6,6 +6,7 @@
 
 mod bench;
 mod bench_browser;
+mod bench_video;
 mod check;
 mod demo;
 mod npm;

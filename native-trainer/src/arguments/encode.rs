@@ -5,7 +5,10 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
-use super::values::{Count, DeviceName, Extents, ModelName, Partitions, Preset, RecipeName, Seconds, WeightsName};
+use super::ClipArguments;
+use super::values::{
+    Count, DeviceName, Extents, ModelName, Overlap, Partitions, Preset, RecipeName, Seconds, WeightsName,
+};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -16,6 +19,8 @@ Examples:
   tessera encode photos/*.jpg -o encoded/ --resume
   tessera encode photo.png -o photo.inr --log-dir runs/photo
   tessera encode photo.png -o photo.inr --watch
+  tessera encode clip.mp4 -o clip.inr --resize 256x144 --frames 100
+  tessera encode frames/ -o clip.inr --frame-rate 24
   curl -s https://example.org/photo.png | tessera encode - -o - > photo.inr
 
 Options of the network and of training may also stand in the file of --config (TOML,
@@ -30,7 +35,8 @@ environment, the environment over the file, the file over --preset.";
 #[derive(Debug, Clone, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct EncodeArguments {
-    /// What to encode; - for stdin. Several inputs are encoded one after the other
+    /// What to encode: a picture, a clip or a folder of pictures; - for stdin. Several inputs are encoded one after the
+    /// other
     #[arg(value_name = "IN", required = true)]
     pub inputs: Vec<PathBuf>,
     /// File to write; - for stdout. A folder (its name ends with a slash, or it exists) takes a file per input
@@ -39,6 +45,9 @@ pub struct EncodeArguments {
     /// Overwrite the output if it exists
     #[arg(long, short)]
     pub force: bool,
+    /// Which part of a clip.
+    #[command(flatten)]
+    pub clip: ClipArguments,
     /// The training options.
     #[command(flatten)]
     pub options: EncodeOptions,
@@ -103,11 +112,11 @@ pub struct EncodeOptions {
     #[arg(long, value_enum, env = "TESSERA_MODEL", hide_env = true, value_name = "NAME", help_heading = "Network")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<ModelName>,
-    /// Partitions along each axis as ROWSxCOLUMNS (16x16), or `auto` to follow --partition-size
+    /// Partitions along each axis as ROWSxCOLUMNS (16x16) or FRAMESxROWSxCOLUMNS (5x8x8), or `auto` to follow --partition-size
     #[arg(long, env = "TESSERA_PARTITIONS", hide_env = true, value_name = "FACTORS", help_heading = "Network")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub partitions: Option<Partitions>,
-    /// Wanted samples per partition; the first number goes with the longer side [default: 32x32]
+    /// Wanted samples per partition; the first number goes with the longer side [default: 32x32; clips, in the order of their axes, 8x32x32]
     #[arg(long, env = "TESSERA_PARTITION_SIZE", hide_env = true, value_name = "SIZE", help_heading = "Network")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub partition_size: Option<Extents>,
@@ -172,6 +181,10 @@ pub struct EncodeOptions {
     #[arg(long, env = "TESSERA_SAMPLE_FRACTION", hide_env = true, value_name = "SHARE", help_heading = "Training")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sample_fraction: Option<f64>,
+    /// Samples beyond its borders that a partition learns as well, per axis (1x2x2); with --sample-fraction below 1
+    #[arg(long, env = "TESSERA_OVERLAP", hide_env = true, value_name = "SAMPLES", help_heading = "Training")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub overlap: Option<Overlap>,
     /// Seed of the start weights and of the sampling [default: 0]
     #[arg(long, env = "TESSERA_SEED", hide_env = true, value_name = "NUMBER", help_heading = "Training")]
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -124,7 +124,7 @@ fn measure(arguments: &BenchArguments, work: Work) -> Result<BenchReport> {
     };
     let on_cpu = matches!(settings.device, DeviceChoice::Cpu | DeviceChoice::Ndarray);
     let can_hold = settings.device == DeviceChoice::Cpu && settings.engine != EngineChoice::General;
-    let mut plan = TrainingPlan { signal, grid: grid.clone(), spec: spec.clone(), settings };
+    let mut plan = TrainingPlan { samples: signal.into(), grid: grid.clone(), spec: spec.clone(), settings };
 
     let peak = peak::operations_per_second();
     peak::reset_peak_bytes();

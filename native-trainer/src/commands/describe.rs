@@ -50,6 +50,11 @@ pub(super) fn signal_text(info: &SignalInfo) -> String {
     };
     let size = match (info.kind, info.shape.as_slice()) {
         (SignalKind::Picture, [rows, columns]) => format!("{columns} wide, {rows} high"),
+        (SignalKind::Video, &[frames, rows, columns]) => {
+            let rate = info.rate_hz().unwrap_or(1.0);
+            let (seconds, rate) = (f64::from(frames) / rate, (rate * 1000.0).round() / 1000.0);
+            format!("{columns} wide, {rows} high, {frames} frames at {rate} per second ({seconds:.2} s)")
+        }
         (_, shape) => format!("{} samples", extents(shape)),
     };
     let channels = match (info.kind, info.channels) {

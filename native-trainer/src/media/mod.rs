@@ -1,5 +1,6 @@
 //! Files of every kind to signals and back: one folder per kind.
 
+pub mod clip;
 pub mod picture;
 
 use std::path::Path;

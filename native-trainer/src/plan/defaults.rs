@@ -27,7 +27,11 @@ const MOST_HELD: u64 = 3;
 
 /// Wanted samples per partition, one number per axis.
 pub(super) fn partition_size(info: &SignalInfo) -> Vec<u32> {
-    vec![32; info.axes()]
+    match info.kind {
+        // A third of a second: things move by a part of a partition meanwhile.
+        SignalKind::Video => vec![8, 32, 32],
+        _ => vec![32; info.axes()],
+    }
 }
 
 /// The number that `--parameters` has without options: it grows with the signal.

@@ -6,7 +6,7 @@ mod paper;
 use anyhow::Result;
 use tessera_core::field::{AutomaticRequest, FieldSpec, Model, PUBLISHED_OMEGA, automatic};
 use tessera_core::grid::Grid;
-use tessera_core::signal::SignalInfo;
+use tessera_core::signal::{SignalInfo, SignalKind};
 
 pub use defaults::{default_budget, default_learning_rate, default_sample_fraction, default_steps, recipe};
 pub use paper::paper;
@@ -56,6 +56,11 @@ pub fn network(options: &EncodeOptions, info: &SignalInfo) -> Result<Network> {
         Some(size) => along_axes(size, info, "--partition-size")?,
         None => defaults::partition_size(info),
     };
+    // The axes of a clip do not stand for each other: the search would give the longest one the first number.
+    let factors = factors.or_else(|| {
+        (info.kind == SignalKind::Video)
+            .then(|| info.shape.iter().zip(&partition_size).map(|(n, size)| n.div_ceil(*size)).collect())
+    });
     let budget = options.parameters.map_or_else(|| default_budget(model, info), |Count(n)| n);
     let request = AutomaticRequest {
         model,

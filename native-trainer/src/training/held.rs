@@ -105,13 +105,12 @@ impl<'a> HeldRun<'a> {
                 device.choice
             )));
         }
-        let outputs = plan.spec.outputs as usize;
         let mut run = Self {
             plan,
             start,
             workers,
             device: workers.describe(device),
-            batches: Batches::new(&plan.grid, &plan.signal.values, outputs, 1.0, settings.seed),
+            batches: Batches::new(&plan.grid, &plan.samples, 1.0, settings.seed),
             groups: groups(plan),
             shared: start.shared().to_vec(),
             local: start.local().to_vec(),
@@ -123,7 +122,7 @@ impl<'a> HeldRun<'a> {
             stopped_by: StoppedBy::Steps,
         };
         if let Some(checkpoint) = &settings.checkpoint {
-            run.facts = facts(plan, start);
+            run.facts = facts(plan, start)?;
             if checkpoint.resume {
                 run.resume(checkpoint)?;
             }
@@ -256,7 +255,7 @@ impl<'a> HeldRun<'a> {
     /// Begins a group.
     fn open(&self, index: usize) -> Result<Current, TrainingError> {
         let group = &self.groups[index];
-        let share = |part| self.share(self.batches.share_of(group.iter().copied(), part, SHARES));
+        let share = |part| self.share(self.batches.share_of(group.iter().copied(), part, SHARES)?);
         // Partitions of a single sample leave nothing for the second share.
         let shares: Vec<Share> = (0..SHARES)
             .map(share)
@@ -264,8 +263,8 @@ impl<'a> HeldRun<'a> {
             .collect::<Result<_, _>>()?;
         let local = self.gathered(index);
         // Sound is heard at its own rate, and near half that rate a cubic is no guide to what lies between the samples.
-        let between = (self.plan.signal.info.kind != SignalKind::Sound)
-            .then(|| self.share(self.batches.between_of(group.iter().copied(), SHARES)))
+        let between = (self.plan.samples.info().kind != SignalKind::Sound)
+            .then(|| self.share(self.batches.between_of(group.iter().copied(), SHARES)?))
             .transpose()?;
         Ok(Current {
             between,

@@ -6,15 +6,15 @@ use std::str::FromStr;
 
 use tessera_core::field::{Field, FieldSpec};
 use tessera_core::grid::Grid;
-use tessera_core::signal::Signal;
 
 use super::TrainingError;
+use crate::samples::Samples;
 
 /// A signal, the network that shall represent it, and how to train it.
 #[derive(Debug, Clone)]
 pub struct TrainingPlan {
     /// The values to reproduce, in [-1, 1].
-    pub signal: Signal,
+    pub samples: Samples,
     /// Canvas and partitions.
     pub grid: Grid,
     /// The network.
@@ -26,7 +26,7 @@ pub struct TrainingPlan {
 impl TrainingPlan {
     /// PSNR in dB of a loss, as published for the kind of signal.
     pub fn psnr_db(&self, loss: f64) -> f64 {
-        self.signal.info.kind.psnr_db(loss)
+        self.samples.info().kind.psnr_db(loss)
     }
 }
 
@@ -44,6 +44,9 @@ pub struct Settings {
     /// Share of every partition's samples that one step sees, above 0, at most 1. Below 1 they are drawn uniformly
     /// with replacement, at least one per partition.
     pub sample_fraction: f64,
+    /// Samples beyond its borders that a partition's sampled batches are drawn from as well, one number per axis; empty
+    /// for none.
+    pub overlap: Vec<u32>,
     /// Determines the start weights and the drawn samples.
     pub seed: u64,
     /// How training goes about it.
@@ -70,6 +73,7 @@ impl Default for Settings {
             max_seconds: None,
             learning_rate: 5e-4,
             sample_fraction: 1.0,
+            overlap: Vec::new(),
             seed: 0,
             recipe: Recipe::Published,
             group_samples: None,

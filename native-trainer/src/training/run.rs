@@ -8,7 +8,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use tessera_core::field::{Field, initialise, initialise_centred, with_mean_biases};
+use tessera_core::field::{Field, initialise, initialise_centred, with_last_biases};
 use tessera_core::module::FieldModule;
 
 use super::checkpoint::Best;
@@ -35,7 +35,7 @@ pub fn train(
     let (spec, grid, seed) = (&plan.spec, &plan.grid, plan.settings.seed);
     let start = match plan.settings.recipe {
         Recipe::Published => initialise(spec, grid, seed)?,
-        Recipe::Held => with_mean_biases(&initialise_centred(spec, grid, seed)?, &plan.signal.values)?,
+        Recipe::Held => with_last_biases(&initialise_centred(spec, grid, seed)?, &plan.samples.partition_means(grid)?)?,
     };
     train_from(plan, &start, stop, on_event)
 }
@@ -96,15 +96,15 @@ impl<'a> Run<'a> {
         workers: &'a Workers,
     ) -> Result<Self, TrainingError> {
         let settings = &plan.settings;
-        let outputs = plan.spec.outputs as usize;
-        let batches = Batches::new(&plan.grid, &plan.signal.values, outputs, settings.sample_fraction, settings.seed);
+        let batches = Batches::new(&plan.grid, &plan.samples, settings.sample_fraction, settings.seed)
+            .with_overlap(&settings.overlap);
         let mut engine = engine_for(settings.engine, device)?;
         let mut interval = 0;
         if batches.is_full() {
-            workers.run(|| engine.load(batches.full()))?;
+            workers.run(|| engine.load(batches.full()?))?;
         } else {
             // Judging a sample costs at most as much as training on it.
-            let (judged, trained) = (batches.evaluation().samples() as u64, batches.sampled(0).samples() as u64);
+            let (judged, trained) = (batches.evaluation()?.samples() as u64, batches.sampled(0)?.samples() as u64);
             interval = (10 * judged).div_ceil(trained).max(1);
         }
         let mut run = Self {
@@ -125,7 +125,7 @@ impl<'a> Run<'a> {
             clock: Instant::now(),
         };
         if let Some(checkpoint) = &settings.checkpoint {
-            run.facts = facts(plan, start);
+            run.facts = facts(plan, start)?;
             if checkpoint.resume {
                 run.resume(checkpoint, device)?;
             }
@@ -231,7 +231,7 @@ impl<'a> Run<'a> {
         let (samples, loss, gradients) = self.workers.run(|| {
             let mut samples = samples;
             if !full {
-                let batch = batches.sampled(step);
+                let batch = batches.sampled(step)?;
                 samples = batch.samples() as u64;
                 engine.load(batch)?;
             }
@@ -270,7 +270,7 @@ impl<'a> Run<'a> {
         let (full, batches, engine, module) = (self.batches.is_full(), &self.batches, &mut self.engine, &self.module);
         let loss = self.workers.run(|| {
             if !full {
-                engine.load(batches.evaluation())?;
+                engine.load(batches.evaluation()?)?;
             }
             engine.loss(module)
         })?;

@@ -13,13 +13,14 @@ use super::plan::{Recipe, Settings, TrainingPlan};
 pub(super) fn check(plan: &TrainingPlan, start: &Field) -> Result<(), TrainingError> {
     let settings = &plan.settings;
     let refuse = |message: String| Err(TrainingError::Settings(message));
-    if plan.grid.shape() != plan.signal.info.shape || plan.spec.outputs != plan.signal.info.channels {
+    let info = plan.samples.info();
+    if plan.grid.shape() != info.shape || plan.spec.outputs != info.channels {
         return refuse(format!(
             "a grid of {:?} samples and a network of {} outputs do not suit a signal of {:?} samples and {} channels",
             plan.grid.shape(),
             plan.spec.outputs,
-            plan.signal.info.shape,
-            plan.signal.info.channels
+            info.shape,
+            info.channels
         ));
     }
     if start.spec() != &plan.spec
@@ -44,6 +45,17 @@ pub(super) fn check(plan: &TrainingPlan, start: &Field) -> Result<(), TrainingEr
         return refuse(
             "the held recipe visits every sample of a partition; --sample-fraction is for `published`".to_owned(),
         );
+    }
+    if !settings.overlap.is_empty() {
+        if settings.recipe == Recipe::Held || settings.sample_fraction >= 1.0 {
+            return refuse(
+                "an overlap is for sampled batches: choose the recipe `published` and --sample-fraction below 1"
+                    .to_owned(),
+            );
+        }
+        if settings.overlap.len() != plan.grid.axes() {
+            return refuse(format!("an overlap needs {} numbers, not {}", plan.grid.axes(), settings.overlap.len()));
+        }
     }
     if settings.threads == Some(0) {
         return refuse("at least one thread is needed".to_owned());
@@ -86,11 +98,14 @@ impl Workers {
 
 /// What makes a run the same run. Device, threads and stop conditions are left out: a run may move to another machine
 /// or go on for longer.
-pub(super) fn facts(plan: &TrainingPlan, start: &Field) -> Vec<(String, String)> {
+///
+/// # Errors
+/// [`TrainingError::Samples`] where the samples cannot be read.
+pub(super) fn facts(plan: &TrainingPlan, start: &Field) -> Result<Vec<(String, String)>, TrainingError> {
     let settings = &plan.settings;
     let (spec, grid) = (&plan.spec, &plan.grid);
     let fact = |name: &str, value: String| (name.to_owned(), value);
-    vec![
+    Ok(vec![
         fact("format of the run", "2".to_owned()),
         fact("model", spec.model.name().to_owned()),
         fact("signal", format!("{:?} of {} channels", grid.shape(), spec.outputs)),
@@ -106,9 +121,10 @@ pub(super) fn facts(plan: &TrainingPlan, start: &Field) -> Vec<(String, String)>
         fact("samples of a group", format!("{:?}", settings.group_samples)),
         fact("learning rate", format!("{:?}", settings.learning_rate)),
         fact("sample fraction", format!("{:?}", settings.sample_fraction)),
-        fact("content of the signal", digest(&[&plan.signal.values])),
+        fact("overlap", format!("{:?}", settings.overlap)),
+        fact("content of the signal", plan.samples.digest()?),
         fact("set of start weights", digest(&[start.shared(), start.local()])),
-    ]
+    ])
 }
 
 fn digest(arrays: &[&[f32]]) -> String {

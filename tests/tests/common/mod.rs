@@ -155,7 +155,7 @@ pub(crate) fn small_plan(spec: FieldSpec, engine: EngineChoice, sample_fraction:
     let values = (0..rows * columns * 3).map(|i| if i % 7 < 3 { 0.4 } else { random.uniform(0.9) }).collect();
     let factors = if spec.model == tessera_core::field::Model::Siren { vec![1, 1] } else { vec![4, 3] };
     TrainingPlan {
-        signal: Signal::new(SignalInfo::picture(rows, columns, 3, SampleFormat::U8).unwrap(), values).unwrap(),
+        samples: Signal::new(SignalInfo::picture(rows, columns, 3, SampleFormat::U8).unwrap(), values).unwrap().into(),
         grid: Grid::new(vec![rows, columns], factors, UNIT_RANGE).unwrap(),
         spec,
         settings: Settings {

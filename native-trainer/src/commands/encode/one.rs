@@ -1,7 +1,7 @@
 //! One input to one file: read, plan, train, write, and measure what was written.
 
-use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
 use anyhow::Result;
 use serde::Serialize;
@@ -13,15 +13,17 @@ use tessera_core::signal::SignalInfo;
 use super::super::describe::{extents, name_of, signal_text};
 use super::watch::{SNAPSHOT_EVERY_SECONDS, Watch};
 use super::words::{coding, device};
-use crate::arguments::values::{Count, DeviceName, Preset, RecipeName, Seconds, WeightsName};
+use crate::arguments::values::{Count, DeviceName, Overlap, Preset, RecipeName, Seconds, WeightsName};
 use crate::arguments::{EncodeArguments, EncodeOptions};
 use crate::errors::{Fault, usage_fault};
+use crate::media::clip::{self, ClipFile};
 use crate::media::{Source, read_source};
-use crate::output::{Destination, read_input, shown};
+use crate::output::{Destination, folder_of, is_stream, read_input, shown};
 use crate::plan::{self, Network};
 use crate::progress::Progress;
 use crate::quality::{self, Quality};
 use crate::report::{Facts, Reporter, bytes as human_bytes, decibels, duration, finite, grouped};
+use crate::samples::Samples;
 use crate::training::{
     Checkpoint, CheckpointSettings, EngineChoice, Outcome, Recipe, Settings, StoppedBy, TrainingPlan, train,
 };
@@ -80,21 +82,28 @@ pub(super) struct Encoded {
 pub(super) fn encode(job: &Job, arguments: &EncodeArguments, reporter: &Reporter) -> Result<Encoded> {
     let destination = Destination::new(&job.output, arguments.force, reporter.json())?;
     check_checkpoint(job, arguments)?;
-    let Source { signal, notes } = source(&job.input)?;
-    let samples = signal.info.samples();
-    let options = config::merged(&arguments.options, arguments.config.as_deref(), &signal.info)?;
+    let opened = open(job, arguments)?;
+    let stop = signals::watch()?;
+    let (source, notes) = read(opened, job, arguments, stop)?;
+    let info = source.info().clone();
+    let samples = info.samples();
+    let options = config::merged(&arguments.options, arguments.config.as_deref(), &info)?;
     decoding::use_threads(options.threads)?;
-    let network = plan::network(&options, &signal.info)?;
-    let settings = settings(job, arguments, &options, &signal.info)?;
-    reporter.say(format_args!("{}: {}", shown(&job.input), signal_text(&signal.info)));
+    let network = plan::network(&options, &info)?;
+    let settings = settings(job, arguments, &options, &info)?;
+    reporter.say(format_args!("{}: {}", shown(&job.input), signal_text(&info)));
     notes.iter().for_each(|note| reporter.say(format_args!("  note: {note}")));
     reporter.say(network_text(&network));
 
-    let stop = signals::watch()?;
-    let plan =
-        TrainingPlan { signal, grid: network.grid.clone(), spec: network.spec.clone(), settings: settings.clone() };
-    let watch = arguments.watch.then(|| Watch::start(job, &plan.signal.info, arguments, stop, reporter)).transpose()?;
-    let mut log = job.log_dir.as_deref().map(|folder| log(folder, &plan)).transpose()?;
+    let plan = TrainingPlan {
+        samples: source,
+        grid: network.grid.clone(),
+        spec: network.spec.clone(),
+        settings: settings.clone(),
+    };
+    let watch =
+        arguments.watch.then(|| Watch::start(job, plan.samples.info(), arguments, stop, reporter)).transpose()?;
+    let mut log = job.log_dir.as_deref().map(|folder| log(folder, &plan.samples)).transpose()?;
     if let Some(log) = &log {
         reporter.say(format_args!("logging to {}", log.path().display()));
     }
@@ -115,11 +124,11 @@ pub(super) fn encode(job: &Job, arguments: &EncodeArguments, reporter: &Reporter
     let training = record(&options, &network, &settings, &outcome)?;
     let coding = coding(options.weights.unwrap_or(WeightsName::F32));
     let field = recentred_for(&outcome.field, coding)?;
-    let document = Document { signal: plan.signal.info.clone(), field, training };
+    let document = Document { signal: info, field, training };
     let written = format::write(&document, coding)?;
     destination.write(&written)?;
 
-    let quality = quality::of_written(&written, &plan.signal)?;
+    let quality = quality::of_written(&written, &plan.samples)?;
     if let Some(log) = log
         && let Err(error) = log.finish(outcome.steps, &outcome.field, &quality, written.len() as u64)
     {
@@ -163,15 +172,9 @@ pub(super) fn encode(job: &Job, arguments: &EncodeArguments, reporter: &Reporter
     Ok(Encoded { report, quality, verdict, watch })
 }
 
-fn log(folder: &Path, plan: &TrainingPlan) -> Result<TrainingLog> {
-    let mut log = TrainingLog::create(folder, &plan.signal.info)?;
-    log.original(|bounds| {
-        // Whole rows of the first axis, which lie in one piece.
-        let signal = &plan.signal;
-        let row = signal.values.len() / signal.info.shape[0].max(1) as usize;
-        let range = bounds[0].start as usize * row..bounds[0].end as usize * row;
-        signal.values.get(range).map(<[f32]>::to_vec).ok_or_else(|| io::Error::other("samples out of range"))
-    });
+fn log(folder: &Path, samples: &Samples) -> Result<TrainingLog> {
+    let mut log = TrainingLog::create(folder, samples.info())?;
+    log.original(|bounds| samples.of_box(bounds));
     Ok(log)
 }
 
@@ -202,8 +205,19 @@ fn check_checkpoint(job: &Job, arguments: &EncodeArguments) -> Result<()> {
     Ok(())
 }
 
-fn source(input: &Path) -> Result<Source> {
-    let source = read_input(input)?;
+/// An input whose kind is known.
+enum Opened {
+    /// Its frames are read when they are needed.
+    Clip(ClipFile),
+    /// All bytes of anything else.
+    Bytes(Vec<u8>),
+}
+
+fn open(job: &Job, arguments: &EncodeArguments) -> Result<Opened> {
+    if let Some(clip) = ClipFile::find(&job.input) {
+        return Ok(Opened::Clip(clip));
+    }
+    let source = read_input(&job.input)?;
     if source.starts_with(&format::MAGIC) {
         return Err(Fault::Input(format!(
             "{} is a Tessera file already: decode it first, or crop it as it is",
@@ -211,7 +225,34 @@ fn source(input: &Path) -> Result<Source> {
         ))
         .into());
     }
-    read_source(&source, input)
+    if is_stream(&job.input)
+        && let Some(clip) = ClipFile::of_bytes(&source)?
+    {
+        return Ok(Opened::Clip(clip));
+    }
+    if arguments.clip.any() {
+        return Err(usage_fault(format!(
+            "--frames, --frame-rate and --resize are for clips, and {} is none",
+            shown(&job.input)
+        )));
+    }
+    Ok(Opened::Bytes(source))
+}
+
+/// The samples, and what was done on the way to them. A clip's lie beside the output while it is trained.
+fn read(opened: Opened, job: &Job, arguments: &EncodeArguments, stop: &AtomicBool) -> Result<(Samples, Vec<String>)> {
+    match opened {
+        Opened::Clip(file) => {
+            let folder = if is_stream(&job.output) { std::env::temp_dir() } else { folder_of(&job.output) };
+            let frames = clip::open(&file, arguments.clip.selection())?;
+            let (spool, notes) = clip::spool(frames, file.name(), &folder, stop)?;
+            Ok((Samples::Spooled(spool), notes))
+        }
+        Opened::Bytes(bytes) => {
+            let Source { signal, notes } = read_source(&bytes, &job.input)?;
+            Ok((signal.into(), notes))
+        }
+    }
 }
 
 fn settings(job: &Job, arguments: &EncodeArguments, options: &EncodeOptions, info: &SignalInfo) -> Result<Settings> {
@@ -230,6 +271,7 @@ fn settings(job: &Job, arguments: &EncodeArguments, options: &EncodeOptions, inf
         },
         group_samples: None,
         sample_fraction: options.sample_fraction.unwrap_or_else(|| plan::default_sample_fraction(recipe, info)),
+        overlap: options.overlap.as_ref().map(|Overlap(samples)| samples.clone()).unwrap_or_default(),
         seed: options.seed.unwrap_or(0),
         device: device(options.device.unwrap_or(DeviceName::Cpu)),
         threads: options.threads,
