@@ -12,7 +12,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 /// What one record shows under its tag.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Value<'a> {
+pub(super) enum Value<'a> {
     /// A number over the steps.
     Scalar(f32),
     /// A picture as the bytes of a PNG file.
@@ -41,7 +41,7 @@ pub enum Value<'a> {
 
 /// An event file that is being written.
 #[derive(Debug)]
-pub struct EventFile {
+pub(super) struct EventFile {
     path: PathBuf,
     file: BufWriter<File>,
 }
@@ -52,7 +52,7 @@ impl EventFile {
     ///
     /// # Errors
     /// Where folder or file cannot be written.
-    pub fn create(folder: &Path) -> io::Result<Self> {
+    pub(super) fn create(folder: &Path) -> io::Result<Self> {
         std::fs::create_dir_all(folder)?;
         let started = now();
         // TensorBoard finds files by `tfevents` in their names and reads them in the order of the names.
@@ -77,7 +77,7 @@ impl EventFile {
     }
 
     /// Where it lies.
-    pub fn path(&self) -> &Path {
+    pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
@@ -85,7 +85,7 @@ impl EventFile {
     ///
     /// # Errors
     /// Where the file cannot be written.
-    pub fn add(&mut self, step: u64, tag: &str, value: &Value<'_>) -> io::Result<()> {
+    pub(super) fn add(&mut self, step: u64, tag: &str, value: &Value<'_>) -> io::Result<()> {
         let mut entry = Message::default();
         entry.bytes(1, tag.as_bytes());
         match value {
@@ -121,7 +121,7 @@ impl EventFile {
     ///
     /// # Errors
     /// Where the file cannot be written.
-    pub fn flush(&mut self) -> io::Result<()> {
+    pub(super) fn flush(&mut self) -> io::Result<()> {
         self.file.flush()
     }
 

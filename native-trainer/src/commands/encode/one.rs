@@ -43,7 +43,7 @@ pub(super) struct Job {
 #[derive(Debug, Serialize)]
 pub(super) struct EncodeReport {
     input: String,
-    output: String,
+    pub(super) output: String,
     model: &'static str,
     pub(super) psnr_db: Option<f64>,
     ssim: Option<f64>,
@@ -221,7 +221,7 @@ fn open(job: &Job, arguments: &EncodeArguments) -> Result<Opened> {
     if source.starts_with(&format::MAGIC) {
         return Err(Fault::Input(format!(
             "{} is a Tessera file already: decode it first, or crop it as it is",
-            shown(input)
+            shown(&job.input)
         ))
         .into());
     }
