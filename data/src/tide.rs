@@ -16,7 +16,9 @@ pub(crate) const RATE: u16 = 24;
 
 /// All frames.
 pub(crate) fn draw() -> Vec<Picture> {
-    (0..FRAMES).map(|frame| Picture::opaque(WIDTH, HEIGHT, |x, y| colour(x, y, f64::from(frame) / f64::from(FRAMES)))).collect()
+    (0..FRAMES)
+        .map(|frame| Picture::opaque(WIDTH, HEIGHT, |x, y| colour(x, y, f64::from(frame) / f64::from(FRAMES))))
+        .collect()
 }
 
 /// Row of the water's surface in column `x` at `time`, in swells.

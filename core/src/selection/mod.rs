@@ -76,13 +76,32 @@ pub enum Snap {
 #[derive(Debug, Clone, PartialEq)]
 enum Term {
     All,
-    Samples { width: u32, height: u32, column: u32, row: u32 },
-    Percent { x: f64, y: f64, width: f64, height: f64 },
-    Time { start: Option<f64>, end: Option<f64> },
+    Samples {
+        width: u32,
+        height: u32,
+        column: u32,
+        row: u32,
+    },
+    Percent {
+        x: f64,
+        y: f64,
+        width: f64,
+        height: f64,
+    },
+    Time {
+        start: Option<f64>,
+        end: Option<f64>,
+    },
     /// What boxes and times, two at least, have in common.
     Common(Vec<Term>),
-    Partitions { numbers: Numbers, indices: Vec<Vec<u32>> },
-    Slab { axis: u32, numbers: Numbers },
+    Partitions {
+        numbers: Numbers,
+        indices: Vec<Vec<u32>>,
+    },
+    Slab {
+        axis: u32,
+        numbers: Numbers,
+    },
 }
 
 /// A set of numbers as ascending inclusive ranges that neither overlap nor touch.

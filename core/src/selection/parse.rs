@@ -15,8 +15,7 @@ const COMMON_TERMS: usize = 8;
 /// Per cent and seconds beyond this are nonsense, and would spoil the arithmetic.
 const LARGEST_NUMBER: f64 = 1e9;
 
-const HELP: &str =
-    "write WxH+X+Y, pct:x,y,w,h, t=1.2..3.4, parts=0-3,7, parts=[0,7],[1,7], slab=axis:0,7 or all; join several by ;, \
+const HELP: &str = "write WxH+X+Y, pct:x,y,w,h, t=1.2..3.4, parts=0-3,7, parts=[0,7],[1,7], slab=axis:0,7 or all; join several by ;, \
      boxes and times by @ for what they have in common";
 
 impl FromStr for Selector {
@@ -94,7 +93,8 @@ fn term(piece: &str) -> Option<Term> {
 fn common(piece: &str) -> Option<Term> {
     let mut terms: Vec<Term> = Vec::new();
     for part in piece.split('@').map(str::trim) {
-        let new = term(part).filter(|t| matches!(t, Term::Samples { .. } | Term::Percent { .. } | Term::Time { .. }))?;
+        let new =
+            term(part).filter(|t| matches!(t, Term::Samples { .. } | Term::Percent { .. } | Term::Time { .. }))?;
         terms.push(new);
         if terms.len() > COMMON_TERMS {
             return None;

@@ -6,7 +6,9 @@ use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
 use super::ClipArguments;
-use super::values::{Count, DeviceName, Extents, ModelName, Overlap, Partitions, Preset, RecipeName, Seconds, WeightsName};
+use super::values::{
+    Count, DeviceName, Extents, ModelName, Overlap, Partitions, Preset, RecipeName, Seconds, WeightsName,
+};
 
 const EXAMPLES: &str = "\
 Examples:

@@ -111,19 +111,14 @@ impl<'a> Batches<'a> {
     ///
     /// # Errors
     /// [`TrainingError::Samples`] where they cannot be read.
-    pub fn between_of(
-        &self,
-        partitions: impl IntoIterator<Item = u32>,
-        parts: usize,
-    ) -> Result<Batch, TrainingError> {
+    pub fn between_of(&self, partitions: impl IntoIterator<Item = u32>, parts: usize) -> Result<Batch, TrainingError> {
         let partitions: Vec<u32> = partitions.into_iter().collect();
         let mut keys = SplitMix64(SplitMix64(self.seed).next_word() ^ SplitMix64(BETWEEN_STREAM).next_word());
         let mut batch = self.share_of(partitions.iter().copied(), 0, parts)?;
         let (inputs, outputs) = (self.grid.axes(), batch.outputs);
         let mut random = SplitMix64(keys.next_word());
         let mut place = vec![0.0_f64; inputs];
-        let samples = batch.coordinates.chunks_exact_mut(inputs).zip(batch.targets.chunks_exact_mut(outputs));
-        let mut samples = samples.into_iter();
+        let mut samples = batch.coordinates.chunks_exact_mut(inputs).zip(batch.targets.chunks_exact_mut(outputs));
         for (&partition, span) in partitions.iter().zip(&batch.spans) {
             let window = Interpolation::window(self.grid, partition);
             let values = self.samples.of_box(&window)?;
@@ -171,7 +166,8 @@ impl<'a> Batches<'a> {
         count: impl Fn(u64) -> u64,
     ) -> Result<Batch, TrainingError> {
         let mut keys = SplitMix64(SplitMix64(self.seed).next_word() ^ SplitMix64(stream).next_word());
-        let pools = (0..self.grid.partitions()).map(|partition| (pool(partition), self.grid.partition_samples(partition)));
+        let pools =
+            (0..self.grid.partitions()).map(|partition| (pool(partition), self.grid.partition_samples(partition)));
         self.collect(pools, |own, samples| {
             let mut random = SplitMix64(keys.next_word());
             (0..count(own)).map(move |_| random.below(samples))

@@ -47,7 +47,8 @@ pub(super) fn check(plan: &TrainingPlan, start: &Field) -> Result<(), TrainingEr
     if !settings.overlap.is_empty() {
         if settings.recipe == Recipe::Held || settings.sample_fraction >= 1.0 {
             return refuse(
-                "an overlap is for sampled batches: choose the recipe `published` and --sample-fraction below 1".to_owned(),
+                "an overlap is for sampled batches: choose the recipe `published` and --sample-fraction below 1"
+                    .to_owned(),
             );
         }
         if settings.overlap.len() != plan.grid.axes() {
