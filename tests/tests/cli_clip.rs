@@ -1,5 +1,7 @@
 //! Clips from the command line: every source, every output, crops in space and time, odd and broken inputs.
 
+mod common;
+
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -30,8 +32,7 @@ fn ffmpeg(test: &str) -> bool {
         Command::new(program).arg("-version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok()
     });
     if !there {
-        use std::io::Write as _;
-        let _ = writeln!(std::io::stderr(), "SKIPPED {test}: no ffmpeg on the PATH");
+        common::skipped(test, "no ffmpeg on the PATH");
     }
     there
 }
@@ -79,12 +80,12 @@ fn every_source_and_output_of_our_own_comes_back() {
     folder(&place, "clip", 5, 13, 12);
     let field = encode(&place, "clip", "a.inr", &[]);
     assert_eq!((&field["samples"], &field["factors"]), (&(5 * 13 * 12).into(), &serde_json::json!([2, 2, 2])));
-    for (name, least) in [("b.apng", 200.0), ("b.y4m", 40.0), ("b.gif", 18.0), ("b/", 200.0)] {
+    for (name, least) in [("b.apng", 50.0), ("b.y4m", 40.0), ("b.gif", 18.0), ("b/", 50.0)] {
         place.done(&["decode", "a.inr", "-o", name]);
         // Written without loss where the format has none.
         let compared = place.json(&["compare", "a.inr", name.trim_end_matches('/')]);
         let psnr = compared["psnr_db"].as_f64().unwrap();
-        assert!(psnr > least.min(50.0), "{name}: {psnr} dB");
+        assert!(psnr > least, "{name}: {psnr} dB");
         let again = encode(&place, name.trim_end_matches('/'), "c.inr", &[]);
         assert_eq!(again["samples"], 5 * 13 * 12, "{name}");
         assert_eq!(place.json(&["info", "c.inr"])["signal"]["rate"], serde_json::json!([25, 1]), "{name}");
@@ -217,8 +218,9 @@ fn without_ffmpeg_the_message_says_how_to_get_it() {
         assert_eq!(output.status.code(), Some(3), "{message}");
         assert!(message.contains("apt install ffmpeg") && message.contains("TESSERA_FFMPEG"), "{message}");
     }
-    let output = place.command(&["encode", "a.mp4", "-o", "x.inr"]).env("TESSERA_FFMPEG", "/no/such/program");
-    assert_eq!(output.output().unwrap().status.code(), Some(3));
+    let mut command = place.command(&["encode", "a.mp4", "-o", "x.inr"]);
+    let output = command.env("TESSERA_FFMPEG", "/no/such/program").output().unwrap();
+    assert_eq!(output.status.code(), Some(3));
     assert_eq!(place.names(), ["a.inr", "a.mp4", "clip"]);
 }
 
@@ -265,6 +267,26 @@ fn ffmpeg_reads_and_writes_the_rest() {
     assert!(place.fails(3, &["encode", "tone.mp4", "-o", "x.inr"]).contains("no moving picture"));
     assert!(!place.path("x.inr").exists());
     assert!(!place.names().iter().any(|name| name.contains("tmp")), "{:?}", place.names());
+}
+
+#[test]
+fn the_published_clip_is_read() {
+    let name = "the_published_clip_is_read";
+    let Some(clip) = common::shared_data("video/bigbuckbunny.mp4") else {
+        return common::skipped(name, "no video/bigbuckbunny.mp4 in the folder of TESSERA_TEST_DATA");
+    };
+    if !ffmpeg(name) {
+        return;
+    }
+    let place = Workplace::new();
+    let clip = clip.to_str().unwrap();
+    let part = ["--frames", "120..", "--resize", "5%"];
+    let report = encode(&place, clip, "a.inr", &part);
+    assert_eq!(report["samples"], 12 * 36 * 64);
+    let signal = &place.json(&["info", "a.inr"])["signal"];
+    assert_eq!((&signal["shape"], &signal["rate"]), (&serde_json::json!([12, 36, 64]), &serde_json::json!([25, 1])));
+    let compared = place.json(&[&["compare", "a.inr", clip], &part[..]].concat());
+    assert!((compared["psnr_db"].as_f64().unwrap() - report["psnr_db"].as_f64().unwrap()).abs() < 1e-9);
 }
 
 /// The published recipe draws its samples from the file of frames as well, and both recipes give the same file twice.

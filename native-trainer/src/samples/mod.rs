@@ -206,7 +206,7 @@ mod tests {
             let whole = memory.of_box(&bounds).unwrap();
             assert_eq!(whole, spool.of_box(&bounds).unwrap());
             // Few places are read one by one, many with their whole box.
-            for step in [1, 97] {
+            for step in [1, 150] {
                 let places: Vec<u64> = (0..grid.partition_samples(partition)).rev().step_by(step).collect();
                 let (mut a, mut b) = (vec![0.5], vec![0.5]);
                 memory.pick(&bounds, &places, &mut a).unwrap();
@@ -214,6 +214,24 @@ mod tests {
                 assert_eq!(a, b);
                 assert_eq!(a[1..4], whole[places[0] as usize * 3..][..3]);
             }
+        }
+    }
+
+    /// Wide frames, of which a box takes a small part: rows are read one by one.
+    #[test]
+    fn boxes_of_wide_frames_and_of_sound_are_read() {
+        for (shape, bounds) in [(vec![2, 9, 2000], vec![1..2, 3..8, 1500..1503]), (vec![5000], vec![10..4000])] {
+            let mut info = info(&[1, 1, 1], 1);
+            (info.kind, info.shape) = if shape.len() == 1 { (SignalKind::Sound, shape) } else { (info.kind, shape) };
+            info.alpha = false;
+            let bytes: Vec<u8> = (0..info.samples()).map(|i| (i * 37 % 251) as u8).collect();
+            let values = bytes.iter().map(|&b| from_code_value(b.into(), 255)).collect();
+            let mut writer = SpoolWriter::new(&std::env::temp_dir()).unwrap();
+            writer.write(&bytes).unwrap();
+            let memory = Samples::Memory(Signal::new(info.clone(), values).unwrap());
+            let spool = Samples::Spooled(writer.finish(info).unwrap());
+            assert_eq!(memory.of_box(&bounds).unwrap(), spool.of_box(&bounds).unwrap());
+            assert_eq!(memory.all().unwrap(), spool.all().unwrap());
         }
     }
 

@@ -11,10 +11,10 @@ use std::sync::Arc;
 use tessera_core::grid::SampleBox;
 use tessera_core::signal::{SignalInfo, from_code_value};
 
-use super::{for_each_run, index_of, length};
+use super::{index_of, length};
 
-/// Where fewer than one in so many samples of a box are wanted, they are read one by one.
-const SPARSE: usize = 32;
+/// Bytes that take about as long to copy as a read of a few of them takes to begin.
+const BYTES_PER_READ: usize = 1 << 12;
 /// Bytes that are read at a time where all are wanted.
 const CHUNK_BYTES: usize = 1 << 16;
 
@@ -32,6 +32,36 @@ pub struct Spool {
 pub struct SpoolWriter {
     file: BufWriter<File>,
     bytes: u64,
+}
+
+/// How a box lies in the file: rows of some planes (frames), which are read with what lies between them where that is
+/// little.
+#[derive(Debug, Clone, Copy)]
+struct Planes {
+    count: usize,
+    rows: usize,
+    /// Samples of the box in a row, and from one row to the next.
+    width: usize,
+    stride: usize,
+    /// Samples from the first of a plane's first row to the last of its last.
+    span: usize,
+    at_once: bool,
+}
+
+impl Planes {
+    fn new(bounds: &SampleBox, shape: &[u32]) -> Self {
+        let (width, stride) = (bounds.last().map_or(1, |r| r.len()), shape.last().map_or(1, |&n| n as usize));
+        let rows = if let [.., rows, _] = bounds.as_slice() { rows.len() } else { 1 };
+        let span = rows.saturating_sub(1) * stride + width;
+        let count = length(bounds).checked_div(rows * width).unwrap_or(0);
+        Self { count, rows, width, stride, span, at_once: span <= rows * (width + BYTES_PER_READ / 4) }
+    }
+
+    /// The work of reading them, in reads.
+    fn cost(self, channels: usize) -> usize {
+        let (reads, samples) = if self.at_once { (1, self.span) } else { (self.rows, self.rows * self.width) };
+        self.count * (reads + samples * channels / BYTES_PER_READ)
+    }
 }
 
 impl SpoolWriter {
@@ -87,7 +117,7 @@ impl Spool {
     pub(super) fn pick(&self, bounds: &SampleBox, places: &[u64], into: &mut Vec<f32>) -> io::Result<()> {
         let channels = self.info.channels as usize;
         let mut append = |sample: &[u8]| into.extend(sample.iter().map(|&byte| self.table[usize::from(byte)]));
-        if places.len() < length(bounds) / SPARSE {
+        if places.len() < Planes::new(bounds, &self.info.shape).cost(channels) {
             let mut sample = vec![0; channels];
             for &place in places {
                 self.read_at(&mut sample, index_of(bounds, &self.info.shape, place) * channels)?;
@@ -119,23 +149,21 @@ impl Spool {
 
     fn bytes_of_box(&self, bounds: &SampleBox) -> io::Result<Vec<u8>> {
         let channels = self.info.channels as usize;
-        let mut bytes = vec![0; length(bounds) * channels];
-        let (mut filled, mut pending) = (0, None::<(usize, usize)>);
-        // Runs that follow each other (whole rows, whole frames) are read at once.
-        for_each_run(bounds, &self.info.shape, |start, count| {
-            pending = match pending {
-                Some((first, so_far)) if first + so_far == start => Some((first, so_far + count)),
-                Some((first, so_far)) => {
-                    self.read_at(&mut bytes[filled..filled + so_far * channels], first * channels)?;
-                    filled += so_far * channels;
-                    Some((start, count))
+        let planes = Planes::new(bounds, &self.info.shape);
+        let mut bytes = Vec::with_capacity(length(bounds) * channels);
+        let mut read = vec![0; if planes.at_once { planes.span } else { planes.width } * channels];
+        for plane in 0..planes.count {
+            let first = index_of(bounds, &self.info.shape, (plane * planes.rows * planes.width) as u64);
+            if planes.at_once {
+                self.read_at(&mut read, first * channels)?;
+                let rows = read.chunks(planes.stride * channels).take(planes.rows);
+                rows.for_each(|row| bytes.extend_from_slice(&row[..planes.width * channels]));
+            } else {
+                for row in 0..planes.rows {
+                    self.read_at(&mut read, (first + row * planes.stride) * channels)?;
+                    bytes.extend_from_slice(&read);
                 }
-                None => Some((start, count)),
-            };
-            Ok(())
-        })?;
-        if let Some((first, count)) = pending {
-            self.read_at(&mut bytes[filled..filled + count * channels], first * channels)?;
+            }
         }
         Ok(bytes)
     }

@@ -118,8 +118,7 @@ impl<'a> Batches<'a> {
         let (inputs, outputs) = (self.grid.axes(), batch.outputs);
         let mut random = SplitMix64(keys.next_word());
         let mut place = vec![0.0_f64; inputs];
-        let samples = batch.coordinates.chunks_exact_mut(inputs).zip(batch.targets.chunks_exact_mut(outputs));
-        let mut samples = samples.into_iter();
+        let mut samples = batch.coordinates.chunks_exact_mut(inputs).zip(batch.targets.chunks_exact_mut(outputs));
         for (&partition, span) in partitions.iter().zip(&batch.spans) {
             let window = Interpolation::window(self.grid, partition);
             let values = self.samples.of_box(&window)?;

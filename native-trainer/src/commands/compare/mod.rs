@@ -5,7 +5,6 @@ mod picture;
 
 use std::fmt;
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context as _, Result};
 use serde::Serialize;
@@ -26,6 +25,7 @@ use crate::media::{self, read_source};
 use crate::output::{is_stream, read_input, shown};
 use crate::report::{Reporter, bytes as human_bytes};
 use crate::samples::Samples;
+use crate::signals;
 
 /// One of the two inputs.
 #[derive(Debug, Clone, Serialize)]
@@ -128,7 +128,7 @@ fn open(path: &Path, arguments: &CompareArguments) -> Result<Opened> {
 /// A clip's frames in a spool: the two are compared in boxes, and compressed video is read in one direction only.
 fn clip_file(file: &ClipFile, arguments: &CompareArguments) -> Result<ClipInput> {
     let frames = media::clip::open(file, arguments.clip.selection())?;
-    let (spool, _) = media::clip::spool(frames, file.name(), &std::env::temp_dir(), &AtomicBool::new(false))?;
+    let (spool, _) = media::clip::spool(frames, file.name(), &std::env::temp_dir(), signals::watch()?)?;
     let info = spool.info().clone();
     let bounds = info.shape.iter().map(|&n| 0..n).collect();
     let side = side(file.name().to_owned(), false, file.bytes(), &bounds);

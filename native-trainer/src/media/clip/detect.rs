@@ -55,6 +55,8 @@ impl ClipFile {
         if !looks_like_one(head, Path::new("-")) && !is_animated(Cursor::new(bytes)) {
             return Ok(None);
         }
+        // From here on an interruption must leave time to remove the file.
+        crate::signals::watch()?;
         let keep = || -> std::io::Result<NamedTempFile> {
             let mut file = NamedTempFile::new()?;
             file.write_all(bytes)?;
