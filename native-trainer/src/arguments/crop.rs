@@ -11,9 +11,11 @@ Examples:
   tessera crop photo.inr -o photo-without-border.inr --drop slab=0:0,15 --drop slab=1:0,15
   tessera crop photo.inr -o rest.inr --drop 'parts=[0,15]'
   tessera crop photo.inr -o middle.inr --keep pct:25,25,50,50 --snap inner
+  tessera crop song.inr -o chorus.inr --keep t=31.5..58
 
 Selectors, always in the coordinates of the original canvas:
   WxH+X+Y       a box in samples, as in 256x256+128+128
+  t=1.2..3.4    seconds of a sound; either end may be left out
   pct:x,y,w,h   the same in percent
   parts=0-3,7   partitions by number; parts=[0,7],[1,7] by row and column
   slab=0:0,15   whole rows of partitions; slab=1:0,15 whole columns";

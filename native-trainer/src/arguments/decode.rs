@@ -13,24 +13,27 @@ Examples:
   tessera decode photo.inr -o face.png --region 200x160+120+40 --scale 4
   tessera decode crop.inr -o whole.png --canvas --fill '#202020'
   tessera decode photo.inr -o - | display -
+  tessera decode song.inr -o chorus.flac --region t=31.5..58
 
 Selectors, always in the coordinates of the original canvas:
   WxH+X+Y       a box in samples, as in 256x256+128+128
+  t=1.2..3.4    seconds of a sound; either end may be left out
   pct:x,y,w,h   the same in percent
   parts=0-3,7   partitions by number; parts=[0,7],[1,7] by row and column
   slab=0:0,15   whole rows of partitions; slab=1:0,15 whole columns";
 
 /// `tessera decode IN.inr -o OUT`
 ///
-/// Writes the bounding box of what the file holds, in the kind of picture that was encoded. The output's format
-/// follows its extension (png, jpg, webp, tiff, bmp, ppm, tga, qoi, hdr, ...); stdout gets PNG.
+/// Writes the bounding box of what the file holds, in the kind of picture or sound that was encoded. The output's
+/// format follows its extension (png, jpg, webp, tiff, bmp, ppm, tga, qoi, hdr, ...; wav, flac); stdout gets PNG or
+/// WAV.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct DecodeArguments {
     /// File to decode; - for stdin
     #[arg(value_name = "IN.inr")]
     pub input: PathBuf,
-    /// Picture to write; - for PNG on stdout
+    /// Picture or sound to write; - for PNG or WAV on stdout
     #[arg(long, short, value_name = "OUT")]
     pub output: PathBuf,
     /// Overwrite the output if it exists
@@ -39,7 +42,8 @@ pub struct DecodeArguments {
     /// Decode only this part
     #[arg(long, value_name = "SELECTOR", conflicts_with = "canvas")]
     pub region: Option<Selector>,
-    /// Sample the field this many times as densely as the original (0.25, 4)
+    /// Sample the field this many times as densely as the original (0.25, 4); of a sound this is its rate, and below 1
+    /// nothing filters what the lower rate cannot hold
     #[arg(long, value_name = "FACTOR", default_value_t = 1.0)]
     pub scale: f64,
     /// With --scale: repeat the nearest stored sample instead of sampling the field in between
@@ -48,7 +52,7 @@ pub struct DecodeArguments {
     /// Write the whole original canvas, also where partitions are absent
     #[arg(long)]
     pub canvas: bool,
-    /// Colour of absent partitions, instead of transparency (black, white, grey, #rrggbb, #rrggbbaa)
+    /// Colour of absent partitions of a picture, instead of transparency (black, white, grey, #rrggbb, #rrggbbaa)
     #[arg(long, value_name = "COLOUR")]
     pub fill: Option<Colour>,
     /// Threads [default: one per core]

@@ -149,7 +149,7 @@ fn source(arguments: &EncodeArguments) -> Result<Source> {
         ))
         .into());
     }
-    read_source(&source, &arguments.input)
+    read_source(source, &arguments.input)
 }
 
 fn settings(arguments: &EncodeArguments, options: &EncodeOptions, info: &SignalInfo) -> Result<Settings> {

@@ -1,6 +1,7 @@
 //! `tessera compare`: two files of one kind, fields or not. Loading is here, measuring is each kind's.
 
 mod picture;
+mod sound;
 
 use std::fmt;
 use std::path::Path;
@@ -57,6 +58,7 @@ pub(super) fn run(arguments: &CompareArguments, reporter: &Reporter) -> Result<(
     }
     match a.info.kind {
         SignalKind::Picture => picture::run(arguments, a, b, reporter),
+        SignalKind::Sound => sound::run(arguments, a, b, reporter),
         kind => Err(Error::Unsupported(Unsupported {
             feature: format!("comparing {}", kind.with_article()),
             advice: "get a newer Tessera".to_owned(),
@@ -67,19 +69,18 @@ pub(super) fn run(arguments: &CompareArguments, reporter: &Reporter) -> Result<(
 
 fn load(path: &Path) -> Result<Input> {
     let bytes = read_input(path)?;
-    let field = bytes.starts_with(&MAGIC);
+    let (field, size) = (bytes.starts_with(&MAGIC), bytes.len() as u64);
     let (info, bounds, values) = if field {
         let document = Reader::open(&bytes).and_then(|r| r.document()).with_context(|| shown(path))?;
         let bounds = bounding_box(document.field.grid(), document.field.present());
         let values = decoding::decode(&document.field, &View::region(&bounds))?;
         (document.signal, bounds, values)
     } else {
-        let Signal { info, values } = read_source(&bytes, path)?.signal;
+        let Signal { info, values } = read_source(bytes, path)?.signal;
         let bounds = info.shape.iter().map(|&n| 0..n).collect();
         (info, bounds, values)
     };
     let samples = bounds.iter().map(|r| u64::from(r.end - r.start)).product();
-    let size = bytes.len() as u64;
     let side = Side { file: shown(path), field, bytes: size, bits_per_sample: metrics::bits_per_sample(size, samples) };
     Ok(Input { side, info, bounds, values })
 }

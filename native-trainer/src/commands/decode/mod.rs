@@ -1,6 +1,7 @@
 //! `tessera decode`: a file to what it was made of. What all kinds share is here: the file, the region, the view.
 
 mod picture;
+mod sound;
 
 use std::ops::Range;
 
@@ -60,7 +61,8 @@ pub(super) fn run(arguments: &DecodeArguments, reporter: &Reporter) -> Result<()
     request.refuse_empty()?;
     match kind {
         SignalKind::Picture => picture::run(&request, reporter),
-        SignalKind::Sound | SignalKind::Video | SignalKind::Shape => Err(Error::Unsupported(Unsupported {
+        SignalKind::Sound => sound::run(&request, reporter),
+        SignalKind::Video | SignalKind::Shape => Err(Error::Unsupported(Unsupported {
             feature: format!("decoding {}", kind.with_article()),
             advice: "get a newer Tessera".to_owned(),
         })
