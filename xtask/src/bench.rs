@@ -3,6 +3,7 @@
 //! Machines are noisy and differ, so no absolute number is worth much: the two take turns, pair after pair, and what
 //! is quoted is the ratio within a pair. The tables in docs/benchmarks.md are written by this and not by hand.
 
+use crate::bench_audio;
 use crate::bench_browser;
 use crate::bench_video;
 use crate::process;
@@ -14,7 +15,7 @@ use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
 use std::fmt::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// How `cargo xtask bench` measures.
@@ -36,21 +37,32 @@ pub(crate) struct Options {
     /// Also time burn's general tensor operations, the checker of the fused kernel: minutes for the wide networks
     #[arg(long)]
     general: bool,
-    /// A published comparison instead of speed
-    #[arg(long, value_enum, value_name = "NAME", conflicts_with = "browser")]
-    table: Option<Comparison>,
     /// Decoding in the system's Chromium instead of training and decoding here
     #[arg(long)]
     browser: bool,
     /// With --browser: on the machine's own WebGPU device instead of a software one
     #[arg(long, requires = "browser")]
     real_gpu: bool,
+    /// A published table of PSNR instead of times: hours of training, which can be interrupted and go on
+    #[arg(long, value_enum, value_name = "NAME", conflicts_with = "browser")]
+    table: Option<PublishedTable>,
+    /// With --table: how many seeds, from 0 on
+    #[arg(long, default_value_t = 3, requires = "table", value_parser = clap::value_parser!(u32).range(1..=100))]
+    seeds: u32,
+    /// With --table: only these methods (per-partition, local-global, siren, default)
+    #[arg(long, value_name = "NAME", requires = "table")]
+    method: Vec<String>,
+    /// With --table: folder of the sample data
+    #[arg(long, value_name = "DIR", env = "TESSERA_TEST_DATA", default_value = "../shared/data")]
+    data: PathBuf,
 }
 
-/// A published comparison of networks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Comparison {
-    /// Networks on a clip
+/// The published tables that are measured.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum PublishedTable {
+    /// PSNR of two sounds by three methods
+    Audio,
+    /// Networks on a clip, as far as two cores train them in 20 minutes
     Video,
 }
 
@@ -135,8 +147,10 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         return browser(workspace, options);
     }
     let threads = options.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
-    if options.table == Some(Comparison::Video) {
-        return video(workspace, threads);
+    match options.table {
+        Some(PublishedTable::Audio) => return audio(workspace, options),
+        Some(PublishedTable::Video) => return video(workspace, threads),
+        None => {}
     }
     let program = workspace.build_program()?;
     let python = tools::python_having("torch");
@@ -218,6 +232,25 @@ fn browser(workspace: &Workspace, options: &Options) -> Result<()> {
     );
     rewrite(workspace, &section, BROWSER_BEGIN, BROWSER_END)?;
     println!("{} and docs/benchmarks.md are written", workspace.short(&json));
+    Ok(())
+}
+
+/// Measures the published table of sounds, prints, and rewrites its part of the document.
+fn audio(workspace: &Workspace, options: &Options) -> Result<()> {
+    let (begin, end) = (AUDIO_BEGIN, AUDIO_END);
+    let rows = bench_audio::Rows { data: &options.data, seeds: options.seeds, methods: &options.method };
+    let table = bench_audio::measure(workspace, &rows)?;
+    println!("\n{}", table.text());
+    let section = format!(
+        "{begin}\n\n{}\n- command: `cargo xtask bench --table audio --seeds {}`\n- machine: {}\n- commit: {}\n- date: {}\n\n{end}",
+        table.markdown(),
+        options.seeds,
+        machine(),
+        commit(workspace),
+        today()
+    );
+    rewrite(workspace, &section, begin, end)?;
+    println!("docs/benchmarks.md is written");
     Ok(())
 }
 
@@ -325,6 +358,8 @@ const VIDEO_BEGIN: &str = "<!-- video: written by cargo xtask bench --table vide
 const VIDEO_END: &str = "<!-- video: end -->";
 const BROWSER_BEGIN: &str = "<!-- browser: written by cargo xtask bench --browser -->";
 const BROWSER_END: &str = "<!-- browser: end -->";
+const AUDIO_BEGIN: &str = "<!-- audio: written by cargo xtask bench --table audio -->";
+const AUDIO_END: &str = "<!-- audio: end -->";
 
 /// Writes the tables into docs/benchmarks.md; makes the file, or the markers, where missing.
 fn write_document(workspace: &Workspace, record: &Record) -> Result<()> {

@@ -17,26 +17,27 @@ Examples:
   tessera decode clip.inr -o clip.mp4
   tessera decode clip.inr -o part.webm --region 128x96+64+0@t=1.2..3.4 --scale 2 --frame-rate 50
   tessera decode clip.inr -o frames/
+  tessera decode song.inr -o chorus.flac --region t=31.5..58
 
 Selectors, always in the coordinates of the original canvas:
   WxH+X+Y       a box in samples, as in 256x256+128+128
   pct:x,y,w,h   the same in percent
-  t=1.2..3.4    seconds of a sound or clip; BOX@t=1.2..3.4 a box of a clip during them
+  t=1.2..3.4    seconds of a sound or clip, either end may be left out; BOX@t=1.2..3.4 a box of a clip during them
   parts=0-3,7   partitions by number; parts=[0,7],[1,7] by row and column
   slab=0:0,15   whole rows of partitions; slab=1:0,15 whole columns";
 
 /// `tessera decode IN.inr -o OUT`
 ///
-/// Writes the bounding box of what the file holds, in the kind of picture or clip that was encoded. The output's format
-/// follows its extension: png, jpg, webp, tiff, bmp, ppm, tga, qoi, hdr, ... for pictures; mp4, webm, mkv (through
-/// ffmpeg), y4m, gif, apng or a folder (OUT/) of PNG files for clips. Stdout gets PNG or Y4M.
+/// Writes the bounding box of what the file holds, in the kind of picture, sound or clip that was encoded. The output's
+/// format follows its extension: png, jpg, webp, tiff, bmp, ppm, tga, qoi, hdr, ... for pictures; wav, flac for sounds;
+/// mp4, webm, mkv (through ffmpeg), y4m, gif, apng or a folder (OUT/) of PNG files for clips. Stdout gets PNG, WAV or Y4M.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct DecodeArguments {
     /// File to decode; - for stdin
     #[arg(value_name = "IN.inr")]
     pub input: PathBuf,
-    /// File or folder to write; - for PNG or Y4M on stdout
+    /// File or folder to write; - for PNG, WAV or Y4M on stdout
     #[arg(long, short, value_name = "OUT")]
     pub output: PathBuf,
     /// Overwrite the output if it exists
@@ -45,7 +46,8 @@ pub struct DecodeArguments {
     /// Decode only this part
     #[arg(long, value_name = "SELECTOR", conflicts_with = "canvas")]
     pub region: Option<Selector>,
-    /// Sample the field this many times as densely as the original (0.25, 4)
+    /// Sample the field this many times as densely as the original (0.25, 4); of a sound this is its rate, and below 1
+    /// nothing filters what the lower rate cannot hold
     #[arg(long, value_name = "FACTOR", default_value_t = 1.0)]
     pub scale: f64,
     /// Frames per second of a clip [default: the original's]; the field is sampled in between
@@ -57,7 +59,7 @@ pub struct DecodeArguments {
     /// Write the whole original canvas, also where partitions are absent
     #[arg(long)]
     pub canvas: bool,
-    /// Colour of absent partitions, instead of transparency (black, white, grey, #rrggbb, #rrggbbaa)
+    /// Colour of absent partitions of a picture, instead of transparency (black, white, grey, #rrggbb, #rrggbbaa)
     #[arg(long, value_name = "COLOUR")]
     pub fill: Option<Colour>,
     /// Threads [default: one per core]

@@ -21,6 +21,8 @@ Examples:
   tessera encode photo.png -o photo.inr --watch
   tessera encode clip.mp4 -o clip.inr --resize 256x144 --frames 100
   tessera encode frames/ -o clip.inr --frame-rate 24
+  tessera encode song.flac -o song.inr
+  tessera encode speech.wav -o speech.inr --preset paper --model siren
   curl -s https://example.org/photo.png | tessera encode - -o - > photo.inr
 
 Options of the network and of training may also stand in the file of --config (TOML,
@@ -30,13 +32,14 @@ environment, the environment over the file, the file over --preset.";
 /// `tessera encode IN -o OUT.inr`
 ///
 /// Training stops at --steps, --psnr, --max-time or Ctrl-C, whichever comes first, and the best weights so far are
-/// written. Without options: Local-Global with partitions of about 32x32 samples and parameters that grow with the
-/// picture (200k at 512x512).
+/// written. What the input is follows from its first bytes. Without options: Local-Global with parameters that grow
+/// with the signal (200k for 262,144 samples), partitions of about 32x32 samples of a picture, or of a fraction of a
+/// second of a sound.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct EncodeArguments {
-    /// What to encode: a picture, a clip or a folder of pictures; - for stdin. Several inputs are encoded one after the
-    /// other
+    /// What to encode: a picture, a sound, a clip or a folder of pictures; - for stdin. Several inputs are encoded one
+    /// after the other
     #[arg(value_name = "IN", required = true)]
     pub inputs: Vec<PathBuf>,
     /// File to write; - for stdout. A folder (its name ends with a slash, or it exists) takes a file per input
@@ -112,7 +115,8 @@ pub struct EncodeOptions {
     #[arg(long, value_enum, env = "TESSERA_MODEL", hide_env = true, value_name = "NAME", help_heading = "Network")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<ModelName>,
-    /// Partitions along each axis as ROWSxCOLUMNS (16x16) or FRAMESxROWSxCOLUMNS (5x8x8), or `auto` to follow --partition-size
+    /// Partitions along each axis: ROWSxCOLUMNS for pictures (16x16), one number for sounds (32), FRAMESxROWSxCOLUMNS for
+    /// clips (5x8x8), or `auto` to follow --partition-size
     #[arg(long, env = "TESSERA_PARTITIONS", hide_env = true, value_name = "FACTORS", help_heading = "Network")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub partitions: Option<Partitions>,
@@ -120,7 +124,7 @@ pub struct EncodeOptions {
     #[arg(long, env = "TESSERA_PARTITION_SIZE", hide_env = true, value_name = "SIZE", help_heading = "Network")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub partition_size: Option<Extents>,
-    /// Weights and biases in all (200k), where the widths are not given [default: 200k x pixels / 262,144]
+    /// Weights and biases in all (200k), where the widths are not given [default: 200k x samples / 262,144]
     #[arg(long, env = "TESSERA_PARAMETERS", hide_env = true, value_name = "COUNT", help_heading = "Network")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parameters: Option<Count>,

@@ -294,7 +294,7 @@ pub enum Preset {
     Draft,
     /// Four times the steps
     Fine,
-    /// The published setting of the kind; for pictures 16x16 partitions, local width 14, global width 84, 1001 full steps at 5e-4
+    /// As published: for pictures 16x16 partitions, local width 14, global width 84, 1001 full steps at 5e-4; for sounds 32 partitions, widths 42 and 72, 1000 full steps at 1e-4
     Paper,
 }
 

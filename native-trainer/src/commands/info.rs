@@ -6,7 +6,7 @@ use tessera_core::format::{Reader, TrainingRecord};
 use tessera_core::metrics;
 use tessera_core::signal::{ColourSpace, SignalInfo, SignalKind};
 
-use super::describe::{bounding_box, box_text, extents, open, present_samples, signal_text};
+use super::describe::{bounding_box, box_text, extents, open, present_samples, seconds_text, signal_text};
 use crate::arguments::InfoArguments;
 use crate::output::{read_input, shown};
 use crate::report::{Facts, Reporter, Table, bytes as human_bytes, decibels, grouped};
@@ -34,6 +34,11 @@ struct InfoReport<'a> {
     kept_partitions: usize,
     kept_samples: u64,
     kept_box: String,
+    /// Length of the whole signal, where time plays a part.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    length_seconds: Option<f64>,
+    #[serde(skip)]
+    kept_time: Option<String>,
     bytes: u64,
     head_bytes: u64,
     shared_bytes: u64,
@@ -64,6 +69,7 @@ pub(super) fn run(arguments: &InfoArguments, reporter: &Reporter) -> Result<()> 
     let bytes_of =
         |shared: bool| chunks.iter().filter(|c| c.partition.is_none() == shared).map(|c| c.bytes).sum::<u64>();
     let kept_samples = present_samples(grid, reader.present());
+    let kept = bounding_box(grid, reader.present());
     let (major, minor) = reader.version();
     let report = InfoReport {
         file: shown(&arguments.input),
@@ -85,7 +91,9 @@ pub(super) fn run(arguments: &InfoArguments, reporter: &Reporter) -> Result<()> 
         partitions: grid.partitions(),
         kept_partitions: reader.present().len(),
         kept_samples,
-        kept_box: box_text(&bounding_box(grid, reader.present())),
+        kept_box: box_text(&kept),
+        length_seconds: reader.signal().rate_hz().map(|rate| f64::from(grid.shape()[0]) / rate),
+        kept_time: seconds_text(reader.signal(), &kept),
         bytes: reader.file_bytes(),
         head_bytes: reader.head_bytes(),
         shared_bytes: bytes_of(true),
@@ -143,7 +151,8 @@ fn text(report: &InfoReport<'_>) -> String {
     let kept = if complete {
         format!("all {}", report.partitions)
     } else {
-        format!("{} of {} ({})", report.kept_partitions, report.partitions, report.kept_box)
+        let time = report.kept_time.as_ref().map_or_else(String::new, |t| format!(", {t}"));
+        format!("{} of {} ({}{time})", report.kept_partitions, report.partitions, report.kept_box)
     };
     let training = report.training;
     let mut out = Facts::new()
@@ -153,7 +162,7 @@ fn text(report: &InfoReport<'_>) -> String {
             "network",
             format_args!("{}, {widths}, {} hidden layers, omega {omegas}", report.model, report.hidden_layers),
         )
-        .with("partitions", format_args!("{} {}, present: {kept}", extents(report.factors), axes(report.signal.kind)))
+        .with("partitions", format_args!("{}{}, present: {kept}", extents(report.factors), axes(report.signal.kind)))
         .with("parameters", format_args!("{} as {}", grouped(report.parameters), report.weights))
         .with("cost", format_args!("{} multiply-adds per sample", grouped(report.macs_per_sample)))
         .to_string();
@@ -175,8 +184,8 @@ fn text(report: &InfoReport<'_>) -> String {
 
 fn axes(kind: SignalKind) -> &'static str {
     match kind {
-        SignalKind::Picture => "(rows x columns)",
-        SignalKind::Video => "(frames x rows x columns)",
+        SignalKind::Picture => " (rows x columns)",
+        SignalKind::Video => " (frames x rows x columns)",
         SignalKind::Sound | SignalKind::Shape => "",
     }
 }

@@ -12,6 +12,7 @@ use tessera_core::signal::{SignalInfo, SignalKind, to_code_value};
 
 use super::events::Value;
 use crate::decoding;
+use crate::media::sound::{SoundFormat, encode_sound};
 
 /// Most pixels along a side.
 const SIDE: u32 = 512;
@@ -96,7 +97,12 @@ impl Preview {
     ) -> io::Result<()> {
         let channels = self.info.channels;
         if self.info.kind == SignalKind::Sound {
-            return Ok(());
+            let (samples, per) = self.info.rate;
+            let rate = (samples / per.max(1)).max(1);
+            let wav = encode_sound(values, &self.info, rate, SoundFormat::Wav).map_err(io::Error::other)?;
+            let frames = u64::from(self.part.end);
+            #[expect(clippy::cast_precision_loss, reason = "rates are far below 2^24")]
+            return add(Value::Sound { rate: rate as f32, channels, frames, wav: &wav });
         }
         // Absent partitions are black; more channels than a picture has are not shown.
         let colour = match channels {

@@ -2,6 +2,7 @@
 
 mod clip;
 mod picture;
+mod sound;
 
 use std::fmt;
 use std::path::Path;
@@ -70,6 +71,7 @@ pub(super) fn run(arguments: &CompareArguments, reporter: &Reporter) -> Result<(
     }
     match a.info.kind {
         SignalKind::Picture => picture::run(arguments, a, b, reporter),
+        SignalKind::Sound => sound::run(arguments, a, b, reporter),
         kind => Err(Error::Unsupported(Unsupported {
             feature: format!("comparing {}", kind.with_article()),
             advice: "get a newer Tessera".to_owned(),
@@ -113,11 +115,11 @@ fn open(path: &Path, arguments: &CompareArguments) -> Result<Opened> {
         {
             return clip_file(&file, arguments).map(Opened::Clip);
         }
-        return load(&bytes, path).map(Opened::Whole);
+        return load(bytes, path).map(Opened::Whole);
     }
     let reader = Reader::open(&bytes).with_context(|| shown(path))?;
     if reader.signal().kind != SignalKind::Video {
-        return load(&bytes, path).map(Opened::Whole);
+        return load(bytes, path).map(Opened::Whole);
     }
     let Document { signal, field, .. } = reader.document().with_context(|| shown(path))?;
     let bounds = bounding_box(field.grid(), field.present());
@@ -140,10 +142,10 @@ fn side(file: String, field: bool, bytes: u64, bounds: &SampleBox) -> Side {
     Side { file, field, bytes, bits_per_sample: metrics::bits_per_sample(bytes, samples) }
 }
 
-fn load(bytes: &[u8], path: &Path) -> Result<Input> {
-    let field = bytes.starts_with(&MAGIC);
+fn load(bytes: Vec<u8>, path: &Path) -> Result<Input> {
+    let (field, size) = (bytes.starts_with(&MAGIC), bytes.len() as u64);
     let (info, bounds, values) = if field {
-        let document = Reader::open(bytes).and_then(|r| r.document()).with_context(|| shown(path))?;
+        let document = Reader::open(&bytes).and_then(|r| r.document()).with_context(|| shown(path))?;
         let bounds = bounding_box(document.field.grid(), document.field.present());
         let values = decoding::decode(&document.field, &View::region(&bounds))?;
         (document.signal, bounds, values)
@@ -152,6 +154,6 @@ fn load(bytes: &[u8], path: &Path) -> Result<Input> {
         let bounds = info.shape.iter().map(|&n| 0..n).collect();
         (info, bounds, values)
     };
-    let side = side(shown(path), field, bytes.len() as u64, &bounds);
+    let side = side(shown(path), field, size, &bounds);
     Ok(Input { side, info, bounds, values })
 }

@@ -2,6 +2,7 @@
 
 mod clip;
 mod picture;
+mod sound;
 
 use std::ops::Range;
 
@@ -61,8 +62,9 @@ pub(super) fn run(arguments: &DecodeArguments, reporter: &Reporter) -> Result<()
     request.refuse_empty()?;
     match kind {
         SignalKind::Picture => picture::run(&request, reporter),
+        SignalKind::Sound => sound::run(&request, reporter),
         SignalKind::Video => clip::run(&request, reporter),
-        SignalKind::Sound | SignalKind::Shape => Err(Error::Unsupported(Unsupported {
+        SignalKind::Shape => Err(Error::Unsupported(Unsupported {
             feature: format!("decoding {}", kind.with_article()),
             advice: "get a newer Tessera".to_owned(),
         })

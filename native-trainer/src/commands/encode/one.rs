@@ -249,7 +249,7 @@ fn read(opened: Opened, job: &Job, arguments: &EncodeArguments, stop: &AtomicBoo
             Ok((Samples::Spooled(spool), notes))
         }
         Opened::Bytes(bytes) => {
-            let Source { signal, notes } = read_source(&bytes, &job.input)?;
+            let Source { signal, notes } = read_source(bytes, &job.input)?;
             Ok((signal.into(), notes))
         }
     }
