@@ -6,7 +6,7 @@ use crate::table::{Table, grouped};
 use crate::workspace::Workspace;
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// The clip (Big Buck Bunny, CC BY 3.0, Blender Foundation) as published, and what is taken of it.
 const CLIP: &str = "video/bigbuckbunny.mp4";
@@ -73,8 +73,11 @@ pub(crate) struct Measured {
 }
 
 /// Trains all rows and prints the table.
-pub(crate) fn measure(workspace: &Workspace, threads: usize) -> Result<Vec<Measured>> {
-    let clip = shared_data(workspace)?;
+pub(crate) fn measure(workspace: &Workspace, data: &Path, threads: usize) -> Result<Vec<Measured>> {
+    let clip = data.join(CLIP);
+    if !clip.is_file() {
+        bail!("there is no {}: --data names the folder of the sample data", clip.display());
+    }
     let program = workspace.build_program()?;
     let folder = workspace.target.join("bench-video");
     std::fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
@@ -84,9 +87,7 @@ pub(crate) fn measure(workspace: &Workspace, threads: usize) -> Result<Vec<Measu
         let mut encode = workspace.program(&program);
         encode.arg("encode").arg(&clip).args(PART).args(row.options).args(["--seed", "0", "--json", "--force"]);
         encode.args(["--threads", &threads.to_string(), "--output"]).arg(folder.join("clip.inr"));
-        if row.published_recipe {
-            encode.args(RECIPE);
-        }
+        encode.args(if row.published_recipe { &RECIPE[..] } else { &[] });
         let text = process::capture(&mut encode, "its message above says what is wrong")?;
         let encoded = serde_json::from_str(&text).with_context(|| format!("cannot understand the report: {text}"))?;
         measured.push(Measured { name: row.name.to_owned(), published: row.published, encoded });
@@ -132,14 +133,4 @@ pub(crate) fn notes() -> String {
          3.2 million parameters, 2 % of the samples a step; SIREN 0.38 %): their order is what can be compared.",
         PART.join(" ")
     )
-}
-
-/// The clip, which does not travel with the repository.
-fn shared_data(workspace: &Workspace) -> Result<PathBuf> {
-    let folder = std::env::var_os("TESSERA_TEST_DATA").map_or_else(|| workspace.path("../shared/data"), PathBuf::from);
-    let clip = folder.join(Path::new(CLIP));
-    if !clip.is_file() {
-        bail!("there is no {}: TESSERA_TEST_DATA names the folder of the test data", clip.display());
-    }
-    Ok(clip)
 }

@@ -120,11 +120,11 @@ pub struct EncodeOptions {
     #[arg(long, env = "TESSERA_PARTITIONS", hide_env = true, value_name = "FACTORS", help_heading = "Network")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub partitions: Option<Partitions>,
-    /// Wanted samples per partition; the first number goes with the longer side [default: 32x32; clips, in the order of their axes, 8x32x32]
+    /// Wanted samples per partition; the first number goes with the longer side [default: 32x32; clips, in the order of their axes, 8x16x16]
     #[arg(long, env = "TESSERA_PARTITION_SIZE", hide_env = true, value_name = "SIZE", help_heading = "Network")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub partition_size: Option<Extents>,
-    /// Weights and biases in all (200k), where the widths are not given [default: 200k x samples / 262,144]
+    /// Weights and biases in all (200k), where the widths are not given [default: 200k x samples / 262,144; half of it for clips]
     #[arg(long, env = "TESSERA_PARAMETERS", hide_env = true, value_name = "COUNT", help_heading = "Network")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parameters: Option<Count>,
