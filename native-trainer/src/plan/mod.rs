@@ -90,9 +90,9 @@ pub fn network(options: &EncodeOptions, info: &SignalInfo) -> Result<Network> {
         (None, None) => (spec.local_width, spec.global_width),
     };
     (spec.local_width, spec.global_width) = (local, global);
-    let omega = options.omega.unwrap_or(PUBLISHED_OMEGA);
-    spec.first_omega = options.first_omega.unwrap_or(omega);
-    spec.hidden_omega = options.hidden_omega.unwrap_or(omega);
+    let first = options.first_omega.or(options.omega);
+    spec.first_omega = first.unwrap_or_else(|| defaults::first_omega(options.recipe, info, &grid));
+    spec.hidden_omega = options.hidden_omega.or(options.omega).unwrap_or(PUBLISHED_OMEGA);
     spec.validate()?;
     Ok(Network { grid, spec })
 }
