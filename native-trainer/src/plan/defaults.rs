@@ -39,7 +39,7 @@ const MOST_HELD: u64 = 3;
 /// Samples of a sound in a partition: of 700 to 9,800 this gave the most for its time, 34 ms at 44,100 Hz.
 const SOUND_PARTITION: u32 = 1_500;
 /// By how many radians the steepest first local sine of a sound turns from one sample to the next under the held
-/// recipe; 0.1 and 0.3 were worse (`docs/benchmarks.md`).
+/// recipe; at 0.3 one of two recordings lost 1.4 dB (`docs/benchmarks.md`).
 const SOUND_TURN: f64 = 0.17;
 
 /// Wanted samples per partition, one number per axis.
