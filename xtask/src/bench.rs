@@ -157,7 +157,6 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     if let Err(reason) = &python {
         println!("SKIPPED the PyTorch peer: {reason}");
     }
-    let threads = options.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
     let bench = Bench { workspace, program: &program, python: python.ok(), steps: options.steps, threads };
     let mut settings = Vec::new();
     for (name, peer) in SETTINGS {
