@@ -128,7 +128,7 @@ pub struct EncodeOptions {
     #[arg(long, env = "TESSERA_PARAMETERS", hide_env = true, value_name = "COUNT", help_heading = "Network")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parameters: Option<Count>,
-    /// Share of the global network in the parameters [default: 0.1]
+    /// Share of the global network in the parameters [default: 0.1, sounds 0.02]
     #[arg(long, env = "TESSERA_GLOBAL_SHARE", hide_env = true, value_name = "SHARE", help_heading = "Network")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub global_share: Option<f64>,

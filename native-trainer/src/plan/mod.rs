@@ -69,7 +69,7 @@ pub fn network(options: &EncodeOptions, info: &SignalInfo) -> Result<Network> {
         partition_size,
         factors,
         parameters: budget,
-        global_share: options.global_share.unwrap_or(0.1),
+        global_share: options.global_share.unwrap_or_else(|| defaults::global_share(info)),
         largest_global_width: LARGEST_GLOBAL_WIDTH,
         hidden_layers: options.hidden_layers.unwrap_or(3),
     };
