@@ -1,0 +1,20 @@
+//! Shapes to signals and back: meshes and grids of voxels.
+//!
+//! The axes of the samples are x, y and z of the source, in this order. A mesh is put into a grid of cubic cells that is
+//! as long as `--resolution` along its longest side, and the file remembers where the grid lay, so that what is
+//! decoded lies where the source was.
+
+mod distance;
+mod input;
+mod inside;
+mod lattice;
+mod mesh;
+#[cfg(test)]
+mod samples;
+mod voxels;
+mod winding;
+
+pub use input::{BAND, FieldName, Sampling, is_shape, lattice, placement_of, read_shape, sampled};
+pub use lattice::Lattice;
+pub use mesh::{Mesh, MeshFormat, read_mesh};
+pub use voxels::{RawVoxels, npy};
