@@ -8,7 +8,7 @@ use tessera_core::error::Error;
 use tessera_core::eval::View;
 use tessera_core::format::Reader;
 use tessera_core::metrics;
-use tessera_core::signal::{Signal, SignalKind};
+use tessera_core::signal::{ShapeValue, Signal, SignalInfo, SignalKind};
 
 use crate::decoding;
 
@@ -21,6 +21,8 @@ pub struct Quality {
     pub psnr_db: f64,
     /// Structural similarity of pictures; `None` where samples are absent, for it is defined on whole rectangles.
     pub ssim: Option<f64>,
+    /// Intersection over union of the insides of shapes.
+    pub iou: Option<f64>,
 }
 
 /// Decodes the bytes as they were written and compares them with the source: what users will see.
@@ -29,7 +31,11 @@ pub struct Quality {
 /// Those of the format and of decoding.
 pub fn of_written(written: &[u8], source: &Signal) -> Result<Quality, Error> {
     let field = Reader::open(written)?.document()?.field;
-    let decoded = decoding::decode(&field, &View::full(field.grid()))?;
+    let view = View::full(field.grid());
+    if source.info.kind == SignalKind::Shape {
+        return compare_shapes(&decoding::decode_shape(&field, &source.info, &view)?, &source.values, &source.info);
+    }
+    let decoded = decoding::decode(&field, &view)?;
     match (source.info.kind, source.info.shape.as_slice()) {
         (SignalKind::Picture, &[rows, columns]) => {
             let unit = |values: &[f32]| -> Vec<f32> { values.iter().map(|v| v * 0.5 + 0.5).collect() };
@@ -39,9 +45,43 @@ pub fn of_written(written: &[u8], source: &Signal) -> Result<Quality, Error> {
         (kind, _) => {
             let clamped = |values: &[f32]| -> Vec<f32> { values.iter().map(|v| v.clamp(-1.0, 1.0)).collect() };
             let mse = metrics::mse(&clamped(&decoded), &clamped(&source.values))?;
-            Ok(Quality { mse, psnr_db: kind.psnr_db(mse), ssim: None })
+            Ok(Quality { mse, psnr_db: kind.psnr_db(mse), ssim: None, iou: None })
         }
     }
+}
+
+/// Compares two shapes on one grid; NaN marks absent samples, which do not count.
+///
+/// # Errors
+/// [`Error::Parameter`] where the sizes differ or nothing is present.
+pub fn compare_shapes(a: &[f32], b: &[f32], info: &SignalInfo) -> Result<Quality, Error> {
+    if a.len() != b.len() {
+        return Err(Error::parameter(format!("cannot compare {} samples with {}", a.len(), b.len())));
+    }
+    let value = info.shape_value();
+    let range = if value == ShapeValue::Occupancy { 0.0..=1.0 } else { -1.0..=1.0 };
+    let clamped = |v: f32| f64::from(v.clamp(*range.start(), *range.end()));
+    // Parts of a fixed size keep the sum's order, and with it the last digit, independent of the threads.
+    let parts: Vec<(f64, [u64; 3])> = a
+        .par_chunks(1 << 16)
+        .zip(b.par_chunks(1 << 16))
+        .map(|(a, b)| {
+            let pairs = a.iter().zip(b).filter(|(x, y)| !(x.is_nan() || y.is_nan()));
+            pairs.fold((0.0, [0; 3]), |(sum, [count, both, any]), (&x, &y)| {
+                let (x_in, y_in) = (value.is_inside(x), value.is_inside(y));
+                let sum = sum + (clamped(x) - clamped(y)).powi(2);
+                (sum, [count + 1, both + u64::from(x_in && y_in), any + u64::from(x_in || y_in)])
+            })
+        })
+        .collect();
+    let (sum, [count, both, any]) =
+        parts.iter().fold((0.0, [0; 3]), |(s, n), (t, m)| (s + t, [n[0] + m[0], n[1] + m[1], n[2] + m[2]]));
+    if count == 0 {
+        return Err(Error::parameter("no sample is present in both"));
+    }
+    #[expect(clippy::cast_precision_loss, reason = "counts below 2^52")]
+    let (mse, iou) = (sum / count as f64, if any == 0 { 1.0 } else { both as f64 / any as f64 });
+    Ok(Quality { mse, psnr_db: SignalKind::Shape.psnr_db(mse), ssim: None, iou: Some(iou) })
 }
 
 /// Rows and columns of SSIM's window.
@@ -77,7 +117,7 @@ pub fn compare(a: &[f32], b: &[f32], rows: usize, columns: usize, channels: usiz
     #[expect(clippy::cast_precision_loss, reason = "counts below 2^52")]
     let mse = sum / count as f64;
     let ssim = (count == a.len()).then(|| ssim(a, b, rows, columns, channels)).transpose()?;
-    Ok(Quality { mse, psnr_db: metrics::psnr_of_mse(mse), ssim })
+    Ok(Quality { mse, psnr_db: metrics::psnr_of_mse(mse), ssim, iou: None })
 }
 
 #[expect(clippy::cast_precision_loss, reason = "row counts below 2^24")]
@@ -102,6 +142,16 @@ fn ssim(a: &[f32], b: &[f32], rows: usize, columns: usize, channels: usize) -> R
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_union_of_shapes_counts_what_either_has() {
+        let info = SignalInfo::shape([1, 1, 6], ShapeValue::Occupancy).unwrap();
+        let quality = compare_shapes(&[1.2, 0.9, 0.1, 0.0, 0.7, f32::NAN], &[1.0, 1.0, 1.0, 0.0, 0.0, 1.0], &info).unwrap();
+        assert_eq!(quality.iou, Some(0.5));
+        assert!((quality.mse - (0.01 + 0.81 + 0.49) / 5.0).abs() < 1e-6);
+        assert_eq!(compare_shapes(&[0.0; 2], &[0.0; 2], &info).unwrap().iou, Some(1.0));
+        assert!(compare_shapes(&[f32::NAN], &[0.0], &info).is_err() && compare_shapes(&[], &[0.0], &info).is_err());
+    }
 
     fn pattern(n: usize, step: usize) -> Vec<f32> {
         (0..n).map(|i| ((i * step) % 251) as f32 / 250.0).collect()

@@ -188,6 +188,7 @@ fn the_training_loop_follows_the_published_trace() {
             alpha: false,
             rate: (1, 1),
             amplitude: 1.0,
+            placement: None,
         };
         let start = fixture.field("init");
         for engine in [EngineChoice::General, EngineChoice::Fused] {

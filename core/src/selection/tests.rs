@@ -14,6 +14,7 @@ fn canvas(kind: SignalKind, shape: &[u32], factors: &[u32], rate: (u32, u32)) ->
         alpha: false,
         rate,
         amplitude: 1.0,
+        placement: None,
     };
     signal.validate().unwrap();
     (signal, Grid::new(shape.to_vec(), factors.to_vec(), UNIT_RANGE).unwrap())

@@ -94,8 +94,8 @@ fn cut(polygon: &[usize]) -> Option<Vec<[usize; 3]>> {
     }
     (1..polygon.len() - 1).find_map(|middle| {
         let apex = polygon[middle];
-        let allowed = (middle == 1 || !share_face(first, apex))
-            && (middle == polygon.len() - 2 || !share_face(apex, last));
+        let allowed =
+            (middle == 1 || !share_face(first, apex)) && (middle == polygon.len() - 2 || !share_face(apex, last));
         if !allowed {
             return None;
         }

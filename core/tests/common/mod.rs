@@ -71,6 +71,7 @@ pub fn sound() -> Document {
         alpha: false,
         rate: (44_100, 1),
         amplitude: 0.75,
+        placement: None,
     };
     let spec = FieldSpec { first_omega: 15.0, ..one_hidden(FieldSpec::per_partition(1, 2, 3)) };
     document(signal, &[7], spec, None)
@@ -87,6 +88,7 @@ pub fn video() -> Document {
         alpha: false,
         rate: (30_000, 1001),
         amplitude: 1.0,
+        placement: None,
     };
     document(signal, &[2, 3, 2], one_hidden(FieldSpec::local_global(3, 3, 2, 2)), None)
 }
@@ -102,6 +104,7 @@ pub fn shape() -> Document {
         alpha: false,
         rate: (0, 1),
         amplitude: 1.0,
+        placement: None,
     };
     let present = vec![0, 3, 4, 5, 7];
     document(signal, &[2, 2, 2], one_hidden(FieldSpec::local_global(3, 1, 2, 2)), Some(present))

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
+use crate::media::shape::{FieldName, RawVoxels, Sampling};
+
 use super::values::{Count, DeviceName, Extents, ModelName, Partitions, Preset, RecipeName, Seconds, WeightsName};
 
 const EXAMPLES: &str = "\
@@ -67,6 +69,14 @@ pub enum ProgressStyle {
     None,
 }
 
+impl EncodeOptions {
+    /// How a shape is to be sampled.
+    pub fn sampling(&self) -> Sampling {
+        let Self { resolution, padding, field, voxels, .. } = self;
+        Sampling { resolution: *resolution, padding: *padding, field: *field, voxels: voxels.clone() }
+    }
+}
+
 /// The options that decide the result. All optional: [`crate::config`] merges the layers.
 #[derive(Debug, Clone, Default, PartialEq, Args, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -124,6 +134,23 @@ pub struct EncodeOptions {
     #[arg(long, value_enum, env = "TESSERA_WEIGHTS", hide_env = true, value_name = "TYPE", help_heading = "Network")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub weights: Option<WeightsName>,
+
+    /// Samples along the longest side of a mesh [default: 128]
+    #[arg(long, env = "TESSERA_RESOLUTION", hide_env = true, value_name = "SAMPLES", help_heading = "Shapes")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resolution: Option<u32>,
+    /// Samples beyond a mesh on either side, within the resolution [default: 2]
+    #[arg(long, env = "TESSERA_PADDING", hide_env = true, value_name = "SAMPLES", help_heading = "Shapes")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub padding: Option<u32>,
+    /// What is kept of a shape [default: occupancy]
+    #[arg(long, value_enum, env = "TESSERA_FIELD", hide_env = true, value_name = "NAME", help_heading = "Shapes")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub field: Option<FieldName>,
+    /// The input is a raw grid of voxels of this shape and type (64x64x64:u8); the last axis counts fastest
+    #[arg(long, env = "TESSERA_VOXELS", hide_env = true, value_name = "SHAPE:TYPE", help_heading = "Shapes")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub voxels: Option<RawVoxels>,
 
     /// Stop after this many optimiser steps [default: 400, fewer for pictures above a megapixel; published: 500, more above 512x512]
     #[arg(long, env = "TESSERA_STEPS", hide_env = true, value_name = "COUNT", help_heading = "Training")]

@@ -32,6 +32,8 @@ struct EncodeReport<'a> {
     model: &'static str,
     psnr_db: Option<f64>,
     ssim: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    iou: Option<f64>,
     seconds: f64,
     steps: u64,
     best_step: u64,
@@ -42,6 +44,7 @@ struct EncodeReport<'a> {
     samples: u64,
     partitions: u32,
     kept_partitions: usize,
+    empty_partitions: usize,
     factors: &'a [u32],
     local_width: u32,
     global_width: u32,
@@ -57,12 +60,13 @@ struct EncodeReport<'a> {
 pub(super) fn run(arguments: &EncodeArguments, reporter: &Reporter) -> Result<()> {
     let destination = Destination::new(&arguments.output, arguments.force, reporter.json())?;
     check_checkpoint(arguments)?;
-    let Source { signal, notes } = source(arguments)?;
+    let asked = config::given(&arguments.options, arguments.config.as_deref())?;
+    let Source { signal, notes } = source(arguments, &asked)?;
     let samples = signal.info.samples();
     let options = config::merged(&arguments.options, arguments.config.as_deref(), &signal.info)?;
     decoding::use_threads(options.threads)?;
-    let network = plan::network(&options, &signal.info)?;
-    let settings = settings(arguments, &options, &signal.info)?;
+    let network = plan::network_of(&options, &signal)?;
+    let settings = settings(arguments, &options, &signal.info, &network)?;
     reporter.say(format_args!("{}: {}", shown(&arguments.input), signal_text(&signal.info)));
     notes.iter().for_each(|note| reporter.say(format_args!("  note: {note}")));
     reporter.say(network_text(&network));
@@ -88,6 +92,7 @@ pub(super) fn run(arguments: &EncodeArguments, reporter: &Reporter) -> Result<()
         model: network.spec.model.name(),
         psnr_db: finite(quality.psnr_db),
         ssim: quality.ssim,
+        iou: quality.iou,
         seconds: outcome.seconds,
         steps: outcome.steps,
         best_step: outcome.best_step,
@@ -98,6 +103,7 @@ pub(super) fn run(arguments: &EncodeArguments, reporter: &Reporter) -> Result<()
         samples,
         partitions: network.grid.partitions(),
         kept_partitions: outcome.field.present().len(),
+        empty_partitions: outcome.field.empty().len(),
         factors: network.grid.factors(),
         local_width: network.spec.local_width,
         global_width: network.spec.global_width,
@@ -140,7 +146,7 @@ fn check_checkpoint(arguments: &EncodeArguments) -> Result<()> {
     Ok(())
 }
 
-fn source(arguments: &EncodeArguments) -> Result<Source> {
+fn source(arguments: &EncodeArguments, asked: &EncodeOptions) -> Result<Source> {
     let source = read_input(&arguments.input)?;
     if source.starts_with(&format::MAGIC) {
         return Err(Fault::Input(format!(
@@ -149,10 +155,15 @@ fn source(arguments: &EncodeArguments) -> Result<Source> {
         ))
         .into());
     }
-    read_source(&source, &arguments.input)
+    read_source(&source, &arguments.input, &asked.sampling())
 }
 
-fn settings(arguments: &EncodeArguments, options: &EncodeOptions, info: &SignalInfo) -> Result<Settings> {
+fn settings(
+    arguments: &EncodeArguments,
+    options: &EncodeOptions,
+    info: &SignalInfo,
+    network: &Network,
+) -> Result<Settings> {
     if options.psnr.is_some_and(|psnr| !(psnr > 0.0 && psnr < 200.0)) {
         return Err(usage_fault("--psnr must lie between 0 and 200 dB"));
     }
@@ -166,6 +177,7 @@ fn settings(arguments: &EncodeArguments, options: &EncodeOptions, info: &SignalI
             RecipeName::Held => Recipe::Held,
             RecipeName::Published => Recipe::Published,
         },
+        shares: plan::default_shares(info, &network.grid),
         group_samples: None,
         sample_fraction: options.sample_fraction.unwrap_or_else(|| plan::default_sample_fraction(recipe, info)),
         seed: options.seed.unwrap_or(0),
@@ -223,14 +235,19 @@ fn record(
 
 fn network_text(network: &Network) -> String {
     let (grid, spec) = (&network.grid, &network.spec);
-    let parameters = grouped(spec.parameters(grid.partitions().into()));
+    let filled = if network.networks == u64::from(grid.partitions()) {
+        String::new()
+    } else {
+        format!(" ({} with a network)", network.networks)
+    };
+    let parameters = grouped(network.parameters());
     let widths = if spec.has_global() {
         format!("local width {}, global width {}", spec.local_width, spec.global_width)
     } else {
         format!("width {}", spec.local_width)
     };
     format!(
-        "{}: {} partitions, {widths}, {} hidden layers, {parameters} parameters, {} multiply-adds per sample",
+        "{}: {} partitions{filled}, {widths}, {} hidden layers, {parameters} parameters, {} multiply-adds per sample",
         spec.model.name(),
         extents(grid.factors()),
         spec.hidden_layers,
@@ -240,11 +257,12 @@ fn network_text(network: &Network) -> String {
 
 fn summary(report: &EncodeReport<'_>, quality: &Quality) -> String {
     let ssim = quality.ssim.map_or_else(String::new, |s| format!(", SSIM {s:.4}"));
+    let iou = quality.iou.map_or_else(String::new, |iou| format!("IoU {iou:.4}, "));
     let best =
         if report.best_step == report.steps { String::new() } else { format!(", best after {}", report.best_step) };
     Facts::new()
         .with("wrote", &report.output)
-        .with("quality", format_args!("{}{ssim}", decibels(quality.psnr_db)))
+        .with("quality", format_args!("{iou}{}{ssim}", decibels(quality.psnr_db)))
         .with(
             "size",
             format_args!(

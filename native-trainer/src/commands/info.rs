@@ -133,6 +133,7 @@ fn text(report: &InfoReport<'_>) -> String {
     let colour = match report.signal.colour {
         ColourSpace::None | ColourSpace::Srgb => "",
         ColourSpace::Linear => ", linear light",
+        ColourSpace::Distance => ", signed distance",
         ColourSpace::Unknown => ", colours of a profile that was not kept",
     };
     let omegas = if report.first_omega == report.hidden_omega {

@@ -1,12 +1,14 @@
 //! Files of every kind to signals and back: one folder per kind.
 
 pub mod picture;
+pub mod shape;
 
 use std::path::Path;
 
 use anyhow::Result;
 use tessera_core::signal::{Signal, SignalKind};
 
+use self::shape::Sampling;
 use crate::errors::input_fault;
 
 /// A file as a signal.
@@ -20,19 +22,26 @@ pub struct Source {
 
 /// The kind of signal that a file holds: its first bytes decide, and its extension where they do not.
 pub fn kind_of(bytes: &[u8], path: &Path) -> Option<SignalKind> {
-    picture::is_picture(bytes, path).then_some(SignalKind::Picture)
+    // Meshes have the weakest signatures, so they come last.
+    let picture = picture::is_picture(bytes, path).then_some(SignalKind::Picture);
+    picture.or_else(|| shape::is_shape(bytes, path).then_some(SignalKind::Shape))
 }
 
-/// Reads a file of any kind. `path` is for messages, and for formats without a signature.
+/// Reads a file of any kind. `path` is for messages, and for formats without a signature; `sampling` is for shapes.
 ///
 /// # Errors
 /// [`crate::errors::Fault::Input`] for what no reader knows or can read, [`crate::errors::Fault::Limit`] for what is
 /// too large.
-pub fn read_source(bytes: &[u8], path: &Path) -> Result<Source> {
-    match kind_of(bytes, path) {
+pub fn read_source(bytes: &[u8], path: &Path, sampling: &Sampling) -> Result<Source> {
+    let kind = if sampling.voxels.is_some() { Some(SignalKind::Shape) } else { kind_of(bytes, path) };
+    match kind {
+        Some(SignalKind::Shape) => {
+            let (signal, notes) = shape::read_shape(bytes, path, sampling)?;
+            Ok(Source { signal, notes })
+        }
         Some(SignalKind::Picture) => picture::read_picture(bytes, path),
         _ => Err(input_fault(format!(
-            "cannot read {}: it is not a picture that is known here",
+            "cannot read {}: it is neither a picture nor a shape that is known here",
             crate::output::shown(path)
         ))),
     }

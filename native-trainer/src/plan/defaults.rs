@@ -1,6 +1,7 @@
 //! What a signal gets where no option says otherwise, by kind.
 
 use tessera_core::field::Model;
+use tessera_core::grid::Grid;
 use tessera_core::signal::{SignalInfo, SignalKind};
 
 use super::network;
@@ -22,12 +23,28 @@ const MOST_STEPS: u64 = 5_000;
 const HELD_STEPS: u64 = 400;
 /// Beyond so many samples steps fall with the fourth root: work grows with the samples, and patience does not.
 const HELD_SAMPLES: u64 = 1 << 20;
+/// Samples of a partition of a shape that are enough for a step: they are many, and say much the same.
+const SHARE_SAMPLES: u64 = 512;
+/// More shares than this would leave some samples without a turn for too long.
+const MOST_SHARES: u32 = 16;
 /// The global network is held where it has at most this part of the parameters: a third.
 const MOST_HELD: u64 = 3;
 
 /// Wanted samples per partition, one number per axis.
 pub(super) fn partition_size(info: &SignalInfo) -> Vec<u32> {
-    vec![32; info.axes()]
+    match info.kind {
+        SignalKind::Shape => vec![16; info.axes()],
+        _ => vec![32; info.axes()],
+    }
+}
+
+/// Shares of a partition's samples that the steps of the held recipe take in turn.
+pub fn default_shares(info: &SignalInfo, grid: &Grid) -> u32 {
+    if info.kind != SignalKind::Shape {
+        return 2;
+    }
+    let samples = grid.samples() / u64::from(grid.partitions());
+    u32::try_from(samples / SHARE_SAMPLES).unwrap_or(u32::MAX).clamp(2, MOST_SHARES)
 }
 
 /// The number that `--parameters` has without options: it grows with the signal.
@@ -38,6 +55,9 @@ pub fn default_budget(model: Model, info: &SignalInfo) -> u64 {
         (Model::Siren, _) => 198_915,
         _ => BUDGET.0,
     };
+    if info.kind == SignalKind::Shape {
+        return published;
+    }
     let scaled = u128::from(published) * u128::from(info.samples()) / u128::from(BUDGET.1);
     u64::try_from(scaled).unwrap_or(u64::MAX).max(LEAST_BUDGET)
 }
@@ -60,8 +80,7 @@ pub fn recipe(options: &EncodeOptions, info: &SignalInfo) -> RecipeName {
     let siren = options.model == Some(ModelName::Siren);
     // A network that cannot be planned is reported where it is planned.
     let mostly_global = network(options, info).is_ok_and(|network| {
-        let parameters = network.spec.parameters(network.grid.partitions().into());
-        MOST_HELD * network.spec.shared_parameters() > parameters
+        MOST_HELD * network.spec.shared_parameters() > network.parameters()
     });
     let on_cpu = match options.device {
         None | Some(DeviceName::Cpu) => true,

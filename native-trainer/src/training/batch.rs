@@ -20,6 +20,8 @@ pub struct Batches<'a> {
     fraction: f64,
     seed: u64,
     coordinates: Vec<Vec<f32>>,
+    /// Those that are trained.
+    partitions: Vec<u32>,
 }
 
 /// Samples that judge the weights in sampled training, at most about this many.
@@ -36,7 +38,18 @@ impl<'a> Batches<'a> {
     pub fn new(grid: &'a Grid, values: &'a [f32], outputs: usize, fraction: f64, seed: u64) -> Self {
         let axis = |(axis, &n): (usize, &u32)| (0..n).map(|i| grid.coordinate(axis, f64::from(i))).collect();
         let coordinates = grid.shape().iter().enumerate().map(axis).collect();
-        Self { grid, values, outputs, fraction, seed, coordinates }
+        Self { grid, values, outputs, fraction, seed, coordinates, partitions: (0..grid.partitions()).collect() }
+    }
+
+    /// Batches of some partitions only, which ascend.
+    #[must_use]
+    pub fn of_partitions(self, partitions: Vec<u32>) -> Self {
+        Self { partitions, ..self }
+    }
+
+    /// Samples of all partitions together.
+    pub fn samples(&self) -> u64 {
+        self.partitions.iter().map(|&p| self.grid.partition_samples(p)).sum()
     }
 
     /// Whether every step sees every sample.
@@ -46,7 +59,7 @@ impl<'a> Batches<'a> {
 
     /// Every sample once, row-major within its partition.
     pub fn full(&self) -> Batch {
-        self.of(0..self.grid.partitions())
+        self.of(self.partitions.iter().copied())
     }
 
     /// Every sample of some partitions, in their order, row-major within each.
@@ -100,16 +113,17 @@ impl<'a> Batches<'a> {
     /// A fixed draw that judges the weights where a step's loss is too noisy to: every sample where there are few,
     /// else about 65,536 spread evenly over the partitions.
     pub fn evaluation(&self) -> Batch {
-        if self.grid.samples() <= EVALUATION_SAMPLES {
+        let samples = self.samples();
+        if samples <= EVALUATION_SAMPLES {
             return self.full();
         }
-        let fraction = EVALUATION_SAMPLES as f64 / self.grid.samples() as f64;
+        let fraction = EVALUATION_SAMPLES as f64 / samples as f64;
         self.drawn(EVALUATION_STREAM, |samples| share(samples, fraction))
     }
 
     fn drawn(&self, stream: u64, count: impl Fn(u64) -> u64) -> Batch {
         let mut keys = SplitMix64(SplitMix64(self.seed).next_word() ^ SplitMix64(stream).next_word());
-        self.collect(0..self.grid.partitions(), |samples| {
+        self.collect(self.partitions.iter().copied(), |samples| {
             let mut random = SplitMix64(keys.next_word());
             (0..count(samples)).map(move |_| random.below(samples))
         })
@@ -212,6 +226,23 @@ mod tests {
                 let expected = [grid.coordinate(0, row as f64), grid.coordinate(1, column as f64)];
                 assert_eq!(batch.coordinates[sample * 2..][..2], expected);
             }
+        }
+    }
+
+    #[test]
+    fn some_partitions_make_batches_of_their_own() {
+        let grid = Grid::new(vec![40, 30], vec![3, 2], UNIT_RANGE).unwrap();
+        let values = values(&grid, 1);
+        for fraction in [1.0, 0.1] {
+            let all = Batches::new(&grid, &values, 1, fraction, 7);
+            let some = Batches::new(&grid, &values, 1, fraction, 7).of_partitions(vec![1, 4]);
+            let own = [1, 4].map(|p| grid.partition_sample_indices(p)).concat();
+            assert_eq!((some.samples(), all.samples()), (own.len() as u64, 1200));
+            for batch in [some.full(), some.sampled(2), some.evaluation()] {
+                assert_eq!(batch.spans.len(), 2);
+                assert!(batch.targets.iter().all(|&v| own.contains(&(v as u64))));
+            }
+            assert_eq!(some.full(), all.of([1, 4]));
         }
     }
 

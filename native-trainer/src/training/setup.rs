@@ -22,7 +22,7 @@ pub(super) fn check(plan: &TrainingPlan, start: &Field) -> Result<(), TrainingEr
     }
     if start.spec() != &plan.spec
         || start.grid() != &plan.grid
-        || start.present().len() != plan.grid.partitions() as usize
+        || start.present() != plan.present()
     {
         return refuse("the start weights belong to another network, another grid or only a part of it".to_owned());
     }
@@ -42,6 +42,12 @@ pub(super) fn check(plan: &TrainingPlan, start: &Field) -> Result<(), TrainingEr
         return refuse(
             "the held recipe visits every sample of a partition; --sample-fraction is for `published`".to_owned(),
         );
+    }
+    if start.present().is_empty() {
+        return refuse("there is nothing in the signal: no partition needs a network".to_owned());
+    }
+    if settings.shares == 0 {
+        return refuse("samples cannot be dealt into no share".to_owned());
     }
     if settings.threads == Some(0) {
         return refuse("at least one thread is needed".to_owned());
@@ -89,7 +95,7 @@ pub(super) fn facts(plan: &TrainingPlan, start: &Field) -> Vec<(String, String)>
     let (spec, grid) = (&plan.spec, &plan.grid);
     let fact = |name: &str, value: String| (name.to_owned(), value);
     vec![
-        fact("format of the run", "2".to_owned()),
+        fact("format of the run", "3".to_owned()),
         fact("model", spec.model.name().to_owned()),
         fact("signal", format!("{:?} of {} channels", grid.shape(), spec.outputs)),
         fact("partitions", format!("{:?}", grid.factors())),
@@ -101,6 +107,7 @@ pub(super) fn facts(plan: &TrainingPlan, start: &Field) -> Vec<(String, String)>
         fact("seed", settings.seed.to_string()),
         fact("recipe", settings.recipe.name().to_owned()),
         fact("number of steps that the rates follow", settings.recipe.steps_that_matter(settings.steps)),
+        fact("number of shares of samples", settings.shares.to_string()),
         fact("samples of a group", format!("{:?}", settings.group_samples)),
         fact("learning rate", format!("{:?}", settings.learning_rate)),
         fact("sample fraction", format!("{:?}", settings.sample_fraction)),

@@ -19,6 +19,7 @@ use crate::arguments::CompareArguments;
 use crate::decoding;
 use crate::errors::usage_fault;
 use crate::media::read_source;
+use crate::media::shape::Sampling;
 use crate::output::{is_stream, read_input, shown};
 use crate::report::{Reporter, bytes as human_bytes};
 
@@ -74,7 +75,7 @@ fn load(path: &Path) -> Result<Input> {
         let values = decoding::decode(&document.field, &View::region(&bounds))?;
         (document.signal, bounds, values)
     } else {
-        let Signal { info, values } = read_source(&bytes, path)?.signal;
+        let Signal { info, values } = read_source(&bytes, path, &Sampling::default())?.signal;
         let bounds = info.shape.iter().map(|&n| 0..n).collect();
         (info, bounds, values)
     };

@@ -7,7 +7,7 @@ use std::ops::Range;
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 use tessera_core::error::{Error, Unsupported};
-use tessera_core::eval::View;
+use tessera_core::eval::{View, shows_absent};
 use tessera_core::format::Document;
 use tessera_core::grid::SampleBox;
 use tessera_core::selection::Snap;
@@ -15,7 +15,7 @@ use tessera_core::signal::SignalKind;
 
 use super::describe::{bounding_box, box_text, in_option, intersect, open};
 use crate::arguments::DecodeArguments;
-use crate::decoding::{self, has_absent};
+use crate::decoding;
 use crate::errors::usage_fault;
 use crate::output::{Destination, read_input, shown};
 use crate::report::Reporter;
@@ -119,7 +119,7 @@ impl Request<'_> {
             size,
             samples: view.samples(),
             kept_partitions: field.present().len(),
-            absent_partitions_shown: has_absent(field, view)?,
+            absent_partitions_shown: shows_absent(field, view)?,
             macs_per_sample: field.spec().multiply_adds_per_sample(),
             seconds,
             bytes: output.len(),

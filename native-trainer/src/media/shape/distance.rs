@@ -14,7 +14,7 @@ const SLICES: usize = 8;
 /// For every sample of a grid of `shape`, row-major, the distance to the nearest triangle of `mesh` (in sample units), or
 /// `limit` where that is less.
 #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "places of a grid in memory")]
-pub fn distances(mesh: &Mesh, shape: [usize; 3], limit: f64) -> Vec<f32> {
+pub(super) fn distances(mesh: &Mesh, shape: [usize; 3], limit: f64) -> Vec<f32> {
     let slice = shape[1] * shape[2];
     let mut squares = vec![(limit * limit) as f32; shape[0] * slice];
     let parts = shape[0].div_ceil(SLICES);

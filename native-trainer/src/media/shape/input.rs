@@ -39,9 +39,9 @@ pub struct Sampling {
 }
 
 /// Samples along the longest side without options.
-pub const RESOLUTION: u32 = 128;
+pub(super) const RESOLUTION: u32 = 128;
 /// Samples beyond the mesh without options: the surface closes within the grid, and has a way to go to a border.
-pub const PADDING: u32 = 2;
+pub(super) const PADDING: u32 = 2;
 /// Samples over which a distance is kept. A field is good at the surface, whose neighbourhood this is; what is farther
 /// is flat, and its partitions need no network.
 pub const BAND: f64 = 4.0;

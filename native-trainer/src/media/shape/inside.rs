@@ -37,7 +37,7 @@ struct Crossing {
 ///
 /// # Errors
 /// [`Fault::Limit`] for meshes that cover the grid too many times over.
-pub fn inside(mesh: &Mesh, shape: [usize; 3]) -> Result<(Vec<bool>, usize)> {
+pub(super) fn inside(mesh: &Mesh, shape: [usize; 3]) -> Result<(Vec<bool>, usize)> {
     let mut votes = vec![0_i8; shape.iter().product()];
     for axis in 0..3 {
         vote(mesh, shape, axis, &mut votes)?;

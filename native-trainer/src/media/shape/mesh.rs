@@ -4,7 +4,7 @@ use std::io::Cursor;
 use std::path::Path;
 
 use anyhow::Result;
-use ply_rs_bw::parser::{Parser, Reader};
+use ply_rs_bw::parser::{ParseError, Parser, Reader};
 use ply_rs_bw::ply::{Property, PropertyAccess, PropertyAccessResult};
 
 use crate::errors::{Fault, input_fault};
@@ -211,7 +211,7 @@ impl PropertyAccess for PlyOther {
 }
 
 fn read_ply(bytes: &[u8]) -> Result<Mesh, String> {
-    let plain = |e: ply_rs_bw::PlyError| e.to_string();
+    let plain = |e: ParseError| e.to_string();
     let mut reader = Reader::new(Cursor::new(bytes));
     let header = Parser::<PlyOther>::new().read_header(&mut reader).map_err(plain)?;
     let mut mesh = Mesh::default();

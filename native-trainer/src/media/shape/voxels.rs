@@ -13,7 +13,7 @@ use tessera_core::limits;
 use crate::errors::{Fault, input_fault};
 
 /// The first bytes of an NPY file.
-pub const NPY_MAGIC: &[u8] = b"\x93NUMPY";
+pub(super) const NPY_MAGIC: &[u8] = b"\x93NUMPY";
 
 /// The type of a voxel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +47,7 @@ pub struct RawVoxels {
 
 /// A grid of voxels.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Voxels {
+pub(super) struct Voxels {
     /// Along each axis.
     pub shape: [usize; 3],
     /// Row-major.
@@ -145,7 +145,7 @@ impl<'de> Deserialize<'de> for RawVoxels {
 ///
 /// # Errors
 /// [`Fault::Input`] where the bytes are not as many, [`Fault::Limit`] beyond the format.
-pub fn read_raw(bytes: &[u8], raw: &RawVoxels, name: &str) -> Result<Voxels> {
+pub(super) fn read_raw(bytes: &[u8], raw: &RawVoxels, name: &str) -> Result<Voxels> {
     let shape = raw.shape.map(u64::from);
     numbers(bytes, shape, raw.kind, [false, false], name)
 }
@@ -154,7 +154,7 @@ pub fn read_raw(bytes: &[u8], raw: &RawVoxels, name: &str) -> Result<Voxels> {
 ///
 /// # Errors
 /// [`Fault::Input`] for what is none, or has other axes or another type, [`Fault::Limit`] beyond the format.
-pub fn read_npy(bytes: &[u8], name: &str) -> Result<Voxels> {
+pub(super) fn read_npy(bytes: &[u8], name: &str) -> Result<Voxels> {
     let broken = |reason: &str| input_fault(format!("cannot read {name} as an NPY grid: {reason}"));
     let cut = || broken("it ends within its header");
     let wide = *bytes.get(6).ok_or_else(cut)? > 1;

@@ -13,7 +13,7 @@ const LEAF: usize = 8;
 
 /// A mesh prepared for questions.
 #[derive(Debug)]
-pub struct Winding {
+pub(super) struct Winding {
     triangles: Vec<[[f64; 3]; 3]>,
     /// The two parts of node `i` are `i + 1` and `right`.
     nodes: Vec<Node>,
@@ -32,7 +32,7 @@ struct Node {
 
 impl Winding {
     /// Sorts the triangles into groups.
-    pub fn of(mesh: &Mesh) -> Self {
+    pub(super) fn of(mesh: &Mesh) -> Self {
         let mut triangles: Vec<_> = mesh.triangles.iter().map(|&t| mesh.corners(t)).collect();
         let mut nodes = Vec::new();
         let end = triangles.len();
@@ -41,7 +41,7 @@ impl Winding {
     }
 
     /// The winding number at a point: 1 inside of what faces outwards, -1 inside of what faces inwards, 0 outside.
-    pub fn at(&self, point: [f64; 3]) -> f64 {
+    pub(super) fn at(&self, point: [f64; 3]) -> f64 {
         let mut sum = 0.0;
         let mut waiting = vec![0];
         while let Some(index) = waiting.pop() {
