@@ -8,12 +8,14 @@ const EXAMPLES: &str = "\
 Examples:
   tessera compare photo.inr photo.png
   tessera compare photo.inr photo.png --paper-metric --json
-  tessera compare a.png b.png";
+  tessera compare a.png b.png
+  tessera compare statue.inr statue.obj";
 
 /// `tessera compare A B`
 ///
-/// A and B are pictures or .inr files of the same size. Of a cropped file only what it holds is compared; the other
-/// may be the whole picture or the decoded crop.
+/// A and B are of one kind: pictures or .inr files of the same size; or shapes as .inr files, meshes or voxels. Of a
+/// cropped file only what it holds is compared; the other may be the whole picture or the decoded crop. Shapes get IoU,
+/// Chamfer distance and normal consistency.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct CompareArguments {
@@ -23,6 +25,9 @@ pub struct CompareArguments {
     /// Second picture or field
     #[arg(value_name = "B")]
     pub b: PathBuf,
+    /// Of two meshes: samples along the longest side of the grid on which IoU is counted [default: 128]
+    #[arg(long, value_name = "SAMPLES")]
+    pub resolution: Option<u32>,
     /// Also report PSNR as published: prediction and truth each stretched by their own extremes. The prediction is
     /// the .inr file (A if both or neither are)
     #[arg(long)]

@@ -13,6 +13,7 @@ Examples:
   tessera decode photo.inr -o face.png --region 200x160+120+40 --scale 4
   tessera decode crop.inr -o whole.png --canvas --fill '#202020'
   tessera decode photo.inr -o - | display -
+  tessera decode statue.inr -o statue.glb --resolution 300
 
 Selectors, always in the coordinates of the original canvas:
   WxH+X+Y       a box in samples, as in 256x256+128+128
@@ -23,7 +24,8 @@ Selectors, always in the coordinates of the original canvas:
 /// `tessera decode IN.inr -o OUT`
 ///
 /// Writes the bounding box of what the file holds, in the kind of picture that was encoded. The output's format
-/// follows its extension (png, jpg, webp, tiff, bmp, ppm, tga, qoi, hdr, ...); stdout gets PNG.
+/// follows its extension (png, jpg, webp, tiff, bmp, ppm, tga, qoi, hdr, ...); stdout gets PNG. A shape is written as
+/// its surface (obj, ply, stl, glb; stdout gets OBJ), where its source was, or as voxels (npy, raw).
 #[derive(Debug, Clone, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct DecodeArguments {
@@ -42,6 +44,9 @@ pub struct DecodeArguments {
     /// Sample the field this many times as densely as the original (0.25, 4)
     #[arg(long, value_name = "FACTOR", default_value_t = 1.0)]
     pub scale: f64,
+    /// Sample the field so that the longest side has this many samples, instead of --scale
+    #[arg(long, value_name = "SAMPLES", conflicts_with = "scale")]
+    pub resolution: Option<u32>,
     /// With --scale: repeat the nearest stored sample instead of sampling the field in between
     #[arg(long)]
     pub nearest: bool,

@@ -1,6 +1,7 @@
 //! `tessera compare`: two files of one kind, fields or not. Loading is here, measuring is each kind's.
 
 mod picture;
+mod shape;
 
 use std::fmt;
 use std::path::Path;
@@ -18,7 +19,7 @@ use super::describe::bounding_box;
 use crate::arguments::CompareArguments;
 use crate::decoding;
 use crate::errors::usage_fault;
-use crate::media::read_source;
+use crate::media::{kind_of, read_source};
 use crate::media::shape::Sampling;
 use crate::output::{is_stream, read_input, shown};
 use crate::report::{Reporter, bytes as human_bytes};
@@ -51,7 +52,12 @@ pub(super) fn run(arguments: &CompareArguments, reporter: &Reporter) -> Result<(
     if is_stream(&arguments.a) && is_stream(&arguments.b) {
         return Err(usage_fault("only one of the two can come from stdin"));
     }
-    let (a, b) = (load(&arguments.a)?, load(&arguments.b)?);
+    let bytes = [read_input(&arguments.a)?, read_input(&arguments.b)?];
+    // A mesh has no samples of its own, so shapes are not loaded as other signals are.
+    if is_shape(&bytes[0], &arguments.a)? && is_shape(&bytes[1], &arguments.b)? {
+        return shape::run(arguments, [&bytes[0], &bytes[1]], reporter);
+    }
+    let (a, b) = (load(&bytes[0], &arguments.a)?, load(&bytes[1], &arguments.b)?);
     if a.info.kind != b.info.kind {
         let described = |input: &Input| format!("{} is {}", input.side.file, input.info.kind.with_article());
         return Err(usage_fault(format!("{}, {}: they cannot be compared", described(&a), described(&b))));
@@ -66,16 +72,24 @@ pub(super) fn run(arguments: &CompareArguments, reporter: &Reporter) -> Result<(
     }
 }
 
-fn load(path: &Path) -> Result<Input> {
-    let bytes = read_input(path)?;
+fn is_shape(bytes: &[u8], path: &Path) -> Result<bool> {
+    let kind = if bytes.starts_with(&MAGIC) {
+        Some(Reader::open(bytes).with_context(|| shown(path))?.signal().kind)
+    } else {
+        kind_of(bytes, path)
+    };
+    Ok(kind == Some(SignalKind::Shape))
+}
+
+fn load(bytes: &[u8], path: &Path) -> Result<Input> {
     let field = bytes.starts_with(&MAGIC);
     let (info, bounds, values) = if field {
-        let document = Reader::open(&bytes).and_then(|r| r.document()).with_context(|| shown(path))?;
+        let document = Reader::open(bytes).and_then(|r| r.document()).with_context(|| shown(path))?;
         let bounds = bounding_box(document.field.grid(), document.field.present());
         let values = decoding::decode(&document.field, &View::region(&bounds))?;
         (document.signal, bounds, values)
     } else {
-        let Signal { info, values } = read_source(&bytes, path, &Sampling::default())?.signal;
+        let Signal { info, values } = read_source(bytes, path, &Sampling::default())?.signal;
         let bounds = info.shape.iter().map(|&n| 0..n).collect();
         (info, bounds, values)
     };

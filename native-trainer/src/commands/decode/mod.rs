@@ -1,6 +1,7 @@
 //! `tessera decode`: a file to what it was made of. What all kinds share is here: the file, the region, the view.
 
 mod picture;
+mod shape;
 
 use std::ops::Range;
 
@@ -53,6 +54,7 @@ pub(super) fn run(arguments: &DecodeArguments, reporter: &Reporter) -> Result<()
     let bounds: SampleBox = match &arguments.region {
         Some(selector) => in_option("--region", selector.bounds(reader.signal(), reader.grid()))?,
         None if arguments.canvas => reader.grid().canvas(),
+        None if reader.is_complete() => reader.grid().canvas(),
         None => bounding_box(reader.grid(), reader.present()),
     };
     let document = reader.document().with_context(|| shown(&arguments.input))?;
@@ -60,7 +62,8 @@ pub(super) fn run(arguments: &DecodeArguments, reporter: &Reporter) -> Result<()
     request.refuse_empty()?;
     match kind {
         SignalKind::Picture => picture::run(&request, reporter),
-        SignalKind::Sound | SignalKind::Video | SignalKind::Shape => Err(Error::Unsupported(Unsupported {
+        SignalKind::Shape => shape::run(&request, reporter),
+        SignalKind::Sound | SignalKind::Video => Err(Error::Unsupported(Unsupported {
             feature: format!("decoding {}", kind.with_article()),
             advice: "get a newer Tessera".to_owned(),
         })
@@ -86,7 +89,10 @@ impl Request<'_> {
 
     /// The region as a view, with `--scale` applied to the axes `scaled`.
     fn view(&self, scaled: Range<usize>) -> Result<View> {
-        let DecodeArguments { scale, nearest, .. } = *self.arguments;
+        let DecodeArguments { scale, resolution, nearest, .. } = *self.arguments;
+        let longest = self.bounds.iter().enumerate().filter(|(axis, _)| scaled.contains(axis));
+        let longest = longest.map(|(_, r)| r.end - r.start).max().unwrap_or(1);
+        let scale = resolution.map_or(scale, |n| f64::from(n) / f64::from(longest.max(1)));
         if !(scale.is_finite() && scale > 0.0) {
             return Err(usage_fault(format!("--scale must be a positive number, not {scale}")));
         }
