@@ -262,7 +262,11 @@ fn what_version_1_1_appends_is_checked() {
         let error = open(&appended).expect_err(what);
         assert!(matches!(error, Error::Malformed(_)), "{what}: {error}");
     }
-    let mut picture = craft::file(&[craft::parts(&write(&common::picture(), WeightCoding::F16).unwrap()).0, &[0, 1, 0, 1]].concat(), index, data);
+    let mut picture = craft::file(
+        &[craft::parts(&write(&common::picture(), WeightCoding::F16).unwrap()).0, &[0, 1, 0, 1]].concat(),
+        index,
+        data,
+    );
     picture[10] = 1;
     craft::repair(&mut picture);
     assert!(matches!(Reader::open(&picture), Err(Error::Malformed(_))), "an empty partition of a picture");

@@ -7,6 +7,7 @@
 mod canvas;
 mod chart;
 mod coast;
+mod knot;
 mod leaf;
 mod lettering;
 mod maths;
@@ -30,6 +31,9 @@ struct Sample {
 
 /// Name, title and drawing of a sample.
 type Entry = (&'static str, &'static str, fn() -> Picture);
+
+/// The shape: its name, and the file that [`knot::draw`] gives.
+const SHAPE: (&str, &str) = ("knot", "knot.ply");
 
 /// The samples in the order in which the page shows them.
 const SAMPLES: [Entry; 3] = [
@@ -59,6 +63,9 @@ fn main() -> Result<()> {
         draw().write_png(BufWriter::new(file)).with_context(|| format!("while writing {}", path.display()))?;
         println!("{}: {title}, {} bytes", path.display(), std::fs::metadata(&path)?.len());
     }
+    let path = folder.join(SHAPE.1);
+    std::fs::write(&path, knot::draw()).with_context(|| format!("cannot write {}", path.display()))?;
+    println!("{}: a fluted {}, {} bytes", path.display(), SHAPE.0, std::fs::metadata(&path)?.len());
     let path = folder.join("samples.json");
     std::fs::write(&path, serde_json::to_string_pretty(&list())? + "\n")
         .with_context(|| format!("cannot write {}", path.display()))?;
@@ -84,6 +91,12 @@ mod tests {
             let differ = stored.as_bytes().iter().zip(&drawn.samples).filter(|(a, b)| a != b).count();
             assert_eq!(differ, 0, "{name}: {differ} samples differ; run `cargo xtask samples`");
         }
+    }
+
+    #[test]
+    fn the_committed_shape_is_what_this_program_draws() {
+        let stored = std::fs::read(default_folder().join(SHAPE.1)).expect("the shape is committed");
+        assert!(stored == knot::draw(), "{} differs; run `cargo xtask samples`", SHAPE.1);
     }
 
     #[test]

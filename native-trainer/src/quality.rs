@@ -146,7 +146,8 @@ mod tests {
     #[test]
     fn the_union_of_shapes_counts_what_either_has() {
         let info = SignalInfo::shape([1, 1, 6], ShapeValue::Occupancy).unwrap();
-        let quality = compare_shapes(&[1.2, 0.9, 0.1, 0.0, 0.7, f32::NAN], &[1.0, 1.0, 1.0, 0.0, 0.0, 1.0], &info).unwrap();
+        let quality =
+            compare_shapes(&[1.2, 0.9, 0.1, 0.0, 0.7, f32::NAN], &[1.0, 1.0, 1.0, 0.0, 0.0, 1.0], &info).unwrap();
         assert_eq!(quality.iou, Some(0.5));
         assert!((quality.mse - (0.01 + 0.81 + 0.49) / 5.0).abs() < 1e-6);
         assert_eq!(compare_shapes(&[0.0; 2], &[0.0; 2], &info).unwrap().iou, Some(1.0));

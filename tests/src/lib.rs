@@ -1,4 +1,5 @@
-//! Tests that cross crates, and what they share: running the built program, and small pictures of every kind.
+//! Tests that cross crates, and what they share: running the built program, small pictures of every kind, and small meshes.
 
 pub mod pictures;
 pub mod program;
+pub mod shapes;

@@ -14,16 +14,17 @@ pub(crate) struct Options {
     /// Draw the pictures, but leave the encoded files alone
     #[arg(long)]
     pub(crate) pictures_only: bool,
-    /// Encode only these samples (mosaic, chart, leaf)
+    /// Encode only these samples (mosaic, chart, leaf, knot)
     #[arg(long, value_name = "NAME")]
     pub(crate) only: Vec<String>,
 }
 
 /// Name and training settings of a sample. Partitions of 32 x 32 samples fit the mosaic's frame of two stones.
-const RECIPES: [(&str, &[&str]); 3] = [
-    ("mosaic", &["--partitions", "16x16"]),
-    ("chart", &["--partitions", "8x12", "--parameters", "150k"]),
-    ("leaf", &["--partitions", "8x8", "--steps", "800"]),
+const RECIPES: [(&str, &[&str]); 4] = [
+    ("mosaic.png", &["--partitions", "16x16"]),
+    ("chart.png", &["--partitions", "8x12", "--parameters", "150k"]),
+    ("leaf.png", &["--partitions", "8x8", "--steps", "800"]),
+    ("knot.ply", &["--resolution", "96"]),
 ];
 
 /// Draws and encodes.
@@ -35,13 +36,14 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         return Ok(());
     }
     let program = workspace.build_program()?;
-    for (name, settings) in RECIPES {
+    for (original, settings) in RECIPES {
+        let name = original.split_once('.').map_or(original, |(name, _)| name);
         if !options.only.is_empty() && !options.only.iter().any(|only| only == name) {
             continue;
         }
         let mut encode = workspace.program(&program);
         encode
-            .args(["encode", &format!("data/{name}.png"), "--output", &format!("data/{name}.inr"), "--force"])
+            .args(["encode", &format!("data/{original}"), "--output", &format!("data/{name}.inr"), "--force"])
             .args(["--model", "local-global", "--weights", "f16", "--seed", "0"])
             .args(settings);
         println!("{}", process::line(&encode));

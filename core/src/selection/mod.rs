@@ -6,6 +6,7 @@
 //! | `WxH+X+Y` | a box `W` columns wide and `H` rows high, its first sample in column `X`, row `Y` | picture, video |
 //! | `pct:x,y,w,h` | the same box in per cent of the canvas's width (`x`, `w`) and height (`y`, `h`) | picture, video |
 //! | `t=1.2..3.4` | from second 1.2 to second 3.4; either end may be left out | sound, video |
+//! | `box=0..40,..50,9..` | samples 0 to 39 of the first axis, up to 49 of the second, from 9 on of the third | all |
 //! | `parts=0-3,7` | partitions by number, row-major | all |
 //! | `parts=[0,7,7],[1,7,7]` | partitions by index, one number per axis; `;` may stand for the comma between two | all |
 //! | `slab=axis:0,7-9` | every partition whose index along `axis` (0 first) is listed | all |
@@ -75,11 +76,32 @@ pub enum Snap {
 #[derive(Debug, Clone, PartialEq)]
 enum Term {
     All,
-    Samples { width: u32, height: u32, column: u32, row: u32 },
-    Percent { x: f64, y: f64, width: f64, height: f64 },
-    Time { start: Option<f64>, end: Option<f64> },
-    Partitions { numbers: Numbers, indices: Vec<Vec<u32>> },
-    Slab { axis: u32, numbers: Numbers },
+    Samples {
+        width: u32,
+        height: u32,
+        column: u32,
+        row: u32,
+    },
+    Percent {
+        x: f64,
+        y: f64,
+        width: f64,
+        height: f64,
+    },
+    Time {
+        start: Option<f64>,
+        end: Option<f64>,
+    },
+    /// Start and end along each axis.
+    Ranges(Vec<(Option<u32>, Option<u32>)>),
+    Partitions {
+        numbers: Numbers,
+        indices: Vec<Vec<u32>>,
+    },
+    Slab {
+        axis: u32,
+        numbers: Numbers,
+    },
 }
 
 /// A set of numbers as ascending inclusive ranges that neither overlap nor touch.
@@ -140,6 +162,11 @@ impl fmt::Display for Term {
             Self::Time { start, end } => {
                 let text = |bound: &Option<f64>| bound.map(|b| b.to_string()).unwrap_or_default();
                 write!(f, "t={}..{}", text(start), text(end))
+            }
+            Self::Ranges(ranges) => {
+                let text = |bound: &Option<u32>| bound.map(|b| b.to_string()).unwrap_or_default();
+                let ranges: Vec<String> = ranges.iter().map(|(a, b)| format!("{}..{}", text(a), text(b))).collect();
+                write!(f, "box={}", ranges.join(","))
             }
             Self::Partitions { numbers, indices } => {
                 write!(f, "parts={numbers}")?;

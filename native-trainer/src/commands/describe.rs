@@ -18,13 +18,17 @@ pub(super) fn open<'a>(bytes: &'a [u8], path: &Path) -> Result<Reader<'a>> {
     Reader::open(bytes).with_context(|| crate::output::shown(path))
 }
 
-/// A box in the notation of the selectors: `256x128+64+32` for pictures, ranges for the rest.
+/// A box in the notation of the selectors: `256x128+64+32` for pictures, `box=` and ranges for what has three axes.
 pub(super) fn box_text(bounds: &SampleBox) -> String {
     match bounds.as_slice() {
         [rows, columns] => {
             format!("{}x{}+{}+{}", columns.end - columns.start, rows.end - rows.start, columns.start, rows.start)
         }
-        ranges => ranges.iter().map(|r| format!("{}..{}", r.start, r.end)).collect::<Vec<_>>().join(" × "),
+        [range] => format!("{}..{}", range.start, range.end),
+        ranges => {
+            let ranges: Vec<String> = ranges.iter().map(|r| format!("{}..{}", r.start, r.end)).collect();
+            format!("box={}", ranges.join(","))
+        }
     }
 }
 

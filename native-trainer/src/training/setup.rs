@@ -20,10 +20,7 @@ pub(super) fn check(plan: &TrainingPlan, start: &Field) -> Result<(), TrainingEr
             plan.signal.info.channels
         ));
     }
-    if start.spec() != &plan.spec
-        || start.grid() != &plan.grid
-        || start.present() != plan.present()
-    {
+    if start.spec() != &plan.spec || start.grid() != &plan.grid || start.present() != plan.present() {
         return refuse("the start weights belong to another network, another grid or only a part of it".to_owned());
     }
     if !(settings.sample_fraction > 0.0 && settings.sample_fraction <= 1.0) {

@@ -19,8 +19,8 @@ use super::describe::bounding_box;
 use crate::arguments::CompareArguments;
 use crate::decoding;
 use crate::errors::usage_fault;
-use crate::media::{kind_of, read_source};
 use crate::media::shape::Sampling;
+use crate::media::{kind_of, read_source};
 use crate::output::{is_stream, read_input, shown};
 use crate::report::{Reporter, bytes as human_bytes};
 

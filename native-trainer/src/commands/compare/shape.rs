@@ -62,7 +62,9 @@ pub(super) fn run(arguments: &CompareArguments, [a, b]: [&[u8]; 2], reporter: &R
     let iou = quality::compare_shapes(&of_a, &of_b, &info)?.iou;
     let (prediction, truth) = if b.side.field && !a.side.field { (&b, &a) } else { (&a, &b) };
     let closeness = if a.is_cropped() || b.is_cropped() {
-        notes.push("a cropped shape ends in walls of its own, so distances between surfaces are not measured".to_owned());
+        notes.push(
+            "a cropped shape ends in walls of its own, so distances between surfaces are not measured".to_owned(),
+        );
         None
     } else {
         closeness(&prediction.mesh()?, &truth.mesh()?, POINTS, SEED)
@@ -87,10 +89,7 @@ fn text(report: &CompareReport) -> String {
     let mut facts = Facts::new()
         .with("a", &report.a)
         .with("b", &report.b)
-        .with(
-            "compared",
-            format_args!("{} samples of {}", grouped(report.compared_samples), shape.join(" x ")),
-        )
+        .with("compared", format_args!("{} samples of {}", grouped(report.compared_samples), shape.join(" x ")))
         .with_some("IoU", report.iou.map(|iou| format!("{iou:.4}")));
     if let Some(closeness) = &report.closeness {
         facts = facts
@@ -187,9 +186,7 @@ impl Input {
                 Ok(flags(values, document.signal.shape_value()))
             }
             Content::Voxels(signal) => Ok(flags(signal.values.clone(), signal.info.shape_value())),
-            Content::Mesh(mesh) => {
-                Ok(sampled(mesh, lattice, FieldName::Occupancy, BAND, &self.side.file)?.0.values)
-            }
+            Content::Mesh(mesh) => Ok(sampled(mesh, lattice, FieldName::Occupancy, BAND, &self.side.file)?.0.values),
         }
     }
 

@@ -26,21 +26,23 @@ pub(super) fn distances(mesh: &Mesh, shape: [usize; 3], limit: f64) -> Vec<f32> 
             by_part[range.start / SLICES..=(range.end - 1) / SLICES].iter_mut().for_each(|part| part.push(corners));
         }
     }
-    squares.par_chunks_mut((SLICES * slice).max(1)).zip(by_part).enumerate().for_each(|(part, (squares, triangles))| {
-        let first = part * SLICES;
-        for corners in &triangles {
-            let [rows, columns] = [1, 2].map(|axis| near(corners, axis, limit, 0..shape[axis]));
-            for place in near(corners, 0, limit, first..first + squares.len() / slice) {
-                for row in rows.clone() {
-                    for column in columns.clone() {
-                        let square = square_distance(corners, [place as f64, row as f64, column as f64]) as f32;
-                        let known = &mut squares[(place - first) * slice + row * shape[2] + column];
-                        *known = known.min(square);
+    squares.par_chunks_mut((SLICES * slice).max(1)).zip(by_part).enumerate().for_each(
+        |(part, (squares, triangles))| {
+            let first = part * SLICES;
+            for corners in &triangles {
+                let [rows, columns] = [1, 2].map(|axis| near(corners, axis, limit, 0..shape[axis]));
+                for place in near(corners, 0, limit, first..first + squares.len() / slice) {
+                    for row in rows.clone() {
+                        for column in columns.clone() {
+                            let square = square_distance(corners, [place as f64, row as f64, column as f64]) as f32;
+                            let known = &mut squares[(place - first) * slice + row * shape[2] + column];
+                            *known = known.min(square);
+                        }
                     }
                 }
             }
-        }
-    });
+        },
+    );
     squares.par_iter_mut().for_each(|square| *square = square.sqrt());
     squares
 }

@@ -111,7 +111,13 @@ pub fn lattice(mesh: &Mesh, sampling: &Sampling) -> Result<Lattice> {
 ///
 /// # Errors
 /// [`Fault::Input`] where no sample lies inside.
-pub fn sampled(mesh: &Mesh, lattice: &Lattice, field: FieldName, band: f64, name: &str) -> Result<(Signal, Vec<String>)> {
+pub fn sampled(
+    mesh: &Mesh,
+    lattice: &Lattice,
+    field: FieldName,
+    band: f64,
+    name: &str,
+) -> Result<(Signal, Vec<String>)> {
     let units = lattice.units(mesh);
     let (inside, doubtful) = inside(&units, lattice.shape)?;
     if !inside.contains(&true) {

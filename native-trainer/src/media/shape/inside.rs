@@ -47,9 +47,8 @@ pub(super) fn inside(mesh: &Mesh, shape: [usize; 3]) -> Result<(Vec<bool>, usize
     if !doubtful.is_empty() {
         let winding = Winding::of(mesh);
         #[expect(clippy::cast_precision_loss, reason = "indices of a grid in memory")]
-        let position = |i: usize| {
-            [i / (shape[1] * shape[2]), i / shape[2] % shape[1], i % shape[2]].map(|place| place as f64)
-        };
+        let position =
+            |i: usize| [i / (shape[1] * shape[2]), i / shape[2] % shape[1], i % shape[2]].map(|place| place as f64);
         let found: Vec<bool> = doubtful.par_iter().map(|&i| winding.at(position(i)).abs() > 0.5).collect();
         doubtful.iter().zip(found).for_each(|(&i, found)| inside[i] = found);
     }
@@ -157,7 +156,13 @@ fn cover(corners: &[[f64; 2]; 3], point: [f64; 2]) -> Option<([f64; 3], bool)> {
         let swapped = from > to;
         let (a, b) = if swapped { (to, from) } else { (from, to) };
         let value = (b[0] - a[0]) * (point[1] - a[1]) - (b[1] - a[1]) * (point[0] - a[0]);
-        let side = if value != 0.0 { value } else if b[1] == a[1] { b[0] - a[0] } else { a[1] - b[1] };
+        let side = if value != 0.0 {
+            value
+        } else if b[1] == a[1] {
+            b[0] - a[0]
+        } else {
+            a[1] - b[1]
+        };
         if side == 0.0 {
             return None;
         }

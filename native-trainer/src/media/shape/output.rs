@@ -221,9 +221,8 @@ fn glb(mesh: &Mesh, normals: &[[f32; 3]]) -> Result<Vec<u8>> {
     });
     let mut text = serde_json::to_vec(&description)?;
     text.resize(text.len().next_multiple_of(4), b' ');
-    let length = |n: usize| {
-        u32::try_from(n).map_err(|_| Fault::Limit("the surface is too large for GLB; write PLY".to_owned()))
-    };
+    let length =
+        |n: usize| u32::try_from(n).map_err(|_| Fault::Limit("the surface is too large for GLB; write PLY".to_owned()));
     let all = length(12 + 8 + text.len() + 8 + 2 * vertices + corners)?;
     let mut bytes = b"glTF".to_vec();
     bytes.extend([2_u32.to_le_bytes(), all.to_le_bytes()].concat());
@@ -245,9 +244,11 @@ mod tests {
     fn what_is_written_is_read() {
         let mesh = cube([0.5, -1.25, 3.0], [2.0, 4.0, 8.0]);
         let normals = vec![[1.0, 0.0, 0.0]; 8];
-        for (format, kind) in
-            [(ShapeFormat::Obj, MeshFormat::Obj), (ShapeFormat::Ply, MeshFormat::Ply), (ShapeFormat::Stl, MeshFormat::Stl)]
-        {
+        for (format, kind) in [
+            (ShapeFormat::Obj, MeshFormat::Obj),
+            (ShapeFormat::Ply, MeshFormat::Ply),
+            (ShapeFormat::Stl, MeshFormat::Stl),
+        ] {
             let bytes = encode_mesh(&mesh, &normals, format).unwrap();
             assert_eq!(MeshFormat::of(&bytes, Path::new("nameless")), Some(kind));
             let (read, notes) = read_mesh(&bytes, kind, "it").unwrap();

@@ -164,7 +164,8 @@ pub(super) fn read_npy(bytes: &[u8], name: &str) -> Result<Voxels> {
         (bytes.get(8..10).and_then(|b| b.try_into().ok()).map(u16::from_le_bytes).map(u32::from).ok_or_else(cut)?, 10)
     };
     let end = start + length as usize;
-    let header = std::str::from_utf8(bytes.get(start..end).ok_or_else(cut)?).map_err(|_| broken("its header is no text"))?;
+    let header =
+        std::str::from_utf8(bytes.get(start..end).ok_or_else(cut)?).map_err(|_| broken("its header is no text"))?;
     let entry = |key: &str| {
         let after = header.split_once(&format!("'{key}'")).or_else(|| header.split_once(&format!("\"{key}\"")));
         after.and_then(|(_, rest)| rest.trim_start().strip_prefix(':')).map(str::trim_start)
@@ -173,8 +174,9 @@ pub(super) fn read_npy(bytes: &[u8], name: &str) -> Result<Voxels> {
     let kind = entry("descr").and_then(quoted).ok_or_else(|| broken("its header names no type"))?;
     let fortran = entry("fortran_order").is_some_and(|text| text.starts_with("True"));
     let shape = entry("shape").and_then(|t| t.strip_prefix('(')).and_then(|t| t.split(')').next());
-    let shape: Option<Vec<u64>> =
-        shape.map(|t| t.split(',').map(str::trim).filter(|n| !n.is_empty()).map(|n| n.parse().ok()).collect()).flatten();
+    let shape: Option<Vec<u64>> = shape
+        .map(|t| t.split(',').map(str::trim).filter(|n| !n.is_empty()).map(|n| n.parse().ok()).collect())
+        .flatten();
     let shape = shape.ok_or_else(|| broken("its header names no shape"))?;
     let shape: [u64; 3] =
         shape.try_into().map_err(|s: Vec<u64>| broken(&format!("it has {} axes, a shape has three", s.len())))?;
@@ -188,7 +190,9 @@ pub(super) fn read_npy(bytes: &[u8], name: &str) -> Result<Voxels> {
         "i4" => VoxelType::I32,
         "f4" => VoxelType::F32,
         "f8" => VoxelType::F64,
-        _ => return Err(broken(&format!("voxels of type {kind} are not read: bool, (u)int8 to 32, float32 and 64 are"))),
+        _ => {
+            return Err(broken(&format!("voxels of type {kind} are not read: bool, (u)int8 to 32, float32 and 64 are")));
+        }
     };
     numbers(&bytes[end..], shape, kind, [order == ">", fortran], name)
 }
@@ -265,7 +269,10 @@ mod tests {
             bytes.extend(data);
             bytes
         };
-        let fortran = file("{'descr': '>i2', 'fortran_order': True, 'shape': (1, 2, 3), }", &[0, 1, 0, 2, 0, 3, 0, 4, 0, 5, 255, 255]);
+        let fortran = file(
+            "{'descr': '>i2', 'fortran_order': True, 'shape': (1, 2, 3), }",
+            &[0, 1, 0, 2, 0, 3, 0, 4, 0, 5, 255, 255],
+        );
         assert_eq!(read_npy(&fortran, "a").unwrap().values, [1.0, 3.0, 5.0, 2.0, 4.0, -1.0]);
         for header in [
             "{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }",
