@@ -40,6 +40,11 @@ pub(super) fn bounding_box(grid: &Grid, partitions: &[u32]) -> SampleBox {
         .unwrap_or_else(|| grid.shape().iter().map(|_| 0..0).collect())
 }
 
+/// What a file holds: the canvas where nothing was cropped, else the box around its networks.
+pub(super) fn kept_box(reader: &Reader<'_>) -> SampleBox {
+    if reader.is_complete() { reader.grid().canvas() } else { bounding_box(reader.grid(), reader.present()) }
+}
+
 /// `512x512` in array order.
 pub(super) fn extents(numbers: &[u32]) -> String {
     Extents(numbers.to_vec()).to_string()

@@ -6,7 +6,7 @@ use tessera_core::format::{Reader, TrainingRecord};
 use tessera_core::metrics;
 use tessera_core::signal::{ColourSpace, SignalInfo, SignalKind};
 
-use super::describe::{bounding_box, box_text, extents, open, present_samples, signal_text};
+use super::describe::{box_text, extents, kept_box, open, present_samples, signal_text};
 use crate::arguments::InfoArguments;
 use crate::output::{read_input, shown};
 use crate::report::{Facts, Reporter, Table, bytes as human_bytes, decibels, grouped};
@@ -89,7 +89,7 @@ pub(super) fn run(arguments: &InfoArguments, reporter: &Reporter) -> Result<()> 
         kept_partitions: reader.present().len(),
         empty_partitions: (reader.signal().kind == SignalKind::Shape).then(|| reader.empty().len()),
         kept_samples,
-        kept_box: box_text(&bounding_box(grid, reader.present())),
+        kept_box: box_text(&kept_box(&reader)),
         bytes: reader.file_bytes(),
         head_bytes: reader.head_bytes(),
         shared_bytes: bytes_of(true),

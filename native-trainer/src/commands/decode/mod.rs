@@ -14,7 +14,7 @@ use tessera_core::grid::SampleBox;
 use tessera_core::selection::Snap;
 use tessera_core::signal::SignalKind;
 
-use super::describe::{bounding_box, box_text, in_option, intersect, open};
+use super::describe::{bounding_box, box_text, in_option, intersect, kept_box, open};
 use crate::arguments::DecodeArguments;
 use crate::decoding;
 use crate::errors::usage_fault;
@@ -54,8 +54,7 @@ pub(super) fn run(arguments: &DecodeArguments, reporter: &Reporter) -> Result<()
     let bounds: SampleBox = match &arguments.region {
         Some(selector) => in_option("--region", selector.bounds(reader.signal(), reader.grid()))?,
         None if arguments.canvas => reader.grid().canvas(),
-        None if reader.is_complete() => reader.grid().canvas(),
-        None => bounding_box(reader.grid(), reader.present()),
+        None => kept_box(&reader),
     };
     let document = reader.document().with_context(|| shown(&arguments.input))?;
     let request = Request { arguments, destination, document, bounds };

@@ -3,18 +3,32 @@
 //! Every triangle visits the samples within the limit of it: exact, and as fast as the band is narrow. (Sweeping
 //! nearest triangles over the whole grid gives distances everywhere, which a truncated field does not keep.)
 
+use anyhow::Result;
 use rayon::prelude::*;
 
 use super::Mesh;
 use super::winding::{dot, minus};
+use crate::errors::Fault;
 
+/// Distances that are computed at most: minutes of work.
+const WORK: f64 = 2e10;
 /// Slices of a part of the grid that one thread fills.
 const SLICES: usize = 8;
 
 /// For every sample of a grid of `shape`, row-major, the distance to the nearest triangle of `mesh` (in sample units), or
 /// `limit` where that is less.
+///
+/// # Errors
+/// [`Fault::Limit`] for many triangles that each reach over much of the grid.
 #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "places of a grid in memory")]
-pub(super) fn distances(mesh: &Mesh, shape: [usize; 3], limit: f64) -> Vec<f32> {
+pub(super) fn distances(mesh: &Mesh, shape: [usize; 3], limit: f64) -> Result<Vec<f32>> {
+    let visits = |&t: &[u32; 3]| -> f64 {
+        let corners = mesh.corners(t);
+        (0..3).map(|axis| near(&corners, axis, limit, 0..shape[axis]).len() as f64).product()
+    };
+    if mesh.triangles.par_iter().map(visits).sum::<f64>() > WORK {
+        return Err(Fault::Limit("the mesh covers the grid too many times over; simplify it".to_owned()).into());
+    }
     let slice = shape[1] * shape[2];
     let mut squares = vec![(limit * limit) as f32; shape[0] * slice];
     let parts = shape[0].div_ceil(SLICES);
@@ -44,7 +58,7 @@ pub(super) fn distances(mesh: &Mesh, shape: [usize; 3], limit: f64) -> Vec<f32> 
         },
     );
     squares.par_iter_mut().for_each(|square| *square = square.sqrt());
-    squares
+    Ok(squares)
 }
 
 /// The samples of `range` that are within `limit` of the triangle's extent along an axis.
@@ -88,7 +102,7 @@ mod tests {
 
     #[test]
     fn distances_of_a_cube_are_exact() {
-        let found = distances(&cube([4.0; 3], [9.0; 3]), [14, 15, 16], 3.0);
+        let found = distances(&cube([4.0; 3], [9.0; 3]), [14, 15, 16], 3.0).unwrap();
         for (i, &distance) in found.iter().enumerate() {
             let place = [i / 240, i / 16 % 15, i % 16].map(|p| p as f64);
             let beyond = place.map(|p| (4.0 - p).max(p - 9.0).max(0.0));
@@ -101,7 +115,7 @@ mod tests {
 
     #[test]
     fn a_ball_that_reaches_beyond_the_grid_is_no_trouble() {
-        let found = distances(&ball([0.0; 3], 6.0, 64), [9; 3], 2.0);
+        let found = distances(&ball([0.0; 3], 6.0, 64), [9; 3], 2.0).unwrap();
         assert!((found[0] - 2.0).abs() < 1e-6 && found[6 * 81] < 0.05);
     }
 }

@@ -135,7 +135,7 @@ pub fn sampled(
     let (values, meaning) = match field {
         FieldName::Occupancy => (inside.par_iter().map(|&i| f32::from(u8::from(i))).collect(), ShapeValue::Occupancy),
         FieldName::Distance => {
-            let mut values = distance::distances(&units, lattice.shape, band);
+            let mut values = distance::distances(&units, lattice.shape, band)?;
             #[expect(clippy::cast_possible_truncation, reason = "values are 32-bit floats")]
             let scale = (1.0 / band) as f32;
             values.par_iter_mut().zip(&inside).for_each(|(v, &i)| *v *= if i { -scale } else { scale });
