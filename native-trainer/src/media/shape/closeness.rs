@@ -82,7 +82,8 @@ fn draw(mesh: &Mesh, points: usize, seed: u64) -> Option<Drawn> {
     let mut random = SplitMix64(seed);
     let mut unit = || (f64::from(random.uniform(1.0)) + 1.0) / 2.0;
     let one = |_| {
-        let place = areas.partition_point(|&a| a <= unit() * sum).min(areas.len() - 1);
+        let at = unit() * sum;
+        let place = areas.partition_point(|&a| a <= at).min(areas.len() - 1);
         let triangle = mesh.triangles[place];
         let [a, b, c] = mesh.corners(triangle);
         // The square root makes the density even.
