@@ -13,7 +13,7 @@
 //! | `layout` | weights, tables and dispatches as plain arrays; tested everywhere |
 //! | `kernel` | the decoder's kernel |
 //! | `gradient_layout`, `gradient_kernel` | the same for loss and gradients, with the floor that shaped them |
-| `gradient_forward`, `gradient_products` | its way forward and its products |
+//! | `gradient_forward`, `gradient_products` | its way forward and its products |
 //! | `glue` | their registration with the framework |
 //! | `decoder`, `trainer` | what front ends use |
 //! | `twin`, `gradient_twin` | scalar walks over the same arrays, for tests |

@@ -191,7 +191,9 @@ pub(super) fn read_npy(bytes: &[u8], name: &str) -> Result<Voxels> {
         "f4" => VoxelType::F32,
         "f8" => VoxelType::F64,
         _ => {
-            return Err(broken(&format!("voxels of type {kind} are not read: bool, (u)int8 to 32, float32 and 64 are")));
+            return Err(broken(&format!(
+                "voxels of type {kind} are not read: bool, (u)int8 to 32, float32 and 64 are"
+            )));
         }
     };
     numbers(&bytes[end..], shape, kind, [order == ">", fortran], name)
