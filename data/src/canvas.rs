@@ -55,6 +55,22 @@ impl Picture {
     }
 }
 
+/// Writes pictures of one size as an animated PNG that repeats for ever, `rate` of them a second.
+pub(crate) fn write_apng(frames: &[Picture], rate: u16, out: impl Write) -> Result<()> {
+    let first = frames.first().context("an animation needs a frame")?;
+    let mut encoder = png::Encoder::new(out, first.width, first.height);
+    encoder.set_color(if first.channels == 4 { png::ColorType::Rgba } else { png::ColorType::Rgb });
+    encoder.set_depth(png::BitDepth::Eight);
+    encoder.set_compression(png::Compression::High);
+    encoder.set_animated(u32::try_from(frames.len())?, 0)?;
+    encoder.set_frame_delay(1, rate)?;
+    let mut writer = encoder.write_header()?;
+    for frame in frames {
+        writer.write_image_data(&frame.samples)?;
+    }
+    writer.finish().context("cannot write the animation")
+}
+
 /// The mean of the points in one pixel, colours weighted by coverage.
 fn pixel(colour: &impl Fn(f64, f64) -> [f64; 4], column: u32, row: u32) -> [f64; 4] {
     let mut sum = [0.0; 4];

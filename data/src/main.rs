@@ -1,16 +1,18 @@
-//! Draws the sample pictures and their list, `samples.json`: `cargo run --release -p tessera-samples [FOLDER]`.
+//! Makes the sample signals and their list, `samples.json`: `cargo run --release -p tessera-samples [FOLDER]`.
 //!
-//! The pictures are our own, so that anyone may pass them on, and each mixes what is hard for a neural field in its
-//! own way: smooth skies, sharp edges, lettering, texture, transparency. They are functions of exact arithmetic
+//! They are our own, so that anyone may pass them on, and each mixes what is hard for a neural field in its
+//! own way: smooth skies, sharp edges, lettering, texture, transparency, attacks and tails. They are functions of exact arithmetic
 //! ([`maths`]), so the committed files can be compared with what this program draws, bit for bit.
 
 mod canvas;
 mod chart;
+mod chime;
 mod coast;
 mod knot;
 mod leaf;
 mod lettering;
 mod maths;
+mod tide;
 
 use anyhow::{Context, Result};
 use canvas::Picture;
@@ -35,12 +37,23 @@ type Entry = (&'static str, &'static str, fn() -> Picture);
 /// The shape: its name, and the file that [`knot::draw`] gives.
 const SHAPE: (&str, &str) = ("knot", "knot.ply");
 
-/// The samples in the order in which the page shows them.
+/// The pictures in the order in which the page shows them.
 const SAMPLES: [Entry; 3] = [
     ("mosaic", "Evening coast, 512 x 512", coast::draw),
     ("chart", "Test chart, 384 x 256", chart::draw),
     ("leaf", "Leaf with transparency, 256 x 256", leaf::draw),
 ];
+
+/// The sound. The page plays no sounds yet, so it is not in the list.
+const SOUND: &str = "chime";
+
+fn write_sound(path: &Path) -> Result<()> {
+    let (sample_format, bits_per_sample) = (hound::SampleFormat::Int, 16);
+    let spec = hound::WavSpec { channels: 2, sample_rate: chime::RATE, bits_per_sample, sample_format };
+    let mut writer = hound::WavWriter::create(path, spec)?;
+    chime::play().into_iter().try_for_each(|sample| writer.write_sample(sample))?;
+    Ok(writer.finalize()?)
+}
 
 fn list() -> Vec<Sample> {
     SAMPLES
@@ -66,6 +79,14 @@ fn main() -> Result<()> {
     let path = folder.join(SHAPE.1);
     std::fs::write(&path, knot::draw()).with_context(|| format!("cannot write {}", path.display()))?;
     println!("{}: a fluted {}, {} bytes", path.display(), SHAPE.0, std::fs::metadata(&path)?.len());
+    let path = folder.join("tide.apng");
+    let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
+    canvas::write_apng(&tide::draw(), tide::RATE, BufWriter::new(file))
+        .with_context(|| format!("while writing {}", path.display()))?;
+    println!("{}: a boat on the swell, {} bytes", path.display(), std::fs::metadata(&path)?.len());
+    let path = folder.join(format!("{SOUND}.wav"));
+    write_sound(&path).with_context(|| format!("cannot write {}", path.display()))?;
+    println!("{}: {} bytes", path.display(), std::fs::metadata(&path)?.len());
     let path = folder.join("samples.json");
     std::fs::write(&path, serde_json::to_string_pretty(&list())? + "\n")
         .with_context(|| format!("cannot write {}", path.display()))?;
@@ -91,6 +112,28 @@ mod tests {
             let differ = stored.as_bytes().iter().zip(&drawn.samples).filter(|(a, b)| a != b).count();
             assert_eq!(differ, 0, "{name}: {differ} samples differ; run `cargo xtask samples`");
         }
+    }
+
+    #[test]
+    fn the_committed_clip_is_what_this_program_draws() {
+        let file = File::open(default_folder().join("tide.apng")).expect("tide.apng is committed");
+        let decoder = image::codecs::png::PngDecoder::new(std::io::BufReader::new(file)).unwrap().apng().unwrap();
+        let stored = image::AnimationDecoder::into_frames(decoder).collect_frames().unwrap();
+        let drawn = tide::draw();
+        assert_eq!(stored.len(), drawn.len());
+        for (number, (stored, drawn)) in stored.into_iter().zip(drawn).enumerate() {
+            assert_eq!(stored.delay().numer_denom_ms(), (1000, tide::RATE.into()));
+            let samples = image::DynamicImage::from(stored.into_buffer()).into_rgb8().into_raw();
+            assert!(samples == drawn.samples, "frame {number} differs; run `cargo xtask samples`");
+        }
+    }
+
+    #[test]
+    fn the_committed_sound_is_what_this_program_plays() {
+        let mut stored = hound::WavReader::open(default_folder().join(format!("{SOUND}.wav"))).unwrap();
+        assert_eq!((stored.spec().channels, stored.spec().sample_rate), (2, chime::RATE));
+        let stored: Vec<i16> = stored.samples().collect::<Result<_, _>>().unwrap();
+        assert!(stored == chime::play(), "run `cargo xtask samples`");
     }
 
     #[test]

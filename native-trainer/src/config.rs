@@ -56,6 +56,7 @@ pub fn over(upper: EncodeOptions, lower: EncodeOptions) -> EncodeOptions {
         recipe,
         learning_rate,
         sample_fraction,
+        overlap,
         seed,
         device,
         threads,

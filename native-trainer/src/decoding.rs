@@ -12,10 +12,18 @@ use tessera_core::signal::SignalInfo;
 /// Samples in a band: enough to amortise the set-up of a partition, small against a picture.
 const BAND_SAMPLES: usize = 1 << 15;
 
-/// Rows of the view in one band.
-pub fn band_rows(view: &View) -> usize {
+/// Samples of a clip that are decoded at a time, unless a single frame has more.
+const CHUNK_SAMPLES: usize = 1 << 18;
+
+/// The axis along which a view is cut: the first with more than one place, lest a single frame keep one thread busy.
+fn band_axis(shape: &[usize]) -> usize {
+    shape.iter().position(|&n| n > 1).unwrap_or(0)
+}
+
+/// Rows (places along the axis that is cut) in one band.
+fn band_rows(view: &View) -> usize {
     let shape = view.shape();
-    let rows = shape.first().copied().unwrap_or(1).max(1);
+    let rows = shape.get(band_axis(&shape)).copied().unwrap_or(1).max(1);
     let row = (view.samples() / rows).max(1);
     // Four bands per thread even out rows of different cost; partitions are still crossed by few bands.
     (BAND_SAMPLES / row).clamp(1, rows.div_ceil(4 * rayon::current_num_threads()).max(1))
@@ -33,10 +41,13 @@ pub fn decode_into<T: Send>(
     target: &mut [T],
     convert: impl Fn(&[f32], &mut [T]) + Sync,
 ) -> Result<(), Error> {
-    let rows = band_rows(view);
-    let band = rows * (view.samples() / view.shape()[0].max(1)) * per_sample;
+    let (rows, shape) = (band_rows(view), view.shape());
+    let axis = band_axis(&shape);
+    let length = shape.get(axis).copied().unwrap_or(0);
+    let band = rows * (view.samples() / length.max(1)) * per_sample;
     target.par_chunks_mut(band.max(1)).enumerate().try_for_each(|(index, part)| {
-        let values = eval::cpu::decode(field, &view.rows(index * rows..((index + 1) * rows).min(view.shape()[0])))?;
+        let own = view.along(axis, index * rows..((index + 1) * rows).min(length));
+        let values = eval::cpu::decode(field, &own)?;
         convert(&values, part);
         Ok(())
     })
@@ -77,6 +88,11 @@ pub fn decode(field: &Field, view: &View) -> Result<Vec<f32>, Error> {
     let mut values: Vec<f32> = target(view.samples(), channels)?;
     decode_into(field, view, channels, &mut values, |band, part| part.copy_from_slice(band))?;
     Ok(values)
+}
+
+/// Frames of a clip that are decoded at a time: enough work for all cores, and memory that does not grow with the clip.
+pub fn frames_at_a_time(samples_per_frame: usize) -> usize {
+    (CHUNK_SAMPLES / samples_per_frame.max(1)).max(1)
 }
 
 /// [`decode`] for a shape: partitions that never had a network are outside, NaN is what was cropped away.

@@ -12,6 +12,7 @@
 //! | [`training`] | the training engine: a plan in, events and a field out |
 //! | [`import`] | PyTorch checkpoints of the published code |
 //! | [`media`] | files of every kind to signals and back |
+//! | [`samples`] | the samples of a signal, in memory or in a temporary file |
 //! | [`decoding`] | a view of a field, band by band on all cores |
 //! | [`quality`] | how near a decoded signal is to its source |
 //! | [`output`] | atomic files, no surprises by overwriting |
@@ -33,6 +34,8 @@ pub mod plan;
 pub mod progress;
 pub mod quality;
 pub mod report;
+pub mod samples;
 pub mod serve;
 pub mod signals;
 pub mod training;
+pub mod training_log;

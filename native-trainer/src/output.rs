@@ -92,6 +92,11 @@ impl Destination {
         Ok(Self { path: path.to_owned(), force })
     }
 
+    /// The path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// The file's name for messages.
     pub fn shown(&self) -> String {
         if is_stream(&self.path) { "standard output".to_owned() } else { self.path.display().to_string() }
@@ -107,30 +112,90 @@ impl Destination {
             let mut stdout = io::stdout().lock();
             return stdout.write_all(bytes).and_then(|()| stdout.flush()).context("cannot write to stdout");
         }
-        self.write_file(bytes).with_context(|| format!("cannot write {}", self.path.display()))
+        self.write_file(bytes)
     }
 
     fn write_file(&self, bytes: &[u8]) -> Result<()> {
-        // A device or a pipe has no content to protect, and must not be replaced by a file.
-        if self.path.exists() && !is_regular(&self.path) {
-            return Ok(File::options().write(true).open(&self.path)?.write_all(bytes)?);
+        if self.is_device() {
+            let device = File::options().write(true).open(&self.path);
+            return device
+                .and_then(|mut f| f.write_all(bytes))
+                .with_context(|| format!("cannot write {}", self.shown()));
         }
-        let folder = folder_of(&self.path);
+        let staged = self.stage()?;
+        staged.file()?.write_all(bytes).with_context(|| format!("cannot write {}", self.shown()))?;
+        staged.commit()?;
+        Ok(())
+    }
+
+    /// A device or a pipe has no content to protect, and must not be replaced by a file.
+    fn is_device(&self) -> bool {
+        self.path.exists() && !is_regular(&self.path)
+    }
+
+    /// A temporary file that takes the destination's name when it is complete, for results that do not fit into memory or
+    /// that another program writes. Not for stdout.
+    ///
+    /// # Errors
+    /// I/O errors.
+    pub fn stage(&self) -> Result<Staged> {
         let mut builder = tempfile::Builder::new();
         builder.prefix(".tessera-").suffix(".tmp");
         #[cfg(unix)]
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        let mut file = builder.tempfile_in(&folder)?;
-        file.write_all(bytes)?;
-        file.as_file().sync_all()?;
-        let renamed = if self.force { file.persist(&self.path) } else { file.persist_noclobber(&self.path) };
-        renamed.map_err(|e| match e.error.kind() {
-            io::ErrorKind::AlreadyExists => usage_fault("it has appeared meanwhile; --force overwrites it"),
-            _ => e.error.into(),
-        })?;
+        let folder = if self.is_device() { std::env::temp_dir() } else { folder_of(&self.path) };
+        let file = builder.tempfile_in(folder).with_context(|| format!("cannot write {}", self.path.display()))?;
+        Ok(Staged { file, destination: self.clone() })
+    }
+}
+
+/// A file that is not complete yet. It is removed unless it is committed.
+#[derive(Debug)]
+pub struct Staged {
+    file: tempfile::NamedTempFile,
+    destination: Destination,
+}
+
+impl Staged {
+    /// Its name as long as it is not complete.
+    pub fn path(&self) -> &Path {
+        self.file.path()
+    }
+
+    /// The open file.
+    ///
+    /// # Errors
+    /// Where the operating system has no handle left.
+    pub fn file(&self) -> io::Result<File> {
+        self.file.as_file().try_clone()
+    }
+
+    /// Flushes it to the disk and gives it the destination's name in one step; gives its size in bytes. Without `force` a
+    /// file that appeared meanwhile is not replaced either.
+    ///
+    /// # Errors
+    /// I/O errors, and [`Fault::Usage`] where the file has appeared.
+    pub fn commit(self) -> Result<u64> {
+        let Self { file, destination: Destination { path, force } } = self;
+        let written = || format!("cannot write {}", path.display());
+        // By name: another program may have put a file of its own in its place.
+        let complete = File::open(file.path()).with_context(written)?;
+        complete.sync_all().with_context(written)?;
+        let bytes = complete.metadata()?.len();
+        if path.exists() && !is_regular(&path) {
+            io::copy(&mut { complete }, &mut File::options().write(true).open(&path)?).with_context(written)?;
+            return Ok(bytes);
+        }
+        let renamed = if force { file.persist(&path) } else { file.persist_noclobber(&path) };
+        renamed
+            .map_err(|e| match e.error.kind() {
+                io::ErrorKind::AlreadyExists => usage_fault("it has appeared meanwhile; --force overwrites it"),
+                _ => e.error.into(),
+            })
+            .with_context(written)?;
         // The new name itself must reach the disk; not every file system lets a folder be flushed.
-        let _ = File::open(&folder).and_then(|f| f.sync_all());
-        Ok(())
+        let _ = File::open(folder_of(&path)).and_then(|f| f.sync_all());
+        Ok(bytes)
     }
 }
 
@@ -138,7 +203,8 @@ fn is_regular(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|m| m.is_file())
 }
 
-fn folder_of(path: &Path) -> PathBuf {
+/// The folder that a path lies in.
+pub fn folder_of(path: &Path) -> PathBuf {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
         _ => PathBuf::from("."),

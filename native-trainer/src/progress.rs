@@ -74,7 +74,7 @@ impl Progress {
                         ));
                     }
                 }
-                Event::CheckpointSaved { .. } => {}
+                Event::CheckpointSaved { .. } | Event::Snapshot { .. } => {}
             },
         }
     }
@@ -135,6 +135,7 @@ fn json_line(event: &Event) {
             "event": "step", "step": step, "steps": steps, "loss": loss, "psnr_db": finite(*psnr_db),
             "seconds": seconds, "samples_per_second": samples_per_second,
         }),
+        Event::Snapshot { .. } => return,
         Event::CheckpointSaved { step, path } => {
             json!({ "event": "checkpoint-saved", "step": step, "path": path })
         }

@@ -3,14 +3,17 @@
 //! SSIM needs a neighbourhood of 11 rows, so a picture is cut into bands that overlap by 10: their means, weighted by
 //! their valid positions, are the picture's mean, while the double-precision planes exist for one band per thread.
 
+use anyhow::Result;
 use rayon::prelude::*;
 use tessera_core::error::Error;
 use tessera_core::eval::View;
+use tessera_core::field::Field;
 use tessera_core::format::Reader;
 use tessera_core::metrics;
-use tessera_core::signal::{ShapeValue, Signal, SignalInfo, SignalKind};
+use tessera_core::signal::{ShapeValue, SignalInfo, SignalKind};
 
 use crate::decoding;
+use crate::samples::Samples;
 
 /// How near two signals are.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -28,25 +31,119 @@ pub struct Quality {
 /// Decodes the bytes as they were written and compares them with the source: what users will see.
 ///
 /// # Errors
-/// Those of the format and of decoding.
-pub fn of_written(written: &[u8], source: &Signal) -> Result<Quality, Error> {
+/// Those of the format and of decoding, and where the source cannot be read.
+pub fn of_written(written: &[u8], source: &Samples) -> Result<Quality> {
     let field = Reader::open(written)?.document()?.field;
-    let view = View::full(field.grid());
-    if source.info.kind == SignalKind::Shape {
-        return compare_shapes(&decoding::decode_shape(&field, &source.info, &view)?, &source.values, &source.info);
+    let (info, view) = (source.info(), View::full(field.grid()));
+    if info.kind == SignalKind::Video {
+        return of_clip(&field, source);
+    }
+    if info.kind == SignalKind::Shape {
+        let decoded = decoding::decode_shape(&field, info, &view)?;
+        return Ok(compare_shapes(&decoded, &source.all()?, info)?);
     }
     let decoded = decoding::decode(&field, &view)?;
-    match (source.info.kind, source.info.shape.as_slice()) {
+    let source = source.all()?;
+    match (info.kind, info.shape.as_slice()) {
         (SignalKind::Picture, &[rows, columns]) => {
             let unit = |values: &[f32]| -> Vec<f32> { values.iter().map(|v| v * 0.5 + 0.5).collect() };
-            let channels = source.info.channels as usize;
-            compare(&unit(&decoded), &unit(&source.values), rows as usize, columns as usize, channels)
+            let channels = info.channels as usize;
+            Ok(compare(&unit(&decoded), &unit(&source), rows as usize, columns as usize, channels)?)
         }
         (kind, _) => {
             let clamped = |values: &[f32]| -> Vec<f32> { values.iter().map(|v| v.clamp(-1.0, 1.0)).collect() };
-            let mse = metrics::mse(&clamped(&decoded), &clamped(&source.values))?;
+            let mse = metrics::mse(&clamped(&decoded), &clamped(&source))?;
             Ok(Quality { mse, psnr_db: kind.psnr_db(mse), ssim: None, iou: None })
         }
+    }
+}
+
+/// A clip's frames some at a time: decoded, read, compared, forgotten.
+fn of_clip(field: &Field, source: &Samples) -> Result<Quality> {
+    let (info, view) = (source.info(), View::full(field.grid()));
+    let (frames, rows, columns) = (info.shape[0], info.shape[1] as usize, info.shape[2] as usize);
+    let at_a_time = u32::try_from(decoding::frames_at_a_time(rows * columns))?;
+    let mut quality = ClipQuality::default();
+    for first in (0..frames).step_by(at_a_time as usize) {
+        let chunk = first..(first + at_a_time).min(frames);
+        let decoded = decoding::decode(field, &view.along(0, chunk.start as usize..chunk.end as usize))?;
+        quality.add(&decoded, &source.of_rows(chunk)?, rows, columns, info.channels as usize)?;
+    }
+    Ok(quality.total()?)
+}
+
+/// How near two clips are, frame by frame.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct ClipQuality {
+    squares: f64,
+    values: u64,
+    frames: u64,
+    psnr_db: f64,
+    ssim: f64,
+    with_ssim: u64,
+}
+
+impl ClipQuality {
+    /// Adds some frames of both clips in stored values, `[frames, rows, columns, channels]`; NaN marks absent samples.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] where the sizes differ.
+    pub fn add(&mut self, a: &[f32], b: &[f32], rows: usize, columns: usize, channels: usize) -> Result<(), Error> {
+        let unit = |values: &[f32]| -> Vec<f32> { values.iter().map(|v| v * 0.5 + 0.5).collect() };
+        let length = rows * columns * channels;
+        for (a, b) in a.chunks(length).zip(b.chunks(length)) {
+            let present = a.iter().zip(b).filter(|(x, y)| !(x.is_nan() || y.is_nan())).count();
+            if present == 0 && a.len() == b.len() {
+                continue;
+            }
+            let frame = compare(&unit(a), &unit(b), rows, columns, channels)?;
+            #[expect(clippy::cast_precision_loss, reason = "counts below 2^52")]
+            let squares = frame.mse * present as f64;
+            self.squares += squares;
+            self.values += present as u64;
+            self.frames += 1;
+            self.psnr_db += frame.psnr_db;
+            if let Some(ssim) = frame.ssim {
+                self.ssim += ssim;
+                self.with_ssim += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// Values that were compared.
+    pub fn values(&self) -> u64 {
+        self.values
+    }
+
+    /// Frames of which anything was compared.
+    pub fn frames(&self) -> u64 {
+        self.frames
+    }
+
+    /// The error over all frames, and the mean SSIM of frames that are whole in both.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] where nothing was compared.
+    #[expect(clippy::cast_precision_loss, reason = "counts below 2^52")]
+    pub fn total(&self) -> Result<Quality, Error> {
+        if self.values == 0 {
+            return Err(Error::parameter("no sample is present in both"));
+        }
+        let mse = self.squares / self.values as f64;
+        let whole = self.with_ssim == self.frames;
+        Ok(Quality {
+            mse,
+            psnr_db: metrics::psnr_of_mse(mse),
+            ssim: whole.then(|| self.ssim / self.frames as f64),
+            iou: None,
+        })
+    }
+
+    /// The mean over the frames of each one's PSNR, in dB; infinite where one frame is identical.
+    #[expect(clippy::cast_precision_loss, reason = "counts below 2^52")]
+    pub fn mean_psnr_db(&self) -> f64 {
+        self.psnr_db / self.frames as f64
     }
 }
 
@@ -167,6 +264,22 @@ mod tests {
             assert!((quality.ssim.unwrap() - metrics::ssim(&a, &b, rows, columns, 3).unwrap()).abs() < 1e-12);
             assert!((quality.mse - metrics::mse(&a, &b).unwrap()).abs() < 1e-12);
         }
+    }
+
+    #[test]
+    fn clips_add_up_frame_by_frame() {
+        let (a, b) = ([0.0, 0.0, 0.5, 0.5, f32::NAN, f32::NAN], [0.2, 0.2, 0.5, 0.7, 0.1, 0.1]);
+        let mut quality = ClipQuality::default();
+        quality.add(&a[..4], &b[..4], 1, 2, 1).unwrap();
+        quality.add(&a[4..], &b[4..], 1, 2, 1).unwrap();
+        // Differences of 0.1, 0.1, 0 and 0.1 in unit values; a frame of which nothing is there does not count.
+        let total = quality.total().unwrap();
+        assert!((total.mse - 0.03 / 4.0).abs() < 1e-8 && total.ssim.is_some());
+        assert_eq!((quality.values(), quality.frames()), (4, 2));
+        let each = [0.01_f64, 0.005].map(|mse| -10.0 * mse.log10());
+        assert!((quality.mean_psnr_db() - (each[0] + each[1]) / 2.0).abs() < 1e-4);
+        assert!(ClipQuality::default().total().is_err());
+        assert!(quality.add(&a[..2], &b[..1], 1, 2, 1).is_err());
     }
 
     #[test]

@@ -30,6 +30,24 @@ fn engines() -> Vec<(&'static str, Box<dyn Engine>)> {
     ]
 }
 
+/// The signal that a fixture was trained on.
+fn info_of(fixture: &Fixture) -> SignalInfo {
+    SignalInfo {
+        kind: match fixture.request.shape.len() {
+            1 => SignalKind::Sound,
+            2 => SignalKind::Picture,
+            _ => SignalKind::Video,
+        },
+        shape: fixture.request.shape.clone(),
+        channels: fixture.channels as u32,
+        format: SampleFormat::F32,
+        colour: ColourSpace::None,
+        alpha: false,
+        rate: (1, 1),
+        amplitude: 1.0,
+    }
+}
+
 fn gradients_as_field(gradients: tessera::training::Gradients, like: &Field) -> Field {
     let shared = gradients.shared.map(|tensor| read(tensor).unwrap()).unwrap_or_default();
     like.with_weights(shared, read(gradients.local).unwrap()).unwrap()
@@ -55,7 +73,8 @@ fn the_grid_has_the_published_coordinates() {
     for fixture in Fixture::all() {
         let grid = fixture.grid();
         let values = vec![0.0; grid.samples() as usize * fixture.channels];
-        let ours = Batches::new(&grid, &values, fixture.channels, 1.0, 0).full();
+        let samples = Signal { info: info_of(&fixture), values }.into();
+        let ours = Batches::new(&grid, &samples, 1.0, 0).full().unwrap();
         let theirs = fixture.batch();
         assert_eq!(ours.spans, theirs.spans, "{}", fixture.name);
         // PyTorch rounds twice where we round once: one unit in the last place of the largest coordinate.
@@ -175,25 +194,10 @@ fn compare_after_one_step(fixture: &Fixture, engine: &str, start: &Field, module
 #[test]
 fn the_training_loop_follows_the_published_trace() {
     for fixture in Fixture::all() {
-        let info = SignalInfo {
-            kind: match fixture.request.shape.len() {
-                1 => SignalKind::Sound,
-                2 => SignalKind::Picture,
-                _ => SignalKind::Video,
-            },
-            shape: fixture.request.shape.clone(),
-            channels: fixture.channels as u32,
-            format: SampleFormat::F32,
-            colour: ColourSpace::None,
-            alpha: false,
-            rate: (1, 1),
-            amplitude: 1.0,
-            placement: None,
-        };
         let start = fixture.field("init");
         for engine in [EngineChoice::General, EngineChoice::Fused] {
             let plan = TrainingPlan {
-                signal: Signal::new(info.clone(), fixture.ungrouped(fixture.tensor("target"))).unwrap(),
+                samples: Signal::new(info_of(&fixture), fixture.ungrouped(fixture.tensor("target"))).unwrap().into(),
                 grid: fixture.grid(),
                 spec: start.spec().clone(),
                 settings: Settings {
@@ -250,8 +254,8 @@ fn engines_agree_on_partitions_of_unequal_sizes() {
     ] {
         for fraction in [1.0, 0.3] {
             let plan = small_plan(spec.clone(), EngineChoice::General, fraction);
-            let batches = Batches::new(&plan.grid, &plan.signal.values, 3, fraction, 5);
-            let batch = if fraction < 1.0 { batches.sampled(4) } else { batches.full() };
+            let batches = Batches::new(&plan.grid, &plan.samples, fraction, 5);
+            let batch = if fraction < 1.0 { batches.sampled(4) } else { batches.full() }.unwrap();
             let field = initialise(&plan.spec, &plan.grid, 1).unwrap();
             let module = FieldModule::from_field(&field, &Device::flex());
             let mut first = None;

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use common::{small_plan, small_shape_plan};
+use tessera::samples::Samples;
 use tessera::training::{
     CheckpointSettings, EngineChoice, Event, Outcome, Recipe, Settings, StoppedBy, TrainingError, TrainingPlan, train,
 };
@@ -60,14 +61,17 @@ fn only_partitions_with_anything_in_them_get_a_network() {
     assert_eq!((plan.present(), plan.empty()), ((0..8).collect(), (8..12).collect()));
     let outcome = run(&with(&plan, |s| s.steps = 1));
     assert_eq!((outcome.field.present(), outcome.field.empty()), (&plan.present()[..], &plan.empty()[..]));
-    let mut nothing = plan.clone();
-    nothing.signal.values.fill(0.0);
+    let emptied = |plan: &TrainingPlan| {
+        let Samples::Memory(mut signal) = plan.samples.clone() else { panic!("a small plan lies in memory") };
+        signal.values.fill(0.0);
+        TrainingPlan { samples: signal.into(), ..plan.clone() }
+    };
+    let nothing = emptied(&plan);
     let refused = train(&nothing, &AtomicBool::new(false), &mut |_| {});
     assert!(matches!(refused, Err(TrainingError::Settings(reason)) if reason.contains("nothing in the signal")));
     // Others have all, whatever their values.
-    let mut picture = small_plan(FieldSpec::per_partition(2, 3, 7), EngineChoice::Fused, 1.0);
-    picture.signal.values.fill(0.0);
-    assert_eq!(picture.present().len(), 12);
+    let picture = small_plan(FieldSpec::per_partition(2, 3, 7), EngineChoice::Fused, 1.0);
+    assert_eq!(emptied(&picture).present().len(), 12);
 }
 
 fn held_plan(spec: FieldSpec, group_samples: Option<u64>) -> TrainingPlan {
@@ -90,7 +94,8 @@ fn training_learns_and_keeps_the_best_weights() {
         // What is claimed of the weights is true of the weights.
         let decoded =
             tessera_core::eval::reference::decode(&trained.field, &tessera_core::eval::View::full(&plan.grid)).unwrap();
-        let pairs = decoded.iter().zip(&plan.signal.values).filter(|(a, _)| !a.is_nan());
+        let values = plan.samples.of_box(&plan.grid.canvas()).unwrap();
+        let pairs = decoded.iter().zip(&values).filter(|(a, _)| !a.is_nan());
         let squares = pairs.clone().map(|(a, b)| f64::from(a - b).powi(2)).sum::<f64>();
         let psnr_db = plan.psnr_db(squares / pairs.count() as f64);
         assert!((psnr_db - trained.psnr_db).abs() < 1e-3, "{psnr_db} dB measured, {} dB claimed", trained.psnr_db);
@@ -213,7 +218,8 @@ fn a_checkpoint_of_another_run_is_refused() {
     assert!(matches!(&other_rate, TrainingError::CheckpointOfAnotherRun { what, .. } if what == "learning rate"));
     assert!(other_rate.to_string().contains("0.0005") && other_rate.to_string().contains("0.001"), "{other_rate}");
     let mut other_signal = plan.clone();
-    other_signal.signal.values[5] += 0.01;
+    let Samples::Memory(signal) = &mut other_signal.samples else { panic!("a small picture lies in memory") };
+    signal.values[5] += 0.01;
     assert!(refusal(&other_signal).to_string().contains("content of the signal"));
     // Going on for longer is the same run.
     assert_eq!(run(&with(&plan, |s| s.steps = 5)).steps, 5);

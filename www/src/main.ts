@@ -112,6 +112,7 @@ function query(): string {
     mode: viewer.mode,
     nearest: viewer.nearest,
     embed: link.embed,
+    live: link.live,
   });
 }
 
@@ -169,3 +170,8 @@ function isButton(event: Event): boolean {
 
 if (link.url) intake.openUrl(link.url);
 else viewer.prepare();
+
+// A program that trains serves this page and says so in its link; the code for it comes only then.
+if (link.live) {
+  void import('./live/live').then(({ follow }) => follow(viewer, document.querySelector('.work') as HTMLElement));
+}

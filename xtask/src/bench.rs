@@ -3,17 +3,19 @@
 //! Machines are noisy and differ, so no absolute number is worth much: the two take turns, pair after pair, and what
 //! is quoted is the ratio within a pair. The tables in docs/benchmarks.md are written by this and not by hand.
 
+use crate::bench_audio;
 use crate::bench_browser;
+use crate::bench_video;
 use crate::process;
 use crate::table::Table;
 use crate::tools;
 use crate::workspace::Workspace;
 use anyhow::{Context, Result};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
 use std::fmt::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// How `cargo xtask bench` measures.
@@ -41,6 +43,27 @@ pub(crate) struct Options {
     /// With --browser: on the machine's own WebGPU device instead of a software one
     #[arg(long, requires = "browser")]
     real_gpu: bool,
+    /// A published table of PSNR instead of times: hours of training, which can be interrupted and go on
+    #[arg(long, value_enum, value_name = "NAME", conflicts_with = "browser")]
+    table: Option<PublishedTable>,
+    /// With --table: how many seeds, from 0 on
+    #[arg(long, default_value_t = 3, requires = "table", value_parser = clap::value_parser!(u32).range(1..=100))]
+    seeds: u32,
+    /// With --table: only these methods (per-partition, local-global, siren, default)
+    #[arg(long, value_name = "NAME", requires = "table")]
+    method: Vec<String>,
+    /// With --table: folder of the sample data
+    #[arg(long, value_name = "DIR", env = "TESSERA_TEST_DATA", default_value = "../shared/data")]
+    data: PathBuf,
+}
+
+/// The published tables that are measured.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum PublishedTable {
+    /// PSNR of two sounds by three methods
+    Audio,
+    /// Networks on a clip, as far as two cores train them in 20 minutes
+    Video,
 }
 
 /// Our name of a setting, and the peer's words for the same network on as many samples.
@@ -123,12 +146,17 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     if options.browser {
         return browser(workspace, options);
     }
+    let threads = options.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+    match options.table {
+        Some(PublishedTable::Audio) => return audio(workspace, options),
+        Some(PublishedTable::Video) => return video(workspace, threads),
+        None => {}
+    }
     let program = workspace.build_program()?;
     let python = tools::python_having("torch");
     if let Err(reason) = &python {
         println!("SKIPPED the PyTorch peer: {reason}");
     }
-    let threads = options.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
     let bench = Bench { workspace, program: &program, python: python.ok(), steps: options.steps, threads };
     let mut settings = Vec::new();
     for (name, peer) in SETTINGS {
@@ -161,6 +189,27 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     Ok(())
 }
 
+/// Trains the networks of the published comparison on a clip, prints, and rewrites its part of the document.
+fn video(workspace: &Workspace, threads: usize) -> Result<()> {
+    let rows = bench_video::measure(workspace, threads)?;
+    let json = workspace.target.join("bench-video.json");
+    std::fs::write(&json, serde_json::to_string_pretty(&rows)?)
+        .with_context(|| format!("cannot write {}", json.display()))?;
+    let (table, notes) = (bench_video::table(&rows), bench_video::notes());
+    println!("\n{}\n{notes}", table.text());
+    let section = format!(
+        "{VIDEO_BEGIN}\n\n{}\n{notes}\n\n- command: `cargo xtask bench --table video --threads {threads}`\n- machine: {}\n- commit: \
+         {}\n- date: {}\n\n{VIDEO_END}",
+        table.markdown(),
+        machine(),
+        commit(workspace),
+        today()
+    );
+    rewrite(workspace, &section, VIDEO_BEGIN, VIDEO_END)?;
+    println!("{} and docs/benchmarks.md are written", workspace.short(&json));
+    Ok(())
+}
+
 /// Decodes of each view in a browser; the median needs some.
 const BROWSER_REPETITIONS: u32 = 9;
 
@@ -183,6 +232,25 @@ fn browser(workspace: &Workspace, options: &Options) -> Result<()> {
     );
     rewrite(workspace, &section, BROWSER_BEGIN, BROWSER_END)?;
     println!("{} and docs/benchmarks.md are written", workspace.short(&json));
+    Ok(())
+}
+
+/// Measures the published table of sounds, prints, and rewrites its part of the document.
+fn audio(workspace: &Workspace, options: &Options) -> Result<()> {
+    let (begin, end) = (AUDIO_BEGIN, AUDIO_END);
+    let rows = bench_audio::Rows { data: &options.data, seeds: options.seeds, methods: &options.method };
+    let table = bench_audio::measure(workspace, &rows)?;
+    println!("\n{}", table.text());
+    let section = format!(
+        "{begin}\n\n{}\n- command: `cargo xtask bench --table audio --seeds {}`\n- machine: {}\n- commit: {}\n- date: {}\n\n{end}",
+        table.markdown(),
+        options.seeds,
+        machine(),
+        commit(workspace),
+        today()
+    );
+    rewrite(workspace, &section, begin, end)?;
+    println!("docs/benchmarks.md is written");
     Ok(())
 }
 
@@ -286,8 +354,12 @@ fn median(mut values: Vec<f64>) -> Option<f64> {
 
 const BEGIN: &str = "<!-- bench: written by cargo xtask bench -->";
 const END: &str = "<!-- bench: end -->";
+const VIDEO_BEGIN: &str = "<!-- video: written by cargo xtask bench --table video -->";
+const VIDEO_END: &str = "<!-- video: end -->";
 const BROWSER_BEGIN: &str = "<!-- browser: written by cargo xtask bench --browser -->";
 const BROWSER_END: &str = "<!-- browser: end -->";
+const AUDIO_BEGIN: &str = "<!-- audio: written by cargo xtask bench --table audio -->";
+const AUDIO_END: &str = "<!-- audio: end -->";
 
 /// Writes the tables into docs/benchmarks.md; makes the file, or the markers, where missing.
 fn write_document(workspace: &Workspace, record: &Record) -> Result<()> {

@@ -5,7 +5,9 @@
 //! One module is one chore; the others are what several chores share.
 
 mod bench;
+mod bench_audio;
 mod bench_browser;
+mod bench_video;
 mod check;
 mod demo;
 mod npm;
@@ -40,9 +42,9 @@ enum Chore {
     Check,
     /// Build the two wasm modules and the page into www/dist, and hold their sizes against the budgets
     Web(web::Options),
-    /// Measure this machine beside the PyTorch peer and rewrite the tables of docs/benchmarks.md
+    /// Measure this machine beside the PyTorch peer, or a published table with --table, and rewrite the tables of docs/benchmarks.md
     Bench(bench::Options),
-    /// Draw the pictures in data/ anew and encode them
+    /// Make the signals in data/ anew and encode them
     Samples(samples::Options),
 }
 

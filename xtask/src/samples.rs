@@ -1,4 +1,4 @@
-//! `samples`: draws the pictures in `data/` anew and encodes them.
+//! `samples`: makes the signals in `data/` anew and encodes them.
 //!
 //! Weights go in as f16: half the bytes, and a loss below what the page could show. The settings are written here and
 //! nowhere else, so that the committed files can be made again by anyone with some minutes of CPU time.
@@ -11,39 +11,40 @@ use clap::Args;
 /// What `cargo xtask samples` can leave out.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Options {
-    /// Draw the pictures, but leave the encoded files alone
+    /// Make the signals, but leave the encoded files alone
     #[arg(long)]
-    pub(crate) pictures_only: bool,
-    /// Encode only these samples (mosaic, chart, leaf, knot)
+    pub(crate) sources_only: bool,
+    /// Encode only these samples (mosaic, chart, leaf, chime, knot)
     #[arg(long, value_name = "NAME")]
     pub(crate) only: Vec<String>,
 }
 
-/// Name and training settings of a sample. Partitions of 32 x 32 samples fit the mosaic's frame of two stones.
-const RECIPES: [(&str, &[&str]); 4] = [
+/// File and training settings of a sample. Partitions of 32 x 32 samples fit the mosaic's frame of two stones.
+const RECIPES: [(&str, &[&str]); 5] = [
     ("mosaic.png", &["--partitions", "16x16"]),
     ("chart.png", &["--partitions", "8x12", "--parameters", "150k"]),
     ("leaf.png", &["--partitions", "8x8", "--steps", "800"]),
+    ("chime.wav", &[]),
     ("knot.ply", &["--resolution", "96"]),
 ];
 
-/// Draws and encodes.
+/// Makes and encodes.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let mut draw = workspace.cargo();
     draw.args(["run", "--quiet", "--release", "--package", "tessera-samples"]);
     process::run(&mut draw, "the compiler's messages above say what to mend")?;
-    if options.pictures_only {
+    if options.sources_only {
         return Ok(());
     }
     let program = workspace.build_program()?;
-    for (original, settings) in RECIPES {
-        let name = original.split_once('.').map_or(original, |(name, _)| name);
+    for (file, settings) in RECIPES {
+        let name = file.split('.').next().unwrap_or(file);
         if !options.only.is_empty() && !options.only.iter().any(|only| only == name) {
             continue;
         }
         let mut encode = workspace.program(&program);
         encode
-            .args(["encode", &format!("data/{original}"), "--output", &format!("data/{name}.inr"), "--force"])
+            .args(["encode", &format!("data/{file}"), "--output", &format!("data/{name}.inr"), "--force"])
             .args(["--model", "local-global", "--weights", "f16", "--seed", "0"])
             .args(settings);
         println!("{}", process::line(&encode));

@@ -83,11 +83,11 @@ impl View {
         self
     }
 
-    /// The part of the view whose places along the first axis lie in `rows`.
-    pub fn rows(&self, rows: Range<usize>) -> Self {
+    /// The part of the view whose places along `axis` lie in `places`.
+    pub fn along(&self, axis: usize, places: Range<usize>) -> Self {
         let mut axes = self.axes.clone();
-        if let Some(first) = axes.first_mut() {
-            *first = first.get(rows).unwrap_or_default().to_vec();
+        if let Some(positions) = axes.get_mut(axis) {
+            *positions = positions.get(places).unwrap_or_default().to_vec();
         }
         Self { axes }
     }
@@ -158,7 +158,7 @@ mod tests {
         let view = View::resampled(&[0.0..451.0, 0.0..300.0], &[451, 300]).unwrap();
         assert_eq!(view, View::full(&grid));
         assert_eq!(view.clone().nearest(), view);
-        assert_eq!(view.rows(10..12), View::region(&vec![10..12, 0..300]));
+        assert_eq!(view.along(0, 10..12), View::region(&vec![10..12, 0..300]));
     }
 
     #[test]

@@ -74,36 +74,27 @@ pub fn initialise_centred(spec: &FieldSpec, grid: &Grid, seed: u64) -> Result<Fi
     field.with_weights(shared, local)
 }
 
-/// The same field with last biases that are the mean of `values` `[samples, channels]` over each partition, so that
-/// training does not spend its steps on carrying them there, and a partition that is never trained shows its mean.
+/// The same field with other last biases: `biases` is `[present partitions, channels]`.
+///
+/// With the mean of each partition's values, training does not spend its steps on carrying them there, and a partition
+/// that is never trained shows its mean.
 ///
 /// # Errors
-/// [`Error::Parameter`] where `values` does not cover the canvas.
-pub fn with_mean_biases(field: &Field, values: &[f32]) -> Result<Field, Error> {
-    let (spec, grid) = (field.spec(), field.grid());
-    let channels = spec.outputs as usize;
-    if values.len() as u64 != grid.samples() * u64::from(spec.outputs) {
+/// [`Error::Parameter`] for another number of biases, or one that is not finite.
+pub fn with_last_biases(field: &Field, biases: &[f32]) -> Result<Field, Error> {
+    let channels = field.spec().outputs as usize;
+    if biases.len() != field.present().len() * channels {
         return Err(Error::parameter(format!(
-            "{} values do not cover {} samples of {channels} channels",
-            values.len(),
-            grid.samples()
+            "{} biases do not suit {} partitions of {channels} channels",
+            biases.len(),
+            field.present().len()
         )));
     }
-    let layers = spec.local_layers();
+    let layers = field.spec().local_layers();
     let Some(last) = layers.last() else { return Ok(field.clone()) };
     let mut local = field.local().to_vec();
-    for (&partition, network) in field.present().iter().zip(local.chunks_exact_mut(last.biases.end)) {
-        let mut sums = vec![0.0_f64; channels];
-        for index in grid.partition_sample_indices(partition) {
-            #[expect(clippy::cast_possible_truncation, reason = "the values are in memory, so their indices fit")]
-            let sample = &values[index as usize * channels..][..channels];
-            sums.iter_mut().zip(sample).for_each(|(sum, &value)| *sum += f64::from(value));
-        }
-        for (bias, sum) in network[last.biases.clone()].iter_mut().zip(sums) {
-            #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "a mean of few digits")]
-            let mean = (sum / grid.partition_samples(partition) as f64) as f32;
-            *bias = mean;
-        }
+    for (network, own) in local.chunks_exact_mut(last.biases.end).zip(biases.chunks_exact(channels)) {
+        network[last.biases.clone()].copy_from_slice(own);
     }
     field.with_weights(field.shared().to_vec(), local)
 }
@@ -226,18 +217,16 @@ mod tests {
     }
 
     #[test]
-    fn a_start_shows_the_mean_of_every_partition() {
+    fn last_biases_are_replaced_and_nothing_else() {
         let spec = FieldSpec::per_partition(2, 2, 4);
         let grid = Grid::new(vec![5, 4], vec![2, 1], UNIT_RANGE).unwrap();
         let field = initialise(&spec, &grid, 3).unwrap();
-        let values: Vec<f32> = (0..40_u8).map(f32::from).collect();
-        let started = with_mean_biases(&field, &values).unwrap();
+        let started = with_last_biases(&field, &[11.0, 12.0, 31.0, 32.0]).unwrap();
         let biases = spec.local_layers()[4].biases.clone();
-        // Rows 0 to 2 and rows 3 to 4, two channels.
         assert_eq!(started.local_of(0).unwrap()[biases.clone()], [11.0, 12.0]);
         assert_eq!(started.local_of(1).unwrap()[biases.clone()], [31.0, 32.0]);
         assert_eq!(started.local_of(1).unwrap()[..biases.start], field.local_of(1).unwrap()[..biases.start]);
-        assert!(with_mean_biases(&field, &values[1..]).is_err());
+        assert!(with_last_biases(&field, &[1.0; 3]).is_err());
     }
 
     #[test]

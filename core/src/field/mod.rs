@@ -5,7 +5,7 @@ mod initial;
 mod spec;
 
 pub use automatic::{AutomaticRequest, automatic};
-pub use initial::{SplitMix64, initialise, initialise_centred, recentred_for, with_mean_biases};
+pub use initial::{SplitMix64, initialise, initialise_centred, recentred_for, with_last_biases};
 pub use spec::{FieldSpec, Layer, Model, PUBLISHED_OMEGA};
 
 use crate::error::{Error, check_limit};

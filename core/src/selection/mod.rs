@@ -6,6 +6,7 @@
 //! | `WxH+X+Y` | a box `W` columns wide and `H` rows high, its first sample in column `X`, row `Y` | picture, video |
 //! | `pct:x,y,w,h` | the same box in per cent of the canvas's width (`x`, `w`) and height (`y`, `h`) | picture, video |
 //! | `t=1.2..3.4` | from second 1.2 to second 3.4; either end may be left out | sound, video |
+//! | `32x32+0+0@t=1..2` | what a box and a time have in common; `@` joins any of the forms above | video |
 //! | `box=0..40,..50,9..` | samples 0 to 39 of the first axis, up to 49 of the second, from 9 on of the third | all |
 //! | `parts=0-3,7` | partitions by number, row-major | all |
 //! | `parts=[0,7,7],[1,7,7]` | partitions by index, one number per axis; `;` may stand for the comma between two | all |
@@ -92,6 +93,8 @@ enum Term {
         start: Option<f64>,
         end: Option<f64>,
     },
+    /// What boxes and times, two at least, have in common.
+    Common(Vec<Term>),
     /// Start and end along each axis.
     Ranges(Vec<(Option<u32>, Option<u32>)>),
     Partitions {
@@ -162,6 +165,15 @@ impl fmt::Display for Term {
             Self::Time { start, end } => {
                 let text = |bound: &Option<f64>| bound.map(|b| b.to_string()).unwrap_or_default();
                 write!(f, "t={}..{}", text(start), text(end))
+            }
+            Self::Common(terms) => {
+                for (place, term) in terms.iter().enumerate() {
+                    if place > 0 {
+                        f.write_str("@")?;
+                    }
+                    write!(f, "{term}")?;
+                }
+                Ok(())
             }
             Self::Ranges(ranges) => {
                 let text = |bound: &Option<u32>| bound.map(|b| b.to_string()).unwrap_or_default();

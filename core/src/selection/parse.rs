@@ -10,10 +10,13 @@ use crate::limits;
 const TEXT_BYTES: u64 = 1 << 16;
 /// Terms of a union: each may cover the whole grid, so that their number bounds the work.
 const TERMS: u64 = 256;
+/// Boxes and times of which the common part is meant.
+const COMMON_TERMS: usize = 8;
 /// Per cent and seconds beyond this are nonsense, and would spoil the arithmetic.
 const LARGEST_NUMBER: f64 = 1e9;
 
-const HELP: &str = "write WxH+X+Y, pct:x,y,w,h, t=1.2..3.4, box=0..40,..50,9.., parts=0-3,7, parts=[0,7],[1,7], slab=axis:0,7 or all; join several by ;";
+const HELP: &str = "write WxH+X+Y, pct:x,y,w,h, t=1.2..3.4, box=0..40,..50,9.., parts=0-3,7, parts=[0,7],[1,7], \
+     slab=axis:0,7 or all; join several by ;, boxes and times by @ for what they have in common";
 
 impl FromStr for Selector {
     type Err = Error;
@@ -55,7 +58,9 @@ fn misread(piece: &str) -> Error {
 }
 
 fn term(piece: &str) -> Option<Term> {
-    if piece == "all" {
+    if piece.contains('@') {
+        common(piece)
+    } else if piece == "all" {
         Some(Term::All)
     } else if let Some(body) = piece.strip_prefix("pct:") {
         let mut values = body.split(',').map(real);
@@ -91,6 +96,20 @@ fn term(piece: &str) -> Option<Term> {
     } else {
         samples(piece)
     }
+}
+
+/// Boxes and times joined by `@`.
+fn common(piece: &str) -> Option<Term> {
+    let mut terms: Vec<Term> = Vec::new();
+    for part in piece.split('@').map(str::trim) {
+        let new =
+            term(part).filter(|t| matches!(t, Term::Samples { .. } | Term::Percent { .. } | Term::Time { .. }))?;
+        terms.push(new);
+        if terms.len() > COMMON_TERMS {
+            return None;
+        }
+    }
+    Some(Term::Common(terms))
 }
 
 fn samples(piece: &str) -> Option<Term> {

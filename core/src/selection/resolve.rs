@@ -114,6 +114,20 @@ impl Term {
                 }
                 self.inside(bounds, signal)
             }
+            Self::Common(terms) => {
+                let mut bounds = grid.canvas();
+                for term in terms {
+                    if let Region::Samples(own) = term.region(signal, grid)? {
+                        for (range, own) in bounds.iter_mut().zip(own) {
+                            *range = range.start.max(own.start)..range.end.min(own.end);
+                        }
+                    }
+                }
+                if bounds.iter().any(Range::is_empty) {
+                    return Err(Error::parameter(format!("the parts of {self} have nothing in common")));
+                }
+                Ok(Region::Samples(bounds))
+            }
             Self::Ranges(ranges) => {
                 let mut bounds = grid.canvas();
                 if ranges.len() != bounds.len() {

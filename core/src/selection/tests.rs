@@ -116,6 +116,23 @@ fn times_are_seconds_of_sound_and_video() {
 }
 
 #[test]
+fn boxes_and_times_have_a_common_part() {
+    let on = canvas(SignalKind::Video, &[30, 9, 8], &[3, 3, 2], (10, 1));
+    assert_eq!(bounds(&on, "4x3+4+0@t=1..2").unwrap(), [10..20, 0..3, 4..8]);
+    assert_eq!(bounds(&on, "t=1..2@pct:50,0,50,34").unwrap(), [10..20, 0..4, 4..8]);
+    assert_eq!(bounds(&on, "4x3+4+0 @ 8x2+5+1 @ t=..1").unwrap(), [0..10, 1..3, 5..8]);
+    assert_eq!(parts(&on, "4x3+4+0@t=1..2", Snap::Outer).unwrap(), [7]);
+    assert_eq!(parts(&on, "4x3+4+0@t=0.95..2.1", Snap::Outer).unwrap(), [1, 7, 13]);
+    assert_eq!(parts(&on, "4x3+4+0@t=0.95..2.1", Snap::Inner).unwrap(), [7]);
+    // A union takes the whole of each side.
+    assert_eq!(parts(&on, "4x3+4+0;t=1..2", Snap::Outer).unwrap(), [1, 6, 7, 8, 9, 10, 11, 13]);
+    assert_eq!(bounds(&on, "1x1+0+0@t=..1;1x1+7+8@t=2..").unwrap(), on.1.canvas());
+    assert!(bounds(&on, "2x2+0+0@2x2+4+4").unwrap_err().to_string().contains("nothing in common"));
+    assert!(bounds(&on, "2x2+0+0@t=9..").unwrap_err().to_string().contains("outside"));
+    assert!(bounds(&picture(), "2x2+0+0@t=0..1").is_err());
+}
+
+#[test]
 fn per_cents_are_of_width_and_height() {
     let on = canvas(SignalKind::Picture, &[300, 451], &[3, 4], (0, 1));
     assert_eq!(bounds(&on, "pct:0,0,100,100").unwrap(), [0..300, 0..451]);
@@ -150,6 +167,7 @@ fn selectors_print_in_one_form() {
         ("parts=[2,3],[0,7],9,[0,7]", "parts=9,[0,7],[2,3]"),
         ("parts=[2,3];[0,7];parts=1;all;all", "parts=1,[0,7],[2,3];all"),
         ("slab=1:9,0-2", "slab=1:0-2,9"),
+        (" 04x3+4+0 @t=1.0..2; all", "4x3+4+0@t=1..2;all"),
     ] {
         let selector: Selector = text.parse().unwrap();
         assert_eq!(selector.to_string(), printed);
@@ -209,6 +227,11 @@ fn nonsense_is_refused_with_the_grammar() {
         "all;[0,1]",
         "слово",
         "8x8+1+²",
+        "@",
+        "t=1..2@",
+        "t=1..2@parts=1",
+        "t=1..2@all",
+        "1x1+0+0@1x1+0+0@1x1+0+0@1x1+0+0@1x1+0+0@1x1+0+0@1x1+0+0@1x1+0+0@1x1+0+0",
     ] {
         let error = text.parse::<Selector>().unwrap_err();
         assert!(matches!(error, Error::Parameter(_)) && error.to_string().contains("slab=axis"), "{text}: {error}");
@@ -234,7 +257,7 @@ fn hostile_texts_take_bounded_time() {
 
 proptest! {
     #[test]
-    fn any_text_is_read_or_refused(text in "[-0-9x+=.,;:\\[\\] a-z]{0,40}") {
+    fn any_text_is_read_or_refused(text in "[-0-9x+=.,;:@\\[\\] a-z]{0,40}") {
         if let Ok(selector) = text.parse::<Selector>() {
             let printed = selector.to_string();
             prop_assert_eq!(printed.parse::<Selector>().unwrap(), selector.clone(), "{}", printed);

@@ -11,10 +11,13 @@ Examples:
   tessera crop photo.inr -o photo-without-border.inr --drop slab=0:0,15 --drop slab=1:0,15
   tessera crop photo.inr -o rest.inr --drop 'parts=[0,15]'
   tessera crop photo.inr -o middle.inr --keep pct:25,25,50,50 --snap inner
+  tessera crop clip.inr -o part.inr --keep 128x96+64+0@t=1.2..3.4
+  tessera crop song.inr -o chorus.inr --keep t=31.5..58
 
 Selectors, always in the coordinates of the original canvas:
   WxH+X+Y       a box in samples, as in 256x256+128+128
   pct:x,y,w,h   the same in percent
+  t=1.2..3.4    seconds of a sound or clip, either end may be left out; BOX@t=1.2..3.4 a box of a clip during them
   parts=0-3,7   partitions by number; parts=[0,7],[1,7] by row and column
   box=0..40,..50,9..  a box of a shape or video, a range of samples along each axis
   slab=0:0,15   whole rows of partitions; slab=1:0,15 whole columns";

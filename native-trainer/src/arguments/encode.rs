@@ -5,9 +5,11 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
+use super::ClipArguments;
+use super::values::{
+    Count, DeviceName, Extents, ModelName, Overlap, Partitions, Preset, RecipeName, Seconds, WeightsName,
+};
 use crate::media::shape::{FieldName, RawVoxels, Sampling};
-
-use super::values::{Count, DeviceName, Extents, ModelName, Partitions, Preset, RecipeName, Seconds, WeightsName};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -15,6 +17,13 @@ Examples:
   tessera encode photo.jpg -o photo.inr --psnr 35 --max-time 5m
   tessera encode photo.png -o photo.inr --preset paper --seed 0 --json
   tessera encode photo.png -o photo.inr --checkpoint photo.ckpt --resume
+  tessera encode photos/*.jpg -o encoded/ --resume
+  tessera encode photo.png -o photo.inr --log-dir runs/photo
+  tessera encode photo.png -o photo.inr --watch
+  tessera encode clip.mp4 -o clip.inr --resize 256x144 --frames 100
+  tessera encode frames/ -o clip.inr --frame-rate 24
+  tessera encode song.flac -o song.inr
+  tessera encode speech.wav -o speech.inr --preset paper --model siren
   curl -s https://example.org/photo.png | tessera encode - -o - > photo.inr
 
 Options of the network and of training may also stand in the file of --config (TOML,
@@ -24,35 +33,60 @@ environment, the environment over the file, the file over --preset.";
 /// `tessera encode IN -o OUT.inr`
 ///
 /// Training stops at --steps, --psnr, --max-time or Ctrl-C, whichever comes first, and the best weights so far are
-/// written. Without options: Local-Global with partitions of about 32x32 samples and parameters that grow with the
-/// picture (200k at 512x512).
+/// written. What the input is follows from its first bytes. Without options: Local-Global with parameters that grow
+/// with the signal (200k for 262,144 samples), partitions of about 32x32 samples of a picture, or of a fraction of a
+/// second of a sound.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct EncodeArguments {
-    /// Picture to encode; - for stdin
-    #[arg(value_name = "IN")]
-    pub input: PathBuf,
-    /// File to write; - for stdout
-    #[arg(long, short, value_name = "OUT.inr")]
+    /// What to encode: a picture, a sound, a clip or a folder of pictures; - for stdin. Several inputs are encoded one
+    /// after the other
+    #[arg(value_name = "IN", required = true)]
+    pub inputs: Vec<PathBuf>,
+    /// File to write; - for stdout. A folder (its name ends with a slash, or it exists) takes a file per input
+    #[arg(long, short, value_name = "OUT.inr|FOLDER/")]
     pub output: PathBuf,
     /// Overwrite the output if it exists
     #[arg(long, short)]
     pub force: bool,
+    /// Which part of a clip.
+    #[command(flatten)]
+    pub clip: ClipArguments,
     /// The training options.
     #[command(flatten)]
     pub options: EncodeOptions,
     /// Read training options from a TOML file
     #[arg(long, value_name = "FILE", env = "TESSERA_CONFIG", hide_env = true, help_heading = "Run")]
     pub config: Option<PathBuf>,
-    /// Save the training state here, to go on after an interruption
+    /// Save the training state here, to go on after an interruption; a folder where there are several inputs
     #[arg(long, value_name = "FILE", help_heading = "Run")]
     pub checkpoint: Option<PathBuf>,
     /// Time between two checkpoints
     #[arg(long, value_name = "TIME", default_value = "30s", requires = "checkpoint", help_heading = "Run")]
     pub every: Seconds,
-    /// Go on from the checkpoint if it exists; the result is the same as without the interruption
-    #[arg(long, requires = "checkpoint", help_heading = "Run")]
+    /// Go on from the checkpoint if it exists; the result is the same as without the interruption. Of several inputs,
+    /// those whose files are there and complete are left alone
+    #[arg(long, help_heading = "Run")]
     pub resume: bool,
+    /// Log curves and previews for TensorBoard into this folder; of several inputs each into a folder of its own in it
+    #[arg(long, value_name = "FOLDER", help_heading = "Run")]
+    pub log_dir: Option<PathBuf>,
+    /// Serve the page on this computer while training, with the field as it gets better
+    #[arg(long, help_heading = "Run")]
+    pub watch: bool,
+    /// Port of --watch on 127.0.0.1 [default: a free one]
+    #[arg(
+        long,
+        default_value_t = 0,
+        hide_default_value = true,
+        value_name = "PORT",
+        requires = "watch",
+        help_heading = "Run"
+    )]
+    pub port: u16,
+    /// Folder of the built page [default: beside the program, or www/dist of the checkout]
+    #[arg(long, env = "TESSERA_PAGE", hide_env = true, value_name = "DIR", help_heading = "Run")]
+    pub page: Option<PathBuf>,
     /// How training reports on stderr
     #[arg(long, value_enum, default_value = "auto", value_name = "HOW", help_heading = "Run")]
     pub progress: ProgressStyle,
@@ -90,15 +124,16 @@ pub struct EncodeOptions {
     #[arg(long, value_enum, env = "TESSERA_MODEL", hide_env = true, value_name = "NAME", help_heading = "Network")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<ModelName>,
-    /// Partitions along each axis as ROWSxCOLUMNS (16x16), or `auto` to follow --partition-size
+    /// Partitions along each axis: ROWSxCOLUMNS for pictures (16x16), one number for sounds (32), FRAMESxROWSxCOLUMNS for
+    /// clips (5x8x8), or `auto` to follow --partition-size
     #[arg(long, env = "TESSERA_PARTITIONS", hide_env = true, value_name = "FACTORS", help_heading = "Network")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub partitions: Option<Partitions>,
-    /// Wanted samples per partition; the first number goes with the longer side [default: 32x32]
+    /// Wanted samples per partition; the first number goes with the longer side [default: 32x32; clips, in the order of their axes, 8x32x32]
     #[arg(long, env = "TESSERA_PARTITION_SIZE", hide_env = true, value_name = "SIZE", help_heading = "Network")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub partition_size: Option<Extents>,
-    /// Weights and biases in all (200k), where the widths are not given [default: 200k x pixels / 262,144]
+    /// Weights and biases in all (200k), where the widths are not given [default: 200k x samples / 262,144]
     #[arg(long, env = "TESSERA_PARAMETERS", hide_env = true, value_name = "COUNT", help_heading = "Network")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parameters: Option<Count>,
@@ -176,6 +211,10 @@ pub struct EncodeOptions {
     #[arg(long, env = "TESSERA_SAMPLE_FRACTION", hide_env = true, value_name = "SHARE", help_heading = "Training")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sample_fraction: Option<f64>,
+    /// Samples beyond its borders that a partition learns as well, per axis (1x2x2); with --sample-fraction below 1
+    #[arg(long, env = "TESSERA_OVERLAP", hide_env = true, value_name = "SAMPLES", help_heading = "Training")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub overlap: Option<Overlap>,
     /// Seed of the start weights and of the sampling [default: 0]
     #[arg(long, env = "TESSERA_SEED", hide_env = true, value_name = "NUMBER", help_heading = "Training")]
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,6 +1,7 @@
 //! What the user typed. Only parsing: nothing here opens a file, so that `--help`, completions and the manual come
 //! from the same definitions at no cost.
 
+mod clip;
 mod compare;
 mod crop;
 mod decode;
@@ -12,6 +13,7 @@ pub mod values;
 
 use clap::{Args, Parser, Subcommand};
 
+pub use clip::ClipArguments;
 pub use compare::CompareArguments;
 pub use crop::CropArguments;
 pub use decode::DecodeArguments;

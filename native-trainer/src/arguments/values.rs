@@ -44,7 +44,7 @@ macro_rules! same_text_everywhere {
         }
     )+};
 }
-same_text_everywhere!(Extents, Partitions, Seconds);
+same_text_everywhere!(Extents, Overlap, Partitions, Seconds);
 
 impl TryFrom<Scalar> for Count {
     type Error = String;
@@ -79,6 +79,25 @@ impl fmt::Display for Extents {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let parts: Vec<String> = self.0.iter().map(u32::to_string).collect();
         f.write_str(&parts.join("x"))
+    }
+}
+
+/// One number per axis in array order, zero allowed: `1x2x2`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Scalar", into = "String")]
+pub struct Overlap(pub Vec<u32>);
+
+impl FromStr for Overlap {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let numbers: Option<Vec<u32>> = text.split(['x', '×', ',']).map(|part| part.trim().parse().ok()).collect();
+        numbers.map(Self).ok_or_else(|| format!("`{text}` is not a list of numbers like 1x2x2 (one for each axis)"))
+    }
+}
+
+impl fmt::Display for Overlap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Extents(self.0.clone()).fmt(f)
     }
 }
 
@@ -275,7 +294,7 @@ pub enum Preset {
     Draft,
     /// Four times the steps
     Fine,
-    /// The published setting of the kind; for pictures 16x16 partitions, local width 14, global width 84, 1001 full steps at 5e-4
+    /// As published: for pictures 16x16 partitions, local width 14, global width 84, 1001 full steps at 5e-4; for sounds 32 partitions, widths 42 and 72, 1000 full steps at 1e-4
     Paper,
 }
 

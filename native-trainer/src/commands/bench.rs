@@ -9,8 +9,8 @@ use clap::ValueEnum;
 use serde::Serialize;
 use tessera_core::eval::View;
 use tessera_core::field::FieldSpec;
-use tessera_core::grid::{Grid, SOUND_RANGE, UNIT_RANGE};
-use tessera_core::signal::{ColourSpace, SampleFormat, Signal, SignalInfo, SignalKind};
+use tessera_core::grid::Grid;
+use tessera_core::signal::{SampleFormat, Signal, SignalInfo};
 
 use super::peak;
 use crate::arguments::{BenchArguments, BenchSetting, EngineName};
@@ -64,8 +64,9 @@ struct Work {
 
 impl Work {
     fn of(setting: BenchSetting) -> Result<Self> {
-        let picture =
-            |name, spec, factor| Self::new(name, SignalKind::Picture, &[512, 512], spec, vec![factor, factor]);
+        let picture = |name, spec, factor| {
+            Self::new(name, SignalInfo::picture(512, 512, 3, SampleFormat::U8)?, spec, vec![factor, factor])
+        };
         match setting {
             BenchSetting::Picture512LocalGlobal => {
                 picture("picture-512-local-global", FieldSpec::local_global(2, 3, 14, 84), 16)
@@ -76,31 +77,23 @@ impl Work {
             BenchSetting::Picture512Siren => picture("picture-512-siren", FieldSpec::siren(2, 3, 256), 1),
             BenchSetting::SoundLocalGlobal => {
                 let spec = FieldSpec::local_global(1, 1, 42, 72);
-                Self::new("sound-local-global", SignalKind::Sound, &[1 << 18], spec, vec![32])
+                let info = SignalInfo::sound(1 << 18, 1, SampleFormat::U16, 44_100, 1.0)?;
+                Self::new("sound-local-global", info, spec, vec![32])
             }
             BenchSetting::VideoLocalGlobal => {
                 let spec = FieldSpec::local_global(3, 3, 55, 180);
-                Self::new("video-local-global", SignalKind::Video, &[64, 64, 64], spec, vec![5, 8, 8])
+                let info = SignalInfo::video([64; 3], 3, SampleFormat::U8, (25, 1))?;
+                Self::new("video-local-global", info, spec, vec![5, 8, 8])
             }
         }
     }
 
     /// A signal with smooth and busy places; what it is does not matter for the time.
     #[expect(clippy::cast_precision_loss, reason = "small numbers")]
-    fn new(name: &'static str, kind: SignalKind, shape: &[u32], spec: FieldSpec, factors: Vec<u32>) -> Result<Self> {
-        let mut info = SignalInfo::picture(1, 1, 3, SampleFormat::U8)?;
-        (info.kind, info.shape, info.channels) = (kind, shape.to_vec(), spec.outputs);
-        match kind {
-            SignalKind::Sound => {
-                (info.format, info.rate, info.colour) = (SampleFormat::U16, (44_100, 1), ColourSpace::None);
-            }
-            SignalKind::Video => info.rate = (25, 1),
-            _ => {}
-        }
+    fn new(name: &'static str, info: SignalInfo, spec: FieldSpec, factors: Vec<u32>) -> Result<Self> {
         let values = info.samples() * u64::from(info.channels);
         let value = |index: u64| (index as f32 * 1e-3).sin() * (index as f32 * 1.7e-5).cos();
-        let range = if kind == SignalKind::Sound { SOUND_RANGE } else { UNIT_RANGE };
-        let grid = Grid::new(shape.to_vec(), factors, range)?;
+        let grid = Grid::new(info.shape.clone(), factors, info.kind.coordinate_range())?;
         Ok(Self { name, spec, grid, signal: Signal::new(info, (0..values).map(value).collect())? })
     }
 }
@@ -124,7 +117,7 @@ fn measure(arguments: &BenchArguments, work: Work) -> Result<BenchReport> {
     };
     let on_cpu = matches!(settings.device, DeviceChoice::Cpu | DeviceChoice::Ndarray);
     let can_hold = settings.device == DeviceChoice::Cpu && settings.engine != EngineChoice::General;
-    let mut plan = TrainingPlan { signal, grid: grid.clone(), spec: spec.clone(), settings };
+    let mut plan = TrainingPlan { samples: signal.into(), grid: grid.clone(), spec: spec.clone(), settings };
 
     let peak = peak::operations_per_second();
     peak::reset_peak_bytes();

@@ -84,13 +84,14 @@ fn summary(report: &CropReport, reader: &Reader<'_>) -> String {
     let boxed = bounding_box(reader.grid(), &report.kept);
     let solid = super::describe::present_samples(reader.grid(), &report.kept)
         == boxed.iter().map(|r| u64::from(r.end - r.start)).product::<u64>();
+    let time = super::describe::seconds_text(reader.signal(), &boxed).map_or_else(String::new, |t| format!(", {t}"));
     let shape = if solid { "" } else { " (with gaps)" };
     Facts::new()
         .with("wrote", &report.output)
         .with(
             "kept",
             format_args!(
-                "{} of {} partitions: {}{shape}",
+                "{} of {} partitions: {}{time}{shape}",
                 report.kept_partitions, report.partitions_before, report.kept_box
             ),
         )

@@ -9,6 +9,7 @@ use tessera_core::grid::{Grid, SampleBox};
 use tessera_core::signal::{SampleFormat, SignalInfo, SignalKind};
 
 use crate::arguments::values::Extents;
+use crate::report::grouped;
 
 /// Opens the bytes of `path` as a Tessera file.
 ///
@@ -30,6 +31,13 @@ pub(super) fn box_text(bounds: &SampleBox) -> String {
             format!("box={}", ranges.join(","))
         }
     }
+}
+
+/// `1.20 s to 3.40 s`; `None` where time plays no part.
+pub(super) fn seconds_text(info: &SignalInfo, bounds: &SampleBox) -> Option<String> {
+    let (rate, time) = (info.rate_hz()?, bounds.first()?);
+    let seconds = |sample: u32| f64::from(sample) / rate;
+    Some(format!("{:.2} s to {:.2} s", seconds(time.start), seconds(time.end)))
 }
 
 /// The smallest box around partitions; the canvas's first sample where there are none.
@@ -59,6 +67,15 @@ pub(super) fn signal_text(info: &SignalInfo) -> String {
     };
     let size = match (info.kind, info.shape.as_slice()) {
         (SignalKind::Picture, [rows, columns]) => format!("{columns} wide, {rows} high"),
+        (SignalKind::Video, &[frames, rows, columns]) => {
+            let rate = info.rate_hz().unwrap_or(1.0);
+            let (seconds, rate) = (f64::from(frames) / rate, (rate * 1000.0).round() / 1000.0);
+            format!("{columns} wide, {rows} high, {frames} frames at {rate} per second ({seconds:.2} s)")
+        }
+        (SignalKind::Sound, &[samples]) => {
+            let rate = info.rate_hz().unwrap_or(1.0);
+            format!("{:.2} s, {} samples at {rate} Hz", f64::from(samples) / rate, grouped(samples.into()))
+        }
         (_, shape) => format!("{} samples", extents(shape)),
     };
     let channels = match (info.kind, info.channels) {
@@ -66,6 +83,8 @@ pub(super) fn signal_text(info: &SignalInfo) -> String {
         (SignalKind::Picture | SignalKind::Video, 2) => "grey and opacity".to_owned(),
         (SignalKind::Picture | SignalKind::Video, 3) => "RGB".to_owned(),
         (SignalKind::Picture | SignalKind::Video, 4) => "RGB and opacity".to_owned(),
+        (SignalKind::Sound, 1) => "mono".to_owned(),
+        (SignalKind::Sound, 2) => "stereo".to_owned(),
         (_, 1) => "1 channel".to_owned(),
         (_, n) => format!("{n} channels"),
     };

@@ -6,7 +6,7 @@ use tessera_core::format::{Reader, TrainingRecord};
 use tessera_core::metrics;
 use tessera_core::signal::{ColourSpace, SignalInfo, SignalKind};
 
-use super::describe::{box_text, extents, kept_box, open, present_samples, signal_text};
+use super::describe::{box_text, extents, kept_box, open, present_samples, seconds_text, signal_text};
 use crate::arguments::InfoArguments;
 use crate::output::{read_input, shown};
 use crate::report::{Facts, Reporter, Table, bytes as human_bytes, decibels, grouped};
@@ -37,6 +37,11 @@ struct InfoReport<'a> {
     empty_partitions: Option<usize>,
     kept_samples: u64,
     kept_box: String,
+    /// Length of the whole signal, where time plays a part.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    length_seconds: Option<f64>,
+    #[serde(skip)]
+    kept_time: Option<String>,
     bytes: u64,
     head_bytes: u64,
     shared_bytes: u64,
@@ -67,6 +72,7 @@ pub(super) fn run(arguments: &InfoArguments, reporter: &Reporter) -> Result<()> 
     let bytes_of =
         |shared: bool| chunks.iter().filter(|c| c.partition.is_none() == shared).map(|c| c.bytes).sum::<u64>();
     let kept_samples = present_samples(grid, reader.present());
+    let kept = bounding_box(grid, reader.present());
     let (major, minor) = reader.version();
     let report = InfoReport {
         file: shown(&arguments.input),
@@ -89,7 +95,9 @@ pub(super) fn run(arguments: &InfoArguments, reporter: &Reporter) -> Result<()> 
         kept_partitions: reader.present().len(),
         empty_partitions: (reader.signal().kind == SignalKind::Shape).then(|| reader.empty().len()),
         kept_samples,
-        kept_box: box_text(&kept_box(&reader)),
+        kept_box: box_text(&kept),
+        length_seconds: reader.signal().rate_hz().map(|rate| f64::from(grid.shape()[0]) / rate),
+        kept_time: seconds_text(reader.signal(), &kept),
         bytes: reader.file_bytes(),
         head_bytes: reader.head_bytes(),
         shared_bytes: bytes_of(true),
@@ -151,8 +159,9 @@ fn text(report: &InfoReport<'_>) -> String {
     } else if complete {
         format!("{} of {}, the other {empty} are empty", report.kept_partitions, report.partitions)
     } else {
+        let time = report.kept_time.as_ref().map_or_else(String::new, |t| format!(", {t}"));
         let empty = if empty > 0 { format!(", {empty} are empty") } else { String::new() };
-        format!("{} of {} ({}){empty}", report.kept_partitions, report.partitions, report.kept_box)
+        format!("{} of {} ({}{time}){empty}", report.kept_partitions, report.partitions, report.kept_box)
     };
     let placement = report.signal.placement.map(|placement| {
         let [x, y, z] = placement.origin;
@@ -167,7 +176,7 @@ fn text(report: &InfoReport<'_>) -> String {
             "network",
             format_args!("{}, {widths}, {} hidden layers, omega {omegas}", report.model, report.hidden_layers),
         )
-        .with("partitions", format_args!("{} {}, present: {kept}", extents(report.factors), axes(report.signal.kind)))
+        .with("partitions", format_args!("{}{}, present: {kept}", extents(report.factors), axes(report.signal.kind)))
         .with("parameters", format_args!("{} as {}", grouped(report.parameters), report.weights))
         .with("cost", format_args!("{} multiply-adds per sample", grouped(report.macs_per_sample)))
         .to_string();
@@ -189,10 +198,10 @@ fn text(report: &InfoReport<'_>) -> String {
 
 fn axes(kind: SignalKind) -> &'static str {
     match kind {
-        SignalKind::Picture => "(rows x columns)",
-        SignalKind::Video => "(frames x rows x columns)",
+        SignalKind::Picture => " (rows x columns)",
+        SignalKind::Video => " (frames x rows x columns)",
+        SignalKind::Shape => " (along x, y and z)",
         SignalKind::Sound => "",
-        SignalKind::Shape => "(along x, y and z)",
     }
 }
 

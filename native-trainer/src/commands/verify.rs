@@ -8,7 +8,7 @@ use crate::arguments::VerifyArguments;
 use crate::output::{read_input, shown};
 use crate::report::{Reporter, bytes as human_bytes};
 
-/// What `--json` prints for a sound file.
+/// What `--json` prints for an intact file.
 #[derive(Debug, Serialize)]
 struct VerifyReport {
     file: String,
@@ -58,7 +58,7 @@ pub(super) fn run(arguments: &VerifyArguments, reporter: &Reporter) -> Result<()
     };
     reporter.answer(&report, || {
         format!(
-            "{}: sound ({}, {} chunks with matching checksums, {} of {} partitions)",
+            "{}: intact ({}, {} chunks with matching checksums, {} of {} partitions)",
             report.file,
             human_bytes(report.bytes),
             report.chunks,

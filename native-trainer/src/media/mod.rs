@@ -1,7 +1,9 @@
 //! Files of every kind to signals and back: one folder per kind.
 
+pub mod clip;
 pub mod picture;
 pub mod shape;
+pub mod sound;
 
 use std::path::Path;
 
@@ -22,9 +24,14 @@ pub struct Source {
 
 /// The kind of signal that a file holds: its first bytes decide, and its extension where they do not.
 pub fn kind_of(bytes: &[u8], path: &Path) -> Option<SignalKind> {
-    // Meshes have the weakest signatures, so they come last.
-    let picture = picture::is_picture(bytes, path).then_some(SignalKind::Picture);
-    picture.or_else(|| shape::is_shape(bytes, path).then_some(SignalKind::Shape))
+    if picture::is_picture(bytes, path) {
+        Some(SignalKind::Picture)
+    } else if sound::is_sound(bytes, path) {
+        Some(SignalKind::Sound)
+    } else {
+        // Meshes have the weakest signatures, so they come last.
+        shape::is_shape(bytes, path).then_some(SignalKind::Shape)
+    }
 }
 
 /// Reads a file of any kind. `path` is for messages, and for formats without a signature; `sampling` is for shapes.
@@ -32,16 +39,17 @@ pub fn kind_of(bytes: &[u8], path: &Path) -> Option<SignalKind> {
 /// # Errors
 /// [`crate::errors::Fault::Input`] for what no reader knows or can read, [`crate::errors::Fault::Limit`] for what is
 /// too large.
-pub fn read_source(bytes: &[u8], path: &Path, sampling: &Sampling) -> Result<Source> {
-    let kind = if sampling.voxels.is_some() { Some(SignalKind::Shape) } else { kind_of(bytes, path) };
+pub fn read_source(bytes: Vec<u8>, path: &Path, sampling: &Sampling) -> Result<Source> {
+    let kind = if sampling.voxels.is_some() { Some(SignalKind::Shape) } else { kind_of(&bytes, path) };
     match kind {
+        Some(SignalKind::Picture) => picture::read_picture(&bytes, path),
+        Some(SignalKind::Sound) => sound::read_sound(bytes, path),
         Some(SignalKind::Shape) => {
-            let (signal, notes) = shape::read_shape(bytes, path, sampling)?;
+            let (signal, notes) = shape::read_shape(&bytes, path, sampling)?;
             Ok(Source { signal, notes })
         }
-        Some(SignalKind::Picture) => picture::read_picture(bytes, path),
         _ => Err(input_fault(format!(
-            "cannot read {}: it is neither a picture nor a shape that is known here",
+            "cannot read {}: it is neither a picture nor a sound nor a shape of a known format",
             crate::output::shown(path)
         ))),
     }

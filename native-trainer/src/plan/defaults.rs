@@ -47,6 +47,8 @@ pub(super) fn partition_size(info: &SignalInfo) -> Vec<u32> {
             let longest = info.shape.iter().max().copied().unwrap_or(1);
             vec![longest.div_ceil(SHAPE_PARTITIONS).max(LEAST_SHAPE_PARTITION); info.axes()]
         }
+        // A third of a second: things move by a part of a partition meanwhile.
+        SignalKind::Video => vec![8, 32, 32],
         _ => vec![32; info.axes()],
     }
 }

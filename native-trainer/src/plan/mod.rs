@@ -6,7 +6,7 @@ mod paper;
 use anyhow::Result;
 use tessera_core::field::{AutomaticRequest, FieldSpec, Model, PUBLISHED_OMEGA, automatic};
 use tessera_core::grid::Grid;
-use tessera_core::signal::{Signal, SignalInfo, SignalKind};
+use tessera_core::signal::{SignalInfo, SignalKind};
 
 pub use defaults::{
     default_budget, default_learning_rate, default_sample_fraction, default_shares, default_steps, recipe,
@@ -16,6 +16,7 @@ pub use paper::paper;
 use crate::arguments::EncodeOptions;
 use crate::arguments::values::{Count, Extents, ModelName, Partitions, RecipeName};
 use crate::errors::usage_fault;
+use crate::samples::Samples;
 use crate::training::{Recipe, Settings, filled_partitions};
 
 /// Wider global networks make every sample dear (a 4 K picture would get 300): the budget goes to local networks.
@@ -55,12 +56,12 @@ pub fn network(options: &EncodeOptions, info: &SignalInfo) -> Result<Network> {
 ///
 /// # Errors
 /// As [`network`].
-pub fn network_of(options: &EncodeOptions, signal: &Signal) -> Result<Network> {
-    let network = network(options, &signal.info)?;
-    if signal.info.kind != SignalKind::Shape {
+pub fn network_of(options: &EncodeOptions, samples: &Samples) -> Result<Network> {
+    let network = network(options, samples.info())?;
+    if samples.info().kind != SignalKind::Shape {
         return Ok(network);
     }
-    planned(options, &signal.info, Some(filled_partitions(signal, &network.grid).len() as u64))
+    planned(options, samples.info(), Some(filled_partitions(samples, &network.grid).len() as u64))
 }
 
 fn planned(options: &EncodeOptions, info: &SignalInfo, networks: Option<u64>) -> Result<Network> {
@@ -84,6 +85,11 @@ fn planned(options: &EncodeOptions, info: &SignalInfo, networks: Option<u64>) ->
         Some(size) => along_axes(size, info, "--partition-size")?,
         None => defaults::partition_size(info),
     };
+    // The axes of a clip do not stand for each other: the search would give the longest one the first number.
+    let factors = factors.or_else(|| {
+        (info.kind == SignalKind::Video)
+            .then(|| info.shape.iter().zip(&partition_size).map(|(n, size)| n.div_ceil(*size)).collect())
+    });
     let budget = options.parameters.map_or_else(|| default_budget(model, info), |Count(n)| n);
     let request = AutomaticRequest {
         model,

@@ -50,6 +50,9 @@ pub enum TrainingError {
         /// The learning rate in use.
         learning_rate: f64,
     },
+    /// The samples of the signal cannot be read any more.
+    #[error("the temporary copy of the samples cannot be read: {0}")]
+    Samples(#[from] std::io::Error),
     /// The checkpoint cannot be read or written, or is damaged.
     #[error("checkpoint {path}: {reason}")]
     Checkpoint {

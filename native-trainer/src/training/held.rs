@@ -22,7 +22,7 @@ use tessera_core::signal::SignalKind;
 use super::checkpoint::{Best, Group};
 use super::device::OpenDevice;
 use super::plan::{CheckpointSettings, Event, Outcome, StoppedBy, TrainingPlan};
-use super::setup::{Workers, facts};
+use super::setup::{Snapshots, Workers, facts};
 use super::{Batches, Checkpoint, FusedAdam, Moments, Soap, TrainingError};
 
 /// Bytes that are held and remembered for a group at most: a little more than the published 512x512 picture needs.
@@ -104,13 +104,12 @@ impl<'a> HeldRun<'a> {
                 device.choice
             )));
         }
-        let outputs = plan.spec.outputs as usize;
         let mut run = Self {
             plan,
             start,
             workers,
             device: workers.describe(device),
-            batches: Batches::new(&plan.grid, &plan.signal.values, outputs, 1.0, settings.seed),
+            batches: Batches::new(&plan.grid, &plan.samples, 1.0, settings.seed),
             groups: groups(plan, start.present()),
             shared: start.shared().to_vec(),
             local: start.local().to_vec(),
@@ -122,7 +121,7 @@ impl<'a> HeldRun<'a> {
             stopped_by: StoppedBy::Steps,
         };
         if let Some(checkpoint) = &settings.checkpoint {
-            run.facts = facts(plan, start);
+            run.facts = facts(plan, start)?;
             if checkpoint.resume {
                 run.resume(checkpoint)?;
             }
@@ -141,6 +140,7 @@ impl<'a> HeldRun<'a> {
         on_event(Event::Started { device: self.device.clone(), engine: engine.to_owned(), first_step });
         let checkpoint = self.plan.settings.checkpoint.clone();
         let mut saved_at = Instant::now();
+        let mut snapshots = Snapshots::new(&self.plan.settings);
         if let Some(checkpoint) = &checkpoint {
             // At once, so that a path that cannot be written is found now and not after an hour.
             self.save(checkpoint, on_event)?;
@@ -167,6 +167,10 @@ impl<'a> HeldRun<'a> {
                 }
                 let Some(event) = self.advance(&mut current, progress)? else { break StoppedBy::Psnr };
                 on_event(event);
+                if snapshots.due() {
+                    on_event(self.snapshot(&current)?);
+                    snapshots.taken();
+                }
                 if let Some(checkpoint) = due(saved_at) {
                     current = self.save_with(current, checkpoint, on_event)?;
                     saved_at = Instant::now();
@@ -210,6 +214,17 @@ impl<'a> HeldRun<'a> {
         })
     }
 
+    /// All weights as they are, those of the group in training in their places.
+    fn snapshot(&self, current: &Current) -> Result<Event, TrainingError> {
+        let mut local = self.local.clone();
+        let size = self.local_size();
+        for (&slot, weights) in self.groups[self.done.groups].iter().zip(current.local.chunks_exact(size)) {
+            local[slot as usize * size..][..size].copy_from_slice(weights);
+        }
+        let field = Box::new(self.start.with_weights(self.shared.clone(), local)?);
+        Ok(Event::Snapshot { step: self.steps_before().saturating_add(current.step), field })
+    }
+
     /// Why no further group begins. The first always does, so that a merge is there.
     fn ended_before_group(&self, stop: &AtomicBool) -> Option<StoppedBy> {
         if stop.load(Ordering::Relaxed) {
@@ -241,7 +256,7 @@ impl<'a> HeldRun<'a> {
         let group = &self.groups[index];
         let partitions = || group.iter().map(|&slot| self.start.present()[slot as usize]);
         let count = self.plan.settings.shares as usize;
-        let share = |part| self.share(self.batches.share_of(partitions(), part, count));
+        let share = |part| self.share(self.batches.share_of(partitions(), part, count)?);
         // Partitions of a single sample leave nothing for the second share.
         let shares: Vec<Share> = (0..count)
             .map(share)
@@ -249,8 +264,8 @@ impl<'a> HeldRun<'a> {
             .collect::<Result<_, _>>()?;
         let local = self.gathered(index);
         // Sound is heard at its own rate, and near half that rate a cubic is no guide to what lies between the samples.
-        let between = (self.plan.signal.info.kind != SignalKind::Sound)
-            .then(|| self.share(self.batches.between_of(partitions(), count)))
+        let between = (self.plan.samples.info().kind != SignalKind::Sound)
+            .then(|| self.share(self.batches.between_of(partitions(), count)?))
             .transpose()?;
         Ok(Current {
             between,

@@ -1,12 +1,13 @@
 //! Values between the samples of a signal.
 
-use tessera_core::grid::Grid;
+use tessera_core::grid::{Grid, SampleBox};
 
 /// Catmull-Rom along every axis, held within what the nearest samples span, so
 /// that edges do not overshoot.
 #[derive(Debug)]
 pub(super) struct Interpolation<'a> {
     grid: &'a Grid,
+    window: &'a SampleBox,
     values: &'a [f32],
     outputs: usize,
     /// Linear index, weight, and whether the sample is one of the nearest.
@@ -14,16 +15,23 @@ pub(super) struct Interpolation<'a> {
 }
 
 impl<'a> Interpolation<'a> {
-    pub(super) fn new(grid: &'a Grid, values: &'a [f32], outputs: usize) -> Self {
-        Self { grid, values, outputs, taps: Vec::new() }
+    /// Between the samples of `window`, whose `values` are `[samples, outputs]`.
+    pub(super) fn new(grid: &'a Grid, window: &'a SampleBox, values: &'a [f32], outputs: usize) -> Self {
+        Self { grid, window, values, outputs, taps: Vec::new() }
     }
 
-    /// Writes the values at `place` (in sample units, within the canvas) to `target`.
+    /// The samples that places in the cells of a partition's samples need.
+    pub(super) fn window(grid: &Grid, partition: u32) -> SampleBox {
+        let wider = |(range, &n): (std::ops::Range<u32>, &u32)| range.start.saturating_sub(2)..(range.end + 2).min(n);
+        grid.partition_box(partition).into_iter().zip(grid.shape()).map(wider).collect()
+    }
+
+    /// Writes the values at `place` (in sample units, within the canvas, its taps within the window) to `target`.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "places lie within the canvas")]
     pub(super) fn at(&mut self, place: &[f64], target: &mut [f32]) {
         self.taps.clear();
         self.taps.push((0, 1.0, true));
-        for (&position, &n) in place.iter().zip(self.grid.shape()) {
+        for ((&position, &n), window) in place.iter().zip(self.grid.shape()).zip(self.window) {
             let before = position.floor();
             let t = (position - before) as f32;
             let last = n as usize - 1;
@@ -36,8 +44,8 @@ impl<'a> Interpolation<'a> {
             let taps = std::mem::take(&mut self.taps);
             for (index, weight, near) in taps {
                 for (tap, w) in weights.iter().enumerate() {
-                    let sample = (before as usize + tap).saturating_sub(1).min(last);
-                    self.taps.push((index * n as usize + sample, weight * w, near && (tap == 1 || tap == 2)));
+                    let sample = (before as usize + tap).saturating_sub(1).min(last) - window.start as usize;
+                    self.taps.push((index * window.len() + sample, weight * w, near && (tap == 1 || tap == 2)));
                 }
             }
         }
@@ -64,7 +72,7 @@ mod tests {
     fn at(shape: &[u32], values: &[f32], place: &[f64]) -> f32 {
         let grid = Grid::new(shape.to_vec(), vec![1; shape.len()], UNIT_RANGE).unwrap();
         let mut target = [0.0];
-        Interpolation::new(&grid, values, 1).at(place, &mut target);
+        Interpolation::new(&grid, &grid.canvas(), values, 1).at(place, &mut target);
         target[0]
     }
 

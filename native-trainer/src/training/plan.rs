@@ -7,15 +7,16 @@ use std::str::FromStr;
 use rayon::prelude::*;
 use tessera_core::field::{Field, FieldSpec};
 use tessera_core::grid::Grid;
-use tessera_core::signal::{Signal, SignalKind};
+use tessera_core::signal::SignalKind;
 
 use super::TrainingError;
+use crate::samples::Samples;
 
 /// A signal, the network that shall represent it, and how to train it.
 #[derive(Debug, Clone)]
 pub struct TrainingPlan {
     /// The values to reproduce, in [-1, 1].
-    pub signal: Signal,
+    pub samples: Samples,
     /// Canvas and partitions.
     pub grid: Grid,
     /// The network.
@@ -28,8 +29,8 @@ impl TrainingPlan {
     /// The partitions that get a network, ascending: all of them, but of a shape only those with anything in them
     /// (reference/local-global.md 3). The others decode to what lies outside.
     pub fn present(&self) -> Vec<u32> {
-        match self.signal.info.kind {
-            SignalKind::Shape => filled_partitions(&self.signal, &self.grid),
+        match self.samples.info().kind {
+            SignalKind::Shape => filled_partitions(&self.samples, &self.grid),
             _ => (0..self.grid.partitions()).collect(),
         }
     }
@@ -42,13 +43,15 @@ impl TrainingPlan {
 
     /// PSNR in dB of a loss, as published for the kind of signal.
     pub fn psnr_db(&self, loss: f64) -> f64 {
-        self.signal.info.kind.psnr_db(loss)
+        self.samples.info().kind.psnr_db(loss)
     }
 }
 
-/// The partitions of a shape that hold anything but what is far outside, ascending.
+/// The partitions of a shape that hold anything but what is far outside, ascending. Shapes lie in memory; of samples that
+/// do not, all partitions are named.
 #[expect(clippy::float_cmp, reason = "what is far outside has exactly this value")]
-pub fn filled_partitions(shape: &Signal, grid: &Grid) -> Vec<u32> {
+pub fn filled_partitions(shape: &Samples, grid: &Grid) -> Vec<u32> {
+    let Samples::Memory(shape) = shape else { return (0..grid.partitions()).collect() };
     let outside = shape.info.shape_value().outside();
     let filled = |&p: &u32| grid.partition_rows(p).any(|row| shape.values[row].iter().any(|&v| v != outside));
     (0..grid.partitions()).into_par_iter().filter(filled).collect()
@@ -68,6 +71,9 @@ pub struct Settings {
     /// Share of every partition's samples that one step sees, above 0, at most 1. Below 1 they are drawn uniformly
     /// with replacement, at least one per partition.
     pub sample_fraction: f64,
+    /// Samples beyond its borders that a partition's sampled batches are drawn from as well, one number per axis; empty
+    /// for none.
+    pub overlap: Vec<u32>,
     /// Determines the start weights and the drawn samples.
     pub seed: u64,
     /// How training goes about it.
@@ -84,6 +90,8 @@ pub struct Settings {
     pub checkpoint: Option<CheckpointSettings>,
     /// What computes loss and gradients.
     pub engine: EngineChoice,
+    /// Seconds between two snapshots of the weights for who watches; none where `None`.
+    pub snapshot_every_seconds: Option<f64>,
 }
 
 impl Default for Settings {
@@ -94,6 +102,7 @@ impl Default for Settings {
             max_seconds: None,
             learning_rate: 5e-4,
             sample_fraction: 1.0,
+            overlap: Vec::new(),
             seed: 0,
             recipe: Recipe::Published,
             shares: 2,
@@ -102,6 +111,7 @@ impl Default for Settings {
             threads: None,
             checkpoint: None,
             engine: EngineChoice::Auto,
+            snapshot_every_seconds: None,
         }
     }
 }
@@ -266,6 +276,13 @@ pub enum Event {
         seconds: f64,
         /// Samples of this step over its seconds.
         samples_per_second: f64,
+    },
+    /// What the weights are now, where [`Settings::snapshot_every_seconds`] asks for it.
+    Snapshot {
+        /// Updates so far.
+        step: u64,
+        /// The field.
+        field: Box<Field>,
     },
     /// The state was saved.
     CheckpointSaved {

@@ -8,7 +8,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use tessera_core::field::{Field, initialise, initialise_centred, with_mean_biases};
+use tessera_core::field::{Field, initialise, initialise_centred, with_last_biases};
 use tessera_core::module::FieldModule;
 
 use super::checkpoint::Best;
@@ -16,7 +16,7 @@ use super::device::OpenDevice;
 use super::engine::{Engine, engine_for};
 use super::held::HeldRun;
 use super::plan::{CheckpointSettings, Event, Outcome, Recipe, StoppedBy, TrainingPlan};
-use super::setup::{Workers, check, facts};
+use super::setup::{Snapshots, Workers, check, facts};
 use super::{Adam, Batches, Checkpoint, TrainingError};
 
 /// Trains a field from the start weights of the plan's seed.
@@ -38,7 +38,7 @@ pub fn train(
         Recipe::Published => initialise(spec, grid, seed)?.restricted_to(&present),
         Recipe::Held => {
             let centred = initialise_centred(spec, grid, seed)?.restricted_to(&present);
-            with_mean_biases(&centred, &plan.signal.values)?
+            with_last_biases(&centred, &plan.samples.partition_means(grid, &present)?)?
         }
     };
     let start = start.with_empty(plan.empty())?;
@@ -101,16 +101,16 @@ impl<'a> Run<'a> {
         workers: &'a Workers,
     ) -> Result<Self, TrainingError> {
         let settings = &plan.settings;
-        let outputs = plan.spec.outputs as usize;
-        let batches = Batches::new(&plan.grid, &plan.signal.values, outputs, settings.sample_fraction, settings.seed)
+        let batches = Batches::new(&plan.grid, &plan.samples, settings.sample_fraction, settings.seed)
+            .with_overlap(&settings.overlap)
             .of_partitions(start.present().to_vec());
         let mut engine = engine_for(settings.engine, device)?;
         let mut interval = 0;
         if batches.is_full() {
-            workers.run(|| engine.load(batches.full()))?;
+            workers.run(|| engine.load(batches.full()?))?;
         } else {
             // Judging a sample costs at most as much as training on it.
-            let (judged, trained) = (batches.evaluation().samples() as u64, batches.sampled(0).samples() as u64);
+            let (judged, trained) = (batches.evaluation()?.samples() as u64, batches.sampled(0)?.samples() as u64);
             interval = (10 * judged).div_ceil(trained).max(1);
         }
         let mut run = Self {
@@ -131,7 +131,7 @@ impl<'a> Run<'a> {
             clock: Instant::now(),
         };
         if let Some(checkpoint) = &settings.checkpoint {
-            run.facts = facts(plan, start);
+            run.facts = facts(plan, start)?;
             if checkpoint.resume {
                 run.resume(checkpoint, device)?;
             }
@@ -171,6 +171,7 @@ impl<'a> Run<'a> {
         self.clock = Instant::now();
         let checkpoint = self.plan.settings.checkpoint.clone();
         let mut saved_at = self.clock;
+        let mut snapshots = Snapshots::new(&self.plan.settings);
         if let Some(checkpoint) = &checkpoint {
             // At once, so that a path that cannot be written is found now and not after an hour.
             self.save(checkpoint, on_event)?;
@@ -181,6 +182,12 @@ impl<'a> Run<'a> {
             }
             let Some(event) = self.advance()? else { break StoppedBy::Psnr };
             on_event(event);
+            if snapshots.due() {
+                let (shared, local) = self.module.to_arrays()?;
+                let field = Box::new(self.start.with_weights(shared, local)?);
+                on_event(Event::Snapshot { step: self.step, field });
+                snapshots.taken();
+            }
             let due = |c: &&CheckpointSettings| saved_at.elapsed().as_secs_f64() >= c.every_seconds;
             if let Some(checkpoint) = checkpoint.as_ref().filter(due) {
                 self.save(checkpoint, on_event)?;
@@ -226,11 +233,11 @@ impl<'a> Run<'a> {
         let started = Instant::now();
         let full = self.batches.is_full();
         let (step, batches, engine, module) = (self.step, &self.batches, &mut self.engine, &self.module);
-        let samples = if full { batches.samples() } else { 0 };
+        let samples = if full { batches.sample_count() } else { 0 };
         let (samples, loss, gradients) = self.workers.run(|| {
             let mut samples = samples;
             if !full {
-                let batch = batches.sampled(step);
+                let batch = batches.sampled(step)?;
                 samples = batch.samples() as u64;
                 engine.load(batch)?;
             }
@@ -269,7 +276,7 @@ impl<'a> Run<'a> {
         let (full, batches, engine, module) = (self.batches.is_full(), &self.batches, &mut self.engine, &self.module);
         let loss = self.workers.run(|| {
             if !full {
-                engine.load(batches.evaluation())?;
+                engine.load(batches.evaluation()?)?;
             }
             engine.loss(module)
         })?;

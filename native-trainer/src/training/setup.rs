@@ -1,5 +1,7 @@
 //! What every training loop checks and opens before its first step.
 
+use std::time::{Duration, Instant};
+
 use sha2::{Digest, Sha256};
 use tessera_core::field::Field;
 
@@ -11,13 +13,14 @@ use super::plan::{Recipe, Settings, TrainingPlan};
 pub(super) fn check(plan: &TrainingPlan, start: &Field) -> Result<(), TrainingError> {
     let settings = &plan.settings;
     let refuse = |message: String| Err(TrainingError::Settings(message));
-    if plan.grid.shape() != plan.signal.info.shape || plan.spec.outputs != plan.signal.info.channels {
+    let info = plan.samples.info();
+    if plan.grid.shape() != info.shape || plan.spec.outputs != info.channels {
         return refuse(format!(
             "a grid of {:?} samples and a network of {} outputs do not suit a signal of {:?} samples and {} channels",
             plan.grid.shape(),
             plan.spec.outputs,
-            plan.signal.info.shape,
-            plan.signal.info.channels
+            info.shape,
+            info.channels
         ));
     }
     if start.spec() != &plan.spec || start.grid() != &plan.grid || start.present() != plan.present() {
@@ -45,6 +48,17 @@ pub(super) fn check(plan: &TrainingPlan, start: &Field) -> Result<(), TrainingEr
     }
     if settings.shares == 0 {
         return refuse("samples cannot be dealt into no share".to_owned());
+    }
+    if !settings.overlap.is_empty() {
+        if settings.recipe == Recipe::Held || settings.sample_fraction >= 1.0 {
+            return refuse(
+                "an overlap is for sampled batches: choose the recipe `published` and --sample-fraction below 1"
+                    .to_owned(),
+            );
+        }
+        if settings.overlap.len() != plan.grid.axes() {
+            return refuse(format!("an overlap needs {} numbers, not {}", plan.grid.axes(), settings.overlap.len()));
+        }
     }
     if settings.threads == Some(0) {
         return refuse("at least one thread is needed".to_owned());
@@ -87,11 +101,14 @@ impl Workers {
 
 /// What makes a run the same run. Device, threads and stop conditions are left out: a run may move to another machine
 /// or go on for longer.
-pub(super) fn facts(plan: &TrainingPlan, start: &Field) -> Vec<(String, String)> {
+///
+/// # Errors
+/// [`TrainingError::Samples`] where the samples cannot be read.
+pub(super) fn facts(plan: &TrainingPlan, start: &Field) -> Result<Vec<(String, String)>, TrainingError> {
     let settings = &plan.settings;
     let (spec, grid) = (&plan.spec, &plan.grid);
     let fact = |name: &str, value: String| (name.to_owned(), value);
-    vec![
+    Ok(vec![
         fact("format of the run", "3".to_owned()),
         fact("model", spec.model.name().to_owned()),
         fact("signal", format!("{:?} of {} channels", grid.shape(), spec.outputs)),
@@ -108,9 +125,10 @@ pub(super) fn facts(plan: &TrainingPlan, start: &Field) -> Vec<(String, String)>
         fact("samples of a group", format!("{:?}", settings.group_samples)),
         fact("learning rate", format!("{:?}", settings.learning_rate)),
         fact("sample fraction", format!("{:?}", settings.sample_fraction)),
-        fact("content of the signal", digest(&[&plan.signal.values])),
+        fact("overlap", format!("{:?}", settings.overlap)),
+        fact("content of the signal", plan.samples.digest()?),
         fact("set of start weights", digest(&[start.shared(), start.local()])),
-    ]
+    ])
 }
 
 fn digest(arrays: &[&[f32]]) -> String {
@@ -121,4 +139,26 @@ fn digest(arrays: &[&[f32]]) -> String {
         }
     }
     hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// When the next snapshot is due.
+pub(super) struct Snapshots {
+    every: Option<Duration>,
+    last: Instant,
+}
+
+impl Snapshots {
+    pub(super) fn new(settings: &Settings) -> Self {
+        let every = settings.snapshot_every_seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+        Self { every, last: Instant::now() }
+    }
+
+    pub(super) fn due(&self) -> bool {
+        self.every.is_some_and(|every| self.last.elapsed() >= every)
+    }
+
+    /// After the receiver is done with it, so that a slow one does not eat the training's time.
+    pub(super) fn taken(&mut self) {
+        self.last = Instant::now();
+    }
 }

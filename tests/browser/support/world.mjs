@@ -13,7 +13,7 @@ export const dist = process.env.TESSERA_PAGE ?? join(root, 'www/dist');
 /** Screenshots and the pictures of failed comparisons. */
 export const outputs = process.env.TESSERA_BROWSER_OUTPUTS ?? join(root, 'target/browser-tests');
 
-const program = process.env.TESSERA_BIN ?? join(root, 'target/release/tessera');
+export const program = process.env.TESSERA_BIN ?? join(root, 'target/release/tessera');
 const samples = ['mosaic', 'chart', 'leaf'].flatMap((name) => [join(root, 'data', `${name}.inr`), join(dist, 'samples', `${name}.inr`)]);
 const sample = process.env.TESSERA_SAMPLE ?? samples.find((path) => existsSync(path));
 

@@ -158,7 +158,7 @@ pub(crate) fn small_shape_plan(engine: EngineChoice) -> TrainingPlan {
     };
     let info = SignalInfo::shape(shape, ShapeValue::Occupancy).unwrap();
     TrainingPlan {
-        signal: Signal::new(info, (0..990).map(inside).collect()).unwrap(),
+        samples: Signal::new(info, (0..990).map(inside).collect()).unwrap().into(),
         grid: Grid::new(shape.to_vec(), vec![3, 2, 2], UNIT_RANGE).unwrap(),
         spec: FieldSpec::local_global(3, 1, 6, 10),
         settings: Settings { steps: 40, seed: 3, device: DeviceChoice::Cpu, engine, ..Settings::default() },
@@ -172,7 +172,7 @@ pub(crate) fn small_plan(spec: FieldSpec, engine: EngineChoice, sample_fraction:
     let values = (0..rows * columns * 3).map(|i| if i % 7 < 3 { 0.4 } else { random.uniform(0.9) }).collect();
     let factors = if spec.model == tessera_core::field::Model::Siren { vec![1, 1] } else { vec![4, 3] };
     TrainingPlan {
-        signal: Signal::new(SignalInfo::picture(rows, columns, 3, SampleFormat::U8).unwrap(), values).unwrap(),
+        samples: Signal::new(SignalInfo::picture(rows, columns, 3, SampleFormat::U8).unwrap(), values).unwrap().into(),
         grid: Grid::new(vec![rows, columns], factors, UNIT_RANGE).unwrap(),
         spec,
         settings: Settings {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { readLink, writeLink } from './url';
 
-const empty = { url: null, crop: null, view: null, mode: 'view', nearest: false, embed: false } as const;
+const empty = { url: null, crop: null, view: null, mode: 'view', nearest: false, embed: false, live: false } as const;
 
 describe('link', () => {
   it('is empty for the defaults', () => {
@@ -17,6 +17,7 @@ describe('link', () => {
       mode: 'compare',
       nearest: true,
       embed: true,
+      live: true,
     } as const;
     expect(readLink(writeLink(state))).toEqual(state);
     expect(writeLink({ ...empty, crop: 'parts=0-3,7' })).toBe('?crop=parts=0-3,7');

@@ -14,6 +14,8 @@ export interface LinkState {
   readonly nearest: boolean;
   /** Without the page's header and panel, for frames in other pages. */
   readonly embed: boolean;
+  /** Beside a program that trains and serves this page. */
+  readonly live: boolean;
 }
 
 const MODES: readonly Mode[] = ['view', 'crop', 'compare', 'inspect'];
@@ -29,6 +31,7 @@ export function readLink(search: string): LinkState {
     mode: MODES.find((known) => known === mode) ?? 'view',
     nearest: query.get('nearest') === '1',
     embed: query.get('embed') === '1',
+    live: query.get('live') === '1',
   };
 }
 
@@ -51,6 +54,7 @@ export function writeLink(state: LinkState): string {
   if (state.mode !== 'view') fields.push(['mode', state.mode]);
   if (state.nearest) fields.push(['nearest', '1']);
   if (state.embed) fields.push(['embed', '1']);
+  if (state.live) fields.push(['live', '1']);
   if (fields.length === 0) return '';
   const plain = (text: string) => encodeURIComponent(text).replace(/%(2F|3A|2C|3D)/g, (code) => decodeURIComponent(code));
   return `?${fields.map(([key, value]) => `${key}=${plain(value)}`).join('&')}`;

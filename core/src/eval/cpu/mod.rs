@@ -34,7 +34,7 @@ const BLOCK: usize = 64;
 const BAND_SAMPLES: usize = 1 << 16;
 
 /// Evaluates `field` at every position of `view`: `[samples * channels]`, row-major, [`ABSENT`] where the owning
-/// partition has no network. One thread: split a view with [`View::rows`] to use more.
+/// partition has no network. One thread: split a view with [`View::along`] to use more.
 ///
 /// # Errors
 /// [`Error::Parameter`] or [`Error::Limit`] for a view that does not suit the field.

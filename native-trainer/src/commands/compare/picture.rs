@@ -93,14 +93,9 @@ fn extent(bounds: &SampleBox) -> (usize, usize) {
 /// and the picture decoded from it).
 fn align(a: &mut Loaded, b: &mut Loaded) -> Result<()> {
     if a.canvas == b.canvas {
-        let common: SampleBox =
-            a.bounds.iter().zip(&b.bounds).map(|(x, y)| x.start.max(y.start)..x.end.min(y.end)).collect();
-        if common.iter().any(|r| r.start >= r.end) {
-            return Err(usage_fault(format!(
-                "{} and {} hold different parts of the picture",
-                a.side.file, b.side.file
-            )));
-        }
+        let common = common_box(&a.bounds, &b.bounds).ok_or_else(|| {
+            usage_fault(format!("{} and {} hold different parts of the picture", a.side.file, b.side.file))
+        })?;
         cut(a, &common);
         cut(b, &common);
         return Ok(());
@@ -131,26 +126,38 @@ fn cut(loaded: &mut Loaded, bounds: &SampleBox) {
     loaded.bounds.clone_from(bounds);
 }
 
-/// Grey becomes RGB and a missing opacity 1, so that a PNG that an editor saved with other channels still compares.
 fn promote(loaded: &mut Loaded, channels: usize, alpha: bool) {
-    let own = loaded.channels;
+    let values = std::mem::take(&mut loaded.values);
+    loaded.values = promoted(values, loaded.channels, loaded.alpha, channels, alpha);
+    (loaded.channels, loaded.alpha) = (channels, alpha);
+}
+
+/// The part that two boxes of one canvas have in common, if any.
+pub(super) fn common_box(a: &SampleBox, b: &SampleBox) -> Option<SampleBox> {
+    let common: SampleBox = a.iter().zip(b).map(|(x, y)| x.start.max(y.start)..x.end.min(y.end)).collect();
+    common.iter().all(|r| r.start < r.end).then_some(common)
+}
+
+/// Grey becomes RGB and a missing opacity 1 (in stored and in unit values), so that a PNG that an editor saved with other channels still
+/// compares.
+pub(super) fn promoted(values: Vec<f32>, own: usize, own_alpha: bool, channels: usize, alpha: bool) -> Vec<f32> {
     if own == channels {
-        return;
+        return values;
     }
     let colours = channels - usize::from(alpha);
-    let own_colours = own - usize::from(loaded.alpha);
-    let sample = |v: &[f32]| -> Vec<f32> {
-        let opacity = if loaded.alpha {
-            v[own - 1]
-        } else if v[0].is_nan() {
-            f32::NAN
-        } else {
-            1.0
-        };
-        (0..colours).map(|c| v[c.min(own_colours - 1)]).chain(alpha.then_some(opacity)).collect()
-    };
-    loaded.values = loaded.values.chunks_exact(own).flat_map(sample).collect();
-    (loaded.channels, loaded.alpha) = (channels, alpha);
+    let own_colours = own - usize::from(own_alpha);
+    let mut out = Vec::with_capacity(values.len() / own * channels);
+    for v in values.chunks_exact(own) {
+        out.extend((0..colours).map(|c| v[c.min(own_colours - 1)]));
+        if alpha {
+            out.push(match (own_alpha, v[0].is_nan()) {
+                (true, _) => v[own - 1],
+                (false, true) => f32::NAN,
+                (false, false) => 1.0,
+            });
+        }
+    }
+    out
 }
 
 fn stretched(prediction: &[f32], truth: &[f32]) -> Result<f64> {

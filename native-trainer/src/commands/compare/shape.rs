@@ -47,14 +47,18 @@ enum Content {
     Voxels(Signal),
 }
 
-struct Input {
-    side: Side,
+/// A shape that is sampled, or decoded, when it is known on which grid.
+pub(super) struct Input {
+    pub(super) side: Side,
+    /// Of a mesh, that of no grid.
+    pub(super) info: SignalInfo,
     content: Content,
+    notes: Vec<String>,
 }
 
-pub(super) fn run(arguments: &CompareArguments, [a, b]: [&[u8]; 2], reporter: &Reporter) -> Result<()> {
-    let mut notes = Vec::new();
-    let (a, b) = (load(a, &arguments.a, &mut notes)?, load(b, &arguments.b, &mut notes)?);
+pub(super) fn run(arguments: &CompareArguments, mut a: Input, mut b: Input, reporter: &Reporter) -> Result<()> {
+    let mut notes = std::mem::take(&mut a.notes);
+    notes.append(&mut b.notes);
     let lattice = common_lattice(&a, &b, arguments)?;
     let (of_a, of_b) = (a.inside(&lattice)?, b.inside(&lattice)?);
     let info = SignalInfo::shape([1; 3], ShapeValue::Occupancy)?;
@@ -108,25 +112,27 @@ fn text(report: &CompareReport) -> String {
     report.notes.iter().fold(facts, |facts, note| facts.with("note", note)).to_string()
 }
 
-fn load(bytes: &[u8], path: &Path, notes: &mut Vec<String>) -> Result<Input> {
+pub(super) fn load(bytes: &[u8], path: &Path) -> Result<Input> {
     let name = shown(path);
     let field = bytes.starts_with(&MAGIC);
-    let (content, samples) = if field {
+    let mut notes = Vec::new();
+    let (content, info) = if field {
         let document = Reader::open(bytes).and_then(|r| r.document()).with_context(|| name.clone())?;
-        let samples = document.field.grid().samples();
-        (Content::Field(Box::new(document)), samples)
+        let info = document.signal.clone();
+        (Content::Field(Box::new(document)), info)
     } else if let Some(format) = MeshFormat::of(bytes, path) {
         let (mesh, more) = read_mesh(bytes, format, &name)?;
         notes.extend(more.into_iter().map(|note| format!("{name}: {note}")));
-        (Content::Mesh(mesh), 0)
+        (Content::Mesh(mesh), SignalInfo::shape([1; 3], ShapeValue::Occupancy)?)
     } else {
         let (signal, _) = read_shape(bytes, path, &Sampling::default())?;
-        let samples = signal.info.samples();
-        (Content::Voxels(signal), samples)
+        let info = signal.info.clone();
+        (Content::Voxels(signal), info)
     };
     let size = bytes.len() as u64;
+    let samples = if matches!(content, Content::Mesh(_)) { 0 } else { info.samples() };
     let side = Side { file: name, field, bytes: size, bits_per_sample: metrics::bits_per_sample(size, samples) };
-    Ok(Input { side, content })
+    Ok(Input { side, info, content, notes })
 }
 
 /// The grid of whichever has one; around both where both are meshes.
@@ -153,16 +159,11 @@ fn common_lattice(a: &Input, b: &Input, arguments: &CompareArguments) -> Result<
 }
 
 impl Input {
-    fn info(&self) -> Option<&SignalInfo> {
-        match &self.content {
-            Content::Field(document) => Some(&document.signal),
-            Content::Voxels(signal) => Some(&signal.info),
-            Content::Mesh(_) => None,
-        }
-    }
-
     fn lattice(&self) -> Option<Lattice> {
-        let info = self.info()?;
+        if matches!(self.content, Content::Mesh(_)) {
+            return None;
+        }
+        let info = &self.info;
         let shape: [usize; 3] = info.shape.iter().map(|&n| n as usize).collect::<Vec<_>>().try_into().ok()?;
         Some(Lattice { shape, placement: placement_of(info) })
     }

@@ -1,13 +1,14 @@
 //! `tessera decode`: a file to what it was made of. What all kinds share is here: the file, the region, the view.
 
+mod clip;
 mod picture;
 mod shape;
+mod sound;
 
 use std::ops::Range;
 
 use anyhow::{Context as _, Result};
 use serde::Serialize;
-use tessera_core::error::{Error, Unsupported};
 use tessera_core::eval::{View, shows_absent};
 use tessera_core::format::Document;
 use tessera_core::grid::SampleBox;
@@ -28,12 +29,12 @@ struct DecodeReport<S> {
     region: String,
     #[serde(flatten)]
     size: S,
-    samples: usize,
+    samples: u64,
     kept_partitions: usize,
     absent_partitions_shown: bool,
     macs_per_sample: u64,
     seconds: f64,
-    bytes: usize,
+    bytes: u64,
 }
 
 /// An opened file, and what of it is wanted where.
@@ -61,12 +62,9 @@ pub(super) fn run(arguments: &DecodeArguments, reporter: &Reporter) -> Result<()
     request.refuse_empty()?;
     match kind {
         SignalKind::Picture => picture::run(&request, reporter),
+        SignalKind::Sound => sound::run(&request, reporter),
+        SignalKind::Video => clip::run(&request, reporter),
         SignalKind::Shape => shape::run(&request, reporter),
-        SignalKind::Sound | SignalKind::Video => Err(Error::Unsupported(Unsupported {
-            feature: format!("decoding {}", kind.with_article()),
-            advice: "get a newer Tessera".to_owned(),
-        })
-        .into()),
     }
 }
 
@@ -86,30 +84,39 @@ impl Request<'_> {
         Ok(())
     }
 
-    /// The region as a view, with `--scale` applied to the axes `scaled`.
-    fn view(&self, scaled: Range<usize>) -> Result<View> {
-        let DecodeArguments { scale, resolution, nearest, .. } = *self.arguments;
-        let longest = self.bounds.iter().enumerate().filter(|(axis, _)| scaled.contains(axis));
-        let longest = longest.map(|(_, r)| r.end - r.start).max().unwrap_or(1);
-        let scale = resolution.map_or(scale, |n| f64::from(n) / f64::from(longest.max(1)));
+    /// How many times as densely as stored `--scale` or `--resolution` asks for samples.
+    fn scale(&self) -> f64 {
+        let longest = self.bounds.iter().map(|r| r.end - r.start).max().unwrap_or(1);
+        let DecodeArguments { scale, resolution, .. } = *self.arguments;
+        resolution.map_or(scale, |n| f64::from(n) / f64::from(longest.max(1)))
+    }
+
+    /// Samples along each axis of the region at so many times its density.
+    fn shape(&self, factors: &[f64]) -> Result<Vec<u32>> {
+        let scale = self.scale();
         if !(scale.is_finite() && scale > 0.0) {
             return Err(usage_fault(format!("--scale must be a positive number, not {scale}")));
         }
-        if (scale - 1.0).abs() < f64::EPSILON {
-            return Ok(View::region(&self.bounds));
-        }
-        let edges: Vec<_> = self.bounds.iter().map(|r| f64::from(r.start)..f64::from(r.end)).collect();
-        let axis_scale = |axis: usize| if scaled.contains(&axis) { scale } else { 1.0 };
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
             reason = "float casts saturate; the view has limits"
         )]
-        let shape: Vec<u32> = edges
-            .iter()
-            .enumerate()
-            .map(|(axis, r)| ((r.end - r.start) * axis_scale(axis)).round().max(1.0) as u32)
-            .collect();
+        let scaled = |(range, factor): (&Range<u32>, &f64)| {
+            (f64::from(range.end - range.start) * factor).round().max(1.0) as u32
+        };
+        Ok(self.bounds.iter().zip(factors).map(scaled).collect())
+    }
+
+    /// The region as a view, with `--scale` applied to the axes `scaled`.
+    fn view(&self, scaled: Range<usize>) -> Result<View> {
+        let (scale, nearest) = (self.scale(), self.arguments.nearest);
+        let factor = |axis| if scaled.contains(&axis) { scale } else { 1.0 };
+        let shape = self.shape(&(0..self.bounds.len()).map(factor).collect::<Vec<_>>())?;
+        if (scale - 1.0).abs() < f64::EPSILON {
+            return Ok(View::region(&self.bounds));
+        }
+        let edges: Vec<_> = self.bounds.iter().map(|r| f64::from(r.start)..f64::from(r.end)).collect();
         let view = in_option("--scale", View::resampled(&edges, &shape))?;
         Ok(if nearest { view.nearest() } else { view })
     }
@@ -117,17 +124,33 @@ impl Request<'_> {
     /// Writes the finished output and reports it with the kind's own figures of its size.
     fn finish<S: Serialize>(&self, size: S, view: &View, seconds: f64, output: &[u8]) -> Result<DecodeReport<S>> {
         self.destination.write(output)?;
+        let absent = shows_absent(&self.document.field, view)?;
+        Ok(self.report(size, view.samples() as u64, absent, seconds, output.len() as u64))
+    }
+
+    /// Reports an output that is written.
+    fn report<S: Serialize>(&self, size: S, samples: u64, absent: bool, seconds: f64, bytes: u64) -> DecodeReport<S> {
         let field = &self.document.field;
-        Ok(DecodeReport {
+        DecodeReport {
             output: self.destination.shown(),
             region: box_text(&self.bounds),
             size,
-            samples: view.samples(),
+            samples,
             kept_partitions: field.present().len(),
-            absent_partitions_shown: shows_absent(field, view)?,
+            absent_partitions_shown: absent,
             macs_per_sample: field.spec().multiply_adds_per_sample(),
             seconds,
-            bytes: output.len(),
-        })
+            bytes,
+        }
+    }
+
+    /// Whether the region shows a partition that is absent.
+    fn shows_absent(&self) -> bool {
+        let (grid, present) = (self.document.field.grid(), self.document.field.present());
+        let touched = |partition: &u32| {
+            let own = grid.partition_box(*partition);
+            own.iter().zip(&self.bounds).all(|(a, b)| a.start < b.end && b.start < a.end)
+        };
+        (0..grid.partitions()).filter(|p| present.binary_search(p).is_err()).any(|p| touched(&p))
     }
 }

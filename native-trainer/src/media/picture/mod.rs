@@ -9,4 +9,4 @@ mod input;
 mod output;
 
 pub use input::{is_picture, read_picture};
-pub use output::{PictureFormat, encode_picture, render};
+pub use output::{Layout, PictureFormat, encode_picture, render};

@@ -113,15 +113,7 @@ pub fn render(field: &Field, info: &SignalInfo, view: &View, fill: Option<Colour
         .into());
     }
     let absent = shows_absent(field, view)?;
-    let fill = fill.unwrap_or(Colour([0.0; 4]));
-    let layout = Layout {
-        channels: info.channels as usize,
-        alpha: info.alpha,
-        // Float pictures are RGB or RGBA in every format that holds them.
-        colours: if info.channels >= 3 || info.format == SampleFormat::F32 { 3 } else { 1 },
-        opacity: info.alpha || (absent && fill.0[3] < 1.0),
-        fill,
-    };
+    let layout = Layout::of(info, absent, fill);
     let shape = view.shape();
     let size = (u32::try_from(shape[1])?, u32::try_from(shape[0])?);
     let lacking = || anyhow::anyhow!("the picture does not fit into memory");
@@ -139,8 +131,7 @@ pub fn render(field: &Field, info: &SignalInfo, view: &View, fill: Option<Colour
     }
     match info.format {
         SampleFormat::U8 => {
-            let code = |value: f32, _: bool| to_code_value(value, 255).to_le_bytes()[0];
-            picture!(u8, code, ImageLuma8, ImageLumaA8, ImageRgb8, ImageRgba8)
+            picture!(u8, byte, ImageLuma8, ImageLumaA8, ImageRgb8, ImageRgba8)
         }
         SampleFormat::U16 => {
             let code = |value: f32, _: bool| to_code_value(value, u16::MAX);
@@ -162,8 +153,13 @@ pub fn render(field: &Field, info: &SignalInfo, view: &View, fill: Option<Colour
     }
 }
 
-/// How field values become a picture's samples.
-struct Layout {
+fn byte(value: f32, _: bool) -> u8 {
+    to_code_value(value, 255).to_le_bytes()[0]
+}
+
+/// How field values become the samples of a picture or of frames.
+#[derive(Debug, Clone, Copy)]
+pub struct Layout {
     channels: usize,
     alpha: bool,
     colours: usize,
@@ -172,6 +168,32 @@ struct Layout {
 }
 
 impl Layout {
+    /// The layout for a signal of which `absent` partitions are shown or not: as [`render`] does it.
+    pub fn of(info: &SignalInfo, absent: bool, fill: Option<Colour>) -> Self {
+        let fill = fill.unwrap_or(Colour([0.0; 4]));
+        Self {
+            channels: info.channels as usize,
+            alpha: info.alpha,
+            // Float pictures are RGB or RGBA in every format that holds them.
+            colours: if info.channels >= 3 || info.format == SampleFormat::F32 { 3 } else { 1 },
+            opacity: info.alpha || (absent && fill.0[3] < 1.0),
+            fill,
+        }
+    }
+
+    /// Channels of what is written.
+    pub fn channels(&self) -> usize {
+        self.colours + usize::from(self.opacity)
+    }
+
+    /// The samples of a view in 8 bits.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub fn bytes(&self, field: &Field, view: &View) -> Result<Vec<u8>> {
+        self.samples(field, view, byte)
+    }
+
     /// `code` turns a field value into a sample; its second argument says whether the channel is opacity.
     fn samples<T: Send + Clone + Default>(
         &self,
@@ -179,7 +201,7 @@ impl Layout {
         view: &View,
         code: impl Fn(f32, bool) -> T + Sync,
     ) -> Result<Vec<T>> {
-        let width = self.colours + usize::from(self.opacity);
+        let width = self.channels();
         let mut target = target(view.samples(), width)?;
         decode_into(field, view, width, &mut target, |values, part| {
             for (value, out) in values.chunks_exact(self.channels).zip(part.chunks_exact_mut(width)) {

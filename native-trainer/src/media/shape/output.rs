@@ -130,7 +130,7 @@ pub fn encode_voxels(field: &Field, info: &SignalInfo, view: &View, format: Shap
     let value = info.shape_value();
     let floats = matches!(value, tessera_core::signal::ShapeValue::Distance { .. });
     let data: Vec<u8> = if floats {
-        values.iter().flat_map(|v| (v * info.amplitude).to_le_bytes()).collect()
+        values.iter().flat_map(|v| (v.clamp(-1.0, 1.0) * info.amplitude).to_le_bytes()).collect()
     } else {
         values.iter().map(|&v| u8::from(value.is_inside(v))).collect()
     };

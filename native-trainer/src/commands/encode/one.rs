@@ -1,93 +1,148 @@
-//! `tessera encode`: read, plan, train, write, and measure what was written.
+//! One input to one file: read, plan, train, write, and measure what was written.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
 use anyhow::Result;
 use serde::Serialize;
 use tessera_core::field::recentred_for;
-use tessera_core::format::{self, Document, TrainingRecord, WeightCoding};
+use tessera_core::format::{self, Document, TrainingRecord};
 use tessera_core::metrics;
 use tessera_core::signal::SignalInfo;
 
-use super::describe::{extents, signal_text};
-use crate::arguments::values::{Count, DeviceName, Preset, RecipeName, Seconds, WeightsName};
+use super::super::describe::{extents, name_of, signal_text};
+use super::watch::{SNAPSHOT_EVERY_SECONDS, Watch};
+use super::words::{coding, device};
+use crate::arguments::values::{Count, DeviceName, Overlap, Preset, RecipeName, Seconds, WeightsName};
 use crate::arguments::{EncodeArguments, EncodeOptions};
 use crate::errors::{Fault, usage_fault};
+use crate::media::clip::{self, ClipFile};
 use crate::media::{Source, read_source};
-use crate::output::{Destination, read_input, shown};
+use crate::output::{Destination, folder_of, is_stream, read_input, shown};
 use crate::plan::{self, Network};
 use crate::progress::Progress;
 use crate::quality::{self, Quality};
 use crate::report::{Facts, Reporter, bytes as human_bytes, decibels, duration, finite, grouped};
+use crate::samples::Samples;
 use crate::training::{
-    Checkpoint, CheckpointSettings, DeviceChoice, EngineChoice, Outcome, Recipe, Settings, StoppedBy, TrainingPlan,
-    train,
+    Checkpoint, CheckpointSettings, EngineChoice, Outcome, Recipe, Settings, StoppedBy, TrainingPlan, train,
 };
+use crate::training_log::{PREVIEW_EVERY, TrainingLog};
 use crate::{config, decoding, signals};
+
+/// What goes where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Job {
+    pub(super) input: PathBuf,
+    pub(super) output: PathBuf,
+    pub(super) checkpoint: Option<PathBuf>,
+    pub(super) log_dir: Option<PathBuf>,
+}
 
 /// What `--json` prints. The names are a contract.
 #[derive(Debug, Serialize)]
-struct EncodeReport<'a> {
-    output: String,
+pub(super) struct EncodeReport {
+    input: String,
+    pub(super) output: String,
     model: &'static str,
-    psnr_db: Option<f64>,
+    pub(super) psnr_db: Option<f64>,
     ssim: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     iou: Option<f64>,
-    seconds: f64,
+    pub(super) seconds: f64,
     steps: u64,
     best_step: u64,
     stopped_by: &'static str,
     parameters: u64,
-    bytes: u64,
-    bits_per_sample: f64,
+    pub(super) bytes: u64,
+    pub(super) bits_per_sample: f64,
     samples: u64,
     partitions: u32,
     kept_partitions: usize,
     empty_partitions: usize,
-    factors: &'a [u32],
+    factors: Vec<u32>,
     local_width: u32,
     global_width: u32,
     hidden_layers: u32,
     macs_per_sample: u64,
     weights: &'static str,
-    device: &'a str,
-    engine: &'a str,
+    device: String,
+    engine: String,
     seed: u64,
-    notes: &'a [String],
+    notes: Vec<String>,
 }
 
-pub(super) fn run(arguments: &EncodeArguments, reporter: &Reporter) -> Result<()> {
-    let destination = Destination::new(&arguments.output, arguments.force, reporter.json())?;
-    check_checkpoint(arguments)?;
+/// A file that was written.
+pub(super) struct Encoded {
+    pub(super) report: EncodeReport,
+    pub(super) quality: Quality,
+    /// Whether it is what was asked for.
+    pub(super) verdict: Result<()>,
+    /// The page, which still serves.
+    pub(super) watch: Option<Watch>,
+}
+
+pub(super) fn encode(job: &Job, arguments: &EncodeArguments, reporter: &Reporter) -> Result<Encoded> {
+    let destination = Destination::new(&job.output, arguments.force, reporter.json())?;
+    check_checkpoint(job, arguments)?;
+    let opened = open(job, arguments)?;
+    let stop = signals::watch()?;
     let asked = config::given(&arguments.options, arguments.config.as_deref())?;
-    let Source { signal, notes } = source(arguments, &asked)?;
-    let samples = signal.info.samples();
-    let options = config::merged(&arguments.options, arguments.config.as_deref(), &signal.info)?;
+    let (source, notes) = read(opened, job, arguments, &asked, stop)?;
+    let info = source.info().clone();
+    let samples = info.samples();
+    let options = config::merged(&arguments.options, arguments.config.as_deref(), &info)?;
     decoding::use_threads(options.threads)?;
-    let network = plan::network_of(&options, &signal)?;
-    let settings = settings(arguments, &options, &signal.info, &network)?;
-    reporter.say(format_args!("{}: {}", shown(&arguments.input), signal_text(&signal.info)));
+    let network = plan::network_of(&options, &source)?;
+    let settings = settings(job, arguments, &options, &info, &network)?;
+    reporter.say(format_args!("{}: {}", shown(&job.input), signal_text(&info)));
     notes.iter().for_each(|note| reporter.say(format_args!("  note: {note}")));
     reporter.say(network_text(&network));
 
-    let stop = signals::watch()?;
-    let plan =
-        TrainingPlan { signal, grid: network.grid.clone(), spec: network.spec.clone(), settings: settings.clone() };
+    let plan = TrainingPlan {
+        samples: source,
+        grid: network.grid.clone(),
+        spec: network.spec.clone(),
+        settings: settings.clone(),
+    };
+    let watch =
+        arguments.watch.then(|| Watch::start(job, plan.samples.info(), arguments, stop, reporter)).transpose()?;
+    let mut log = job.log_dir.as_deref().map(|folder| log(folder, &plan.samples)).transpose()?;
+    if let Some(log) = &log {
+        reporter.say(format_args!("logging to {}", log.path().display()));
+    }
     let mut progress = Progress::new(arguments.progress, reporter.quiet(), settings.steps);
-    let outcome = train(&plan, stop, &mut |event| progress.event(&event));
+    let end = watch.as_ref().map_or(stop, Watch::end);
+    let outcome = train(&plan, end, &mut |event| {
+        progress.event(&event);
+        if let Some(watch) = &watch {
+            watch.event(&event);
+        }
+        if let Some(log) = &mut log {
+            log.event(&event);
+        }
+    });
     progress.finish();
     let outcome = outcome?;
 
     let training = record(&options, &network, &settings, &outcome)?;
     let coding = coding(options.weights.unwrap_or(WeightsName::F32));
     let field = recentred_for(&outcome.field, coding)?;
-    let document = Document { signal: plan.signal.info.clone(), field, training };
+    let document = Document { signal: info, field, training };
     let written = format::write(&document, coding)?;
     destination.write(&written)?;
 
-    let quality = quality::of_written(&written, &plan.signal)?;
+    let quality = quality::of_written(&written, &plan.samples)?;
+    if let Some(log) = log
+        && let Err(error) = log.finish(outcome.steps, &outcome.field, &quality, written.len() as u64)
+    {
+        reporter.say(format_args!("the log is not complete: {error}"));
+    }
+    if let Some(watch) = &watch {
+        watch.finished(&written, destination.shown(), quality.psnr_db);
+    }
     let report = EncodeReport {
+        input: shown(&job.input),
         output: destination.shown(),
         model: network.spec.model.name(),
         psnr_db: finite(quality.psnr_db),
@@ -104,29 +159,39 @@ pub(super) fn run(arguments: &EncodeArguments, reporter: &Reporter) -> Result<()
         partitions: network.grid.partitions(),
         kept_partitions: outcome.field.present().len(),
         empty_partitions: outcome.field.empty().len(),
-        factors: network.grid.factors(),
+        factors: network.grid.factors().to_vec(),
         local_width: network.spec.local_width,
         global_width: network.spec.global_width,
         hidden_layers: network.spec.hidden_layers,
         macs_per_sample: network.spec.multiply_adds_per_sample(),
         weights: coding.name(),
-        device: &outcome.device,
-        engine: &outcome.engine,
+        device: outcome.device.clone(),
+        engine: outcome.engine.clone(),
         seed: settings.seed,
-        notes: &notes,
+        notes,
     };
-    reporter.summary(&report, || summary(&report, &quality))?;
-    verdict(&outcome, options.psnr, &quality, &destination)
+    let verdict = if watch.as_ref().is_some_and(Watch::ended_by_page) {
+        Ok(())
+    } else {
+        verdict(&outcome, options.psnr, &quality, &destination)
+    };
+    Ok(Encoded { report, quality, verdict, watch })
+}
+
+fn log(folder: &Path, samples: &Samples) -> Result<TrainingLog> {
+    let mut log = TrainingLog::create(folder, samples.info())?;
+    log.original(|bounds| samples.of_box(bounds));
+    Ok(log)
 }
 
 /// A checkpoint replaces its file from the first step on, so what may be lost is looked at before.
-fn check_checkpoint(arguments: &EncodeArguments) -> Result<()> {
-    let Some(path) = &arguments.checkpoint else { return Ok(()) };
+fn check_checkpoint(job: &Job, arguments: &EncodeArguments) -> Result<()> {
+    let Some(path) = &job.checkpoint else { return Ok(()) };
     let same = |other: &Path| match (path.canonicalize(), other.canonicalize()) {
         (Ok(a), Ok(b)) => a == b,
         _ => path == other,
     };
-    for (other, role) in [(&arguments.input, "input"), (&arguments.output, "output")] {
+    for (other, role) in [(&job.input, "input"), (&job.output, "output")] {
         if same(other) {
             return Err(usage_fault(format!("--checkpoint {} is the {role}: name another file", path.display())));
         }
@@ -146,19 +211,64 @@ fn check_checkpoint(arguments: &EncodeArguments) -> Result<()> {
     Ok(())
 }
 
-fn source(arguments: &EncodeArguments, asked: &EncodeOptions) -> Result<Source> {
-    let source = read_input(&arguments.input)?;
+/// An input whose kind is known.
+enum Opened {
+    /// Its frames are read when they are needed.
+    Clip(ClipFile),
+    /// All bytes of anything else.
+    Bytes(Vec<u8>),
+}
+
+fn open(job: &Job, arguments: &EncodeArguments) -> Result<Opened> {
+    if let Some(clip) = ClipFile::find(&job.input) {
+        return Ok(Opened::Clip(clip));
+    }
+    let source = read_input(&job.input)?;
     if source.starts_with(&format::MAGIC) {
         return Err(Fault::Input(format!(
             "{} is a Tessera file already: decode it first, or crop it as it is",
-            shown(&arguments.input)
+            shown(&job.input)
         ))
         .into());
     }
-    read_source(&source, &arguments.input, &asked.sampling())
+    if is_stream(&job.input)
+        && let Some(clip) = ClipFile::of_bytes(&source)?
+    {
+        return Ok(Opened::Clip(clip));
+    }
+    if arguments.clip.any() {
+        return Err(usage_fault(format!(
+            "--frames, --frame-rate and --resize are for clips, and {} is none",
+            shown(&job.input)
+        )));
+    }
+    Ok(Opened::Bytes(source))
+}
+
+/// The samples, and what was done on the way to them. A clip's lie beside the output while it is trained.
+fn read(
+    opened: Opened,
+    job: &Job,
+    arguments: &EncodeArguments,
+    asked: &EncodeOptions,
+    stop: &AtomicBool,
+) -> Result<(Samples, Vec<String>)> {
+    match opened {
+        Opened::Clip(file) => {
+            let folder = if is_stream(&job.output) { std::env::temp_dir() } else { folder_of(&job.output) };
+            let frames = clip::open(&file, arguments.clip.selection())?;
+            let (spool, notes) = clip::spool(frames, file.name(), &folder, stop)?;
+            Ok((Samples::Spooled(spool), notes))
+        }
+        Opened::Bytes(bytes) => {
+            let Source { signal, notes } = read_source(bytes, &job.input, &asked.sampling())?;
+            Ok((signal.into(), notes))
+        }
+    }
 }
 
 fn settings(
+    job: &Job,
     arguments: &EncodeArguments,
     options: &EncodeOptions,
     info: &SignalInfo,
@@ -180,38 +290,22 @@ fn settings(
         shares: plan::default_shares(info, &network.grid),
         group_samples: None,
         sample_fraction: options.sample_fraction.unwrap_or_else(|| plan::default_sample_fraction(recipe, info)),
+        overlap: options.overlap.as_ref().map(|Overlap(samples)| samples.clone()).unwrap_or_default(),
         seed: options.seed.unwrap_or(0),
         device: device(options.device.unwrap_or(DeviceName::Cpu)),
         threads: options.threads,
-        checkpoint: arguments.checkpoint.as_ref().map(|path| CheckpointSettings {
+        checkpoint: job.checkpoint.as_ref().map(|path| CheckpointSettings {
             path: path.clone(),
             every_seconds: arguments.every.0,
             resume: arguments.resume,
         }),
         engine: EngineChoice::Auto,
+        snapshot_every_seconds: if arguments.watch {
+            Some(SNAPSHOT_EVERY_SECONDS)
+        } else {
+            job.log_dir.as_ref().map(|_| PREVIEW_EVERY.as_secs_f64())
+        },
     })
-}
-
-/// The engine's word for a device of the command line.
-pub(super) fn device(name: DeviceName) -> DeviceChoice {
-    match name {
-        DeviceName::Auto => DeviceChoice::Auto,
-        DeviceName::Cpu => DeviceChoice::Cpu,
-        DeviceName::Cuda => DeviceChoice::Cuda,
-        DeviceName::Vulkan => DeviceChoice::Vulkan,
-        DeviceName::Metal => DeviceChoice::Metal,
-        DeviceName::Webgpu => DeviceChoice::Webgpu,
-        DeviceName::Ndarray => DeviceChoice::Ndarray,
-    }
-}
-
-/// The format's word for a weight type of the command line.
-pub(super) fn coding(name: WeightsName) -> WeightCoding {
-    match name {
-        WeightsName::F32 => WeightCoding::F32,
-        WeightsName::F16 => WeightCoding::F16,
-        WeightsName::Bf16 => WeightCoding::Bf16,
-    }
 }
 
 fn record(
@@ -223,7 +317,7 @@ fn record(
     let merged = plan::carried_out(options, network, settings);
     Ok(TrainingRecord {
         program: concat!("tessera ", env!("CARGO_PKG_VERSION")).to_owned(),
-        preset: super::describe::name_of(&options.preset.unwrap_or(Preset::Fast)),
+        preset: name_of(&options.preset.unwrap_or(Preset::Fast)),
         seed: settings.seed,
         steps: outcome.steps,
         learning_rate: settings.learning_rate,
@@ -255,7 +349,7 @@ fn network_text(network: &Network) -> String {
     )
 }
 
-fn summary(report: &EncodeReport<'_>, quality: &Quality) -> String {
+pub(super) fn summary(report: &EncodeReport, quality: &Quality) -> String {
     let ssim = quality.ssim.map_or_else(String::new, |s| format!(", SSIM {s:.4}"));
     let iou = quality.iou.map_or_else(String::new, |iou| format!("IoU {iou:.4}, "));
     let best =

@@ -1,18 +1,27 @@
-//! A static site for one user on this computer: the built page, and the files that were opened with it.
+//! A site for one user on this computer: the built page, the files that were opened with it, and a field that is being
+//! trained ([`Live`]).
 //!
 //! Requests are answered by a pure function from a request to a reply, so that every rule is tested without a socket:
 //! loopback names only (a page elsewhere must not reach the server through a name that resolves to 127.0.0.1), no way
 //! out of the two folders, ranges as the format's readers use them.
 
+mod listen;
+mod live;
+
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+
+pub use self::listen::{Listener, page_folder};
+pub use self::live::{Live, Snapshot};
 
 /// What is served.
 #[derive(Debug, Clone)]
 pub struct Site {
     page: PathBuf,
     files: Files,
+    live: Option<Arc<Live>>,
 }
 
 /// What stands under `/file/`.
@@ -34,7 +43,7 @@ pub enum Files {
 /// The parts of a request that matter.
 #[derive(Debug, Clone, Copy)]
 pub struct Request<'a> {
-    /// `GET` or `HEAD`; anything else is refused.
+    /// `GET` or `HEAD`, and `POST` where a field is being trained; anything else is refused.
     pub method: &'a str,
     /// Path and query.
     pub url: &'a str,
@@ -42,6 +51,8 @@ pub struct Request<'a> {
     pub host: &'a str,
     /// The `Range` header.
     pub range: Option<&'a str>,
+    /// Whether the header `X-Tessera` is there, which no other site's form or link can send.
+    pub from_page: bool,
 }
 
 /// An answer.
@@ -58,7 +69,13 @@ pub struct Reply {
 impl Site {
     /// A site of a page folder and files.
     pub fn new(page: PathBuf, files: Files) -> Self {
-        Self { page, files }
+        Self { page, files, live: None }
+    }
+
+    /// The same with a field that is being trained under `/live/`.
+    #[must_use]
+    pub fn with_live(self, live: Arc<Live>) -> Self {
+        Self { live: Some(live), ..self }
     }
 
     /// Answers a request.
@@ -66,6 +83,9 @@ impl Site {
         let host = request.host.rsplit_once(':').map_or(request.host, |(name, _)| name);
         if !matches!(host, "127.0.0.1" | "localhost" | "[::1]") {
             return refusal(421, "this server answers on loopback names only");
+        }
+        if let (Some(live), Some(name)) = (&self.live, request.url.strip_prefix("/live/")) {
+            return live.reply(name, request);
         }
         if !matches!(request.method, "GET" | "HEAD") {
             return refusal(405, "only GET and HEAD are served");
@@ -218,7 +238,7 @@ mod tests {
     }
 
     fn get(site: &Site, url: &str, range: Option<&str>) -> (u16, String) {
-        let reply = site.reply(Request { method: "GET", url, host: "127.0.0.1:4000", range });
+        let reply = site.reply(Request { method: "GET", url, host: "127.0.0.1:4000", range, from_page: false });
         (reply.status, String::from_utf8(reply.body).unwrap())
     }
 
@@ -269,7 +289,7 @@ mod tests {
         ] {
             assert!(matches!(get(&site, url, None).0, 400 | 404), "{url}");
         }
-        let elsewhere = Request { method: "GET", url: "/", host: "evil.example:80", range: None };
+        let elsewhere = Request { method: "GET", url: "/", host: "evil.example:80", range: None, from_page: true };
         assert_eq!(site.reply(elsewhere).status, 421);
         assert_eq!(site.reply(Request { method: "POST", host: "localhost:1", ..elsewhere }).status, 405);
     }

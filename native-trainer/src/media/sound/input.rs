@@ -1,0 +1,175 @@
+//! A sound file to a signal.
+
+use std::io::Cursor;
+use std::path::Path;
+
+use anyhow::Result;
+use symphonia::core::audio::GenericAudioBufferRef as Decoded;
+use symphonia::core::codecs::audio::{AudioDecoderOptions, well_known};
+use symphonia::core::errors::Error as SoundError;
+use symphonia::core::formats::probe::Hint;
+use symphonia::core::formats::{FormatOptions, FormatReader, TrackType};
+use symphonia::core::io::MediaSourceStream;
+use symphonia::core::meta::MetadataOptions;
+use tessera_core::limits;
+use tessera_core::signal::{SampleFormat, Signal, SignalInfo};
+
+use crate::errors::{Fault, input_fault};
+use crate::media::Source;
+use crate::output::shown;
+
+/// Extensions of files without a signature of their own, or with one that other kinds share.
+const EXTENSIONS: [&str; 13] =
+    ["wav", "wave", "flac", "ogg", "oga", "mp3", "aac", "adts", "m4a", "m4b", "aif", "aiff", "aifc"];
+
+/// Whether the bytes begin as a sound does, or the extension says so.
+pub fn is_sound(bytes: &[u8], path: &Path) -> bool {
+    let at = |start: usize, word: &[u8]| bytes.get(start..).is_some_and(|rest| rest.starts_with(word));
+    // Eleven set bits begin a frame of MPEG audio or ADTS; no other format that we read begins so.
+    let frame = matches!(bytes, [0xff, second, ..] if second & 0xe0 == 0xe0);
+    let signature = frame
+        || ((at(0, b"RIFF") || at(0, b"RF64")) && at(8, b"WAVE"))
+        || (at(0, b"FORM") && (at(8, b"AIFF") || at(8, b"AIFC")))
+        || [&b"fLaC"[..], b"OggS", b"ID3"].iter().any(|word| at(0, word))
+        || (at(4, b"ftyp") && (at(8, b"M4A") || at(8, b"M4B")));
+    let extension = path.extension().map(|e| e.to_string_lossy().to_lowercase());
+    signature || extension.is_some_and(|extension| EXTENSIONS.contains(&extension.as_str()))
+}
+
+/// Reads a sound of any format that is built in: WAV, AIFF, FLAC, OGG Vorbis, MP3, AAC and ALAC (bare or in MP4). `path`
+/// is for messages.
+///
+/// # Errors
+/// [`Fault::Input`] for what is no readable sound, [`Fault::Limit`] for one that is longer or has more channels than
+/// a file can hold.
+pub fn read_sound(bytes: Vec<u8>, path: &Path) -> Result<Source> {
+    let name = shown(path);
+    let refused = |e: SoundError| input_fault(format!("cannot read {name} as a sound: {e}"));
+    let mut hint = Hint::new();
+    if let Some(extension) = path.extension().and_then(|e| e.to_str()) {
+        hint.with_extension(extension);
+    }
+    let stream = MediaSourceStream::new(Box::new(Cursor::new(bytes)), Default::default());
+    let mut reader = symphonia::default::get_probe()
+        .probe(&hint, stream, FormatOptions::default(), MetadataOptions::default())
+        .map_err(refused)?;
+    let recording = decode(reader.as_mut(), &name)?;
+    let mut notes = Vec::new();
+    if recording.damaged > 0 {
+        notes.push(format!("{} damaged packets of it could not be decoded and are left out", recording.damaged));
+    }
+    if recording.tracks > 1 {
+        notes.push(format!("the first of its {} sound tracks is taken", recording.tracks));
+    }
+    Ok(Source { signal: to_signal(recording, &name)?, notes })
+}
+
+/// A decoded sound.
+#[derive(Debug, Default)]
+struct Recording {
+    /// Interleaved, full scale is 1.
+    values: Vec<f32>,
+    channels: usize,
+    rate: u32,
+    /// Bits of a sample; 0 before the first packet.
+    bits: u32,
+    damaged: usize,
+    tracks: usize,
+}
+
+fn decode(reader: &mut dyn FormatReader, name: &str) -> Result<Recording> {
+    let refused = |reason: String| input_fault(format!("cannot read {name} as a sound: {reason}"));
+    let is_audio = |t: &&symphonia::core::formats::Track| t.track_type() == Some(TrackType::Audio);
+    let tracks = reader.tracks().iter().filter(is_audio).count();
+    let track = reader.default_track(TrackType::Audio).ok_or_else(|| refused("it has no sound".to_owned()))?;
+    let id = track.id;
+    let parameters = track.codec_params.as_ref().and_then(|p| p.audio());
+    let parameters = parameters.ok_or_else(|| refused("its coding is not known".to_owned()))?;
+    let lossy =
+        [well_known::CODEC_ID_MP3, well_known::CODEC_ID_AAC, well_known::CODEC_ID_VORBIS].contains(&parameters.codec);
+    let mut decoder = symphonia::default::get_codecs()
+        .make_audio_decoder(parameters, &AudioDecoderOptions::default())
+        .map_err(|e| refused(e.to_string()))?;
+    let stated_bits = parameters.bits_per_sample;
+    let mut recording = Recording { tracks, ..Recording::default() };
+    let mut piece: Vec<f32> = Vec::new();
+    loop {
+        let packet = match reader.next_packet() {
+            Ok(Some(packet)) => packet,
+            Ok(None) => break,
+            Err(SoundError::ResetRequired) => return Err(refused("it changes its coding on the way".to_owned())),
+            // A file that was cut off holds what came before.
+            Err(SoundError::IoError(e)) if e.kind() == std::io::ErrorKind::UnexpectedEof => {
+                recording.damaged += 1;
+                break;
+            }
+            Err(e) => return Err(refused(e.to_string())),
+        };
+        if packet.track_id != id {
+            continue;
+        }
+        match decoder.decode(&packet) {
+            Ok(decoded) => {
+                let (channels, rate) = (decoded.spec().channels().count(), decoded.spec().rate());
+                if recording.channels == 0 {
+                    (recording.channels, recording.rate) = (channels, rate);
+                    recording.bits = if lossy { 16 } else { stated_bits.unwrap_or_else(|| bits(&decoded)) };
+                } else if (recording.channels, recording.rate) != (channels, rate) {
+                    return Err(refused("it changes its channels or its rate on the way".to_owned()));
+                }
+                decoded.copy_to_vec_interleaved(&mut piece);
+                recording.values.extend_from_slice(&piece);
+            }
+            Err(SoundError::DecodeError(_)) => recording.damaged += 1,
+            Err(e) => return Err(refused(e.to_string())),
+        }
+        let samples = recording.values.len() / recording.channels.max(1);
+        if samples as u64 > limits::AXIS_SAMPLES {
+            let seconds = limits::AXIS_SAMPLES / u64::from(recording.rate.max(1));
+            return Err(Fault::Limit(format!(
+                "{name} has more than {} samples, which is {seconds} s at its rate: encode it in parts, or at a lower \
+                 rate",
+                limits::AXIS_SAMPLES
+            ))
+            .into());
+        }
+    }
+    if recording.values.is_empty() {
+        return Err(refused("it holds no samples".to_owned()));
+    }
+    Ok(recording)
+}
+
+fn bits(decoded: &Decoded<'_>) -> u32 {
+    match decoded {
+        Decoded::U8(_) | Decoded::S8(_) => 8,
+        Decoded::U16(_) | Decoded::S16(_) => 16,
+        Decoded::U24(_) | Decoded::S24(_) => 24,
+        _ => 32,
+    }
+}
+
+/// Divides by the largest magnitude, which becomes the amplitude.
+fn to_signal(recording: Recording, name: &str) -> Result<Signal> {
+    let Recording { mut values, channels, rate, bits, .. } = recording;
+    if channels as u64 > limits::CHANNELS {
+        return Err(
+            Fault::Limit(format!("{name} has {channels} channels: a file holds at most {}", limits::CHANNELS)).into()
+        );
+    }
+    if values.iter().any(|v| !v.is_finite()) {
+        return Err(input_fault(format!("{name} has samples that are infinite or not a number")));
+    }
+    let peak = values.iter().fold(0.0_f32, |peak, v| peak.max(v.abs()));
+    // Silence has no scale.
+    let amplitude = if peak > 0.0 { peak } else { 1.0 };
+    values.iter_mut().for_each(|v| *v /= amplitude);
+    let format = match bits {
+        0..=8 => SampleFormat::U8,
+        9..=16 => SampleFormat::U16,
+        _ => SampleFormat::F32,
+    };
+    let samples = u32::try_from(values.len() / channels)?;
+    let info = SignalInfo::sound(samples, u32::try_from(channels)?, format, rate, amplitude)?;
+    Ok(Signal::new(info, values)?)
+}
