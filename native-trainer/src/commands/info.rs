@@ -72,7 +72,7 @@ pub(super) fn run(arguments: &InfoArguments, reporter: &Reporter) -> Result<()> 
     let bytes_of =
         |shared: bool| chunks.iter().filter(|c| c.partition.is_none() == shared).map(|c| c.bytes).sum::<u64>();
     let kept_samples = present_samples(grid, reader.present());
-    let kept = bounding_box(grid, reader.present());
+    let kept = kept_box(&reader);
     let (major, minor) = reader.version();
     let report = InfoReport {
         file: shown(&arguments.input),

@@ -158,7 +158,7 @@ fn side(file: String, field: bool, bytes: u64, bounds: &SampleBox) -> Side {
 fn load(bytes: Vec<u8>, path: &Path) -> Result<Input> {
     let (field, size) = (bytes.starts_with(&MAGIC), bytes.len() as u64);
     let (info, bounds, values) = if field {
-        let document = Reader::open(bytes).and_then(|r| r.document()).with_context(|| shown(path))?;
+        let document = Reader::open(&bytes).and_then(|r| r.document()).with_context(|| shown(path))?;
         let bounds = bounding_box(document.field.grid(), document.field.present());
         let values = decoding::decode(&document.field, &View::region(&bounds))?;
         (document.signal, bounds, values)

@@ -71,7 +71,7 @@ pub fn surface(field: &Field, info: &SignalInfo, view: &View) -> Result<Surface>
     // As many slices at a time as keep all threads at work.
     let step = (1_usize << 22).div_ceil((shape[1] * shape[2]).max(1)).clamp(1, shape[0].max(1));
     for start in (0..shape[0]).step_by(step) {
-        let part = view.rows(start..(start + step).min(shape[0]));
+        let part = view.along(0, start..(start + step).min(shape[0]));
         let mut values = decoding::decode_shape(field, info, &part)?;
         values.iter_mut().for_each(|v| *v = value.depth(*v));
         values.chunks((shape[1] * shape[2]).max(1)).for_each(|slice| extractor.push(slice));
