@@ -83,7 +83,7 @@ fn the_second_reader_knows_what_is_empty_and_what_is_cropped() {
     let place = Workplace::new();
     place.write("a.obj", ball([1.0, 2.0, 3.0], 4.0).as_bytes());
     for field in ["occupancy", "distance"] {
-        let fixed = ["encode", "a.obj", "-o", "a.inr", "--force", "--resolution", "24", "--partitions", "4x4x4"];
+        let fixed = ["encode", "a.obj", "-o", "a.inr", "--force", "--resolution", "24", "--partitions", "8x8x8"];
         place.done(&[&fixed[..], &["--local-width", "6", "--steps", "20", "--field", field]].concat());
         place.done(&["crop", "a.inr", "-o", "c.inr", "--force", "--keep", "box=..,..12,.."]);
         for name in ["a.inr", "c.inr"] {

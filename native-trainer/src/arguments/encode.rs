@@ -23,6 +23,7 @@ Examples:
   tessera encode clip.mp4 -o clip.inr --resize 256x144 --frames 100
   tessera encode frames/ -o clip.inr --frame-rate 24
   tessera encode song.flac -o song.inr
+  tessera encode statue.obj -o statue.inr --resolution 256
   tessera encode speech.wav -o speech.inr --preset paper --model siren
   curl -s https://example.org/photo.png | tessera encode - -o - > photo.inr
 
@@ -35,11 +36,11 @@ environment, the environment over the file, the file over --preset.";
 /// Training stops at --steps, --psnr, --max-time or Ctrl-C, whichever comes first, and the best weights so far are
 /// written. What the input is follows from its first bytes. Without options: Local-Global with parameters that grow
 /// with the signal (200k for 262,144 samples), partitions of about 32x32 samples of a picture, or of a fraction of a
-/// second of a sound.
+/// second of a sound. A shape has 200k from 128 samples a side on, which the partitions with anything in them share.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct EncodeArguments {
-    /// What to encode: a picture, a sound, a clip or a folder of pictures; - for stdin. Several inputs are encoded one
+    /// What to encode: a picture, a sound, a shape, a clip or a folder of pictures; - for stdin. Several inputs are encoded one
     /// after the other
     #[arg(value_name = "IN", required = true)]
     pub inputs: Vec<PathBuf>,
@@ -129,7 +130,7 @@ pub struct EncodeOptions {
     #[arg(long, env = "TESSERA_PARTITIONS", hide_env = true, value_name = "FACTORS", help_heading = "Network")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub partitions: Option<Partitions>,
-    /// Wanted samples per partition; the first number goes with the longer side [default: 32x32; clips, in the order of their axes, 8x32x32]
+    /// Wanted samples per partition; the first number goes with the longer side [default: 32x32; clips, in the order of their axes, 8x32x32; shapes: an eighth of the longest side, 8 at least]
     #[arg(long, env = "TESSERA_PARTITION_SIZE", hide_env = true, value_name = "SIZE", help_heading = "Network")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub partition_size: Option<Extents>,
@@ -187,7 +188,7 @@ pub struct EncodeOptions {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub voxels: Option<RawVoxels>,
 
-    /// Stop after this many optimiser steps [default: 400, fewer for pictures above a megapixel; published: 500, more above 512x512]
+    /// Stop after this many optimiser steps [default: 400, fewer for pictures above a megapixel; shapes 250; published: 500, more above 512x512]
     #[arg(long, env = "TESSERA_STEPS", hide_env = true, value_name = "COUNT", help_heading = "Training")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub steps: Option<Count>,
