@@ -174,6 +174,21 @@ impl Grid {
         self.partition_samples(0)
     }
 
+    /// Where the samples of `partition` lie in an array of all samples: one range for each of its rows along the last
+    /// axis, in order.
+    #[expect(clippy::cast_possible_truncation, reason = "for an array in memory, whose indices fit")]
+    pub fn partition_rows(&self, partition: u32) -> impl Iterator<Item = Range<usize>> {
+        let mut bounds = self.partition_box(partition);
+        let last = bounds.pop().unwrap_or_default();
+        let along = self.shape.last().map_or(1, |&n| n as usize);
+        let mut starts = vec![0_usize];
+        for (range, &n) in bounds.iter().zip(&self.shape) {
+            starts = starts.iter().flat_map(|&s| range.clone().map(move |i| s * n as usize + i as usize)).collect();
+        }
+        let (first, end) = (last.start as usize, last.end as usize);
+        starts.into_iter().map(move |start| start * along + first..start * along + end)
+    }
+
     /// Linear sample indices of `partition`, row-major over its box.
     pub fn partition_sample_indices(&self, partition: u32) -> Vec<u64> {
         let bounds = self.partition_box(partition);

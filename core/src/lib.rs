@@ -18,7 +18,8 @@
 //! | [`eval`] | decoding: the scalar reference, the fused CPU kernel, the GPU kernel |
 //! | [`mod@format`] | the `.inr` container: reader, writer, crop |
 //! | [`codec`] | how a chunk stores its weights |
-//! | [`metrics`] | PSNR, SSIM, rate |
+//! | [`metrics`] | PSNR, SSIM, IoU, rate |
+//! | [`surface`] | triangles around a shape |
 //! | [`limits`] | what a file may ask for |
 //!
 //! # Glossary
@@ -86,5 +87,6 @@ pub mod metrics;
 pub mod module;
 pub mod selection;
 pub mod signal;
+pub mod surface;
 
 pub use error::Error;

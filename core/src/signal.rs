@@ -1,5 +1,9 @@
 //! What is encoded: kind, shape, channels, and what a player needs to show it.
 
+mod shape;
+
+pub use shape::{Placement, ShapeValue};
+
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, check_limit};
@@ -27,9 +31,9 @@ impl SignalKind {
     }
 
     /// PSNR in dB of a mean squared error between stored values, as published for this kind: the peak is the range,
-    /// 2, but 1 for sound (reference/local-global.md 7.1). Infinite for an error of zero.
+    /// 2, but 1 for sound (reference/local-global.md 7.1), and for shapes. Infinite for an error of zero.
     pub fn psnr_db(self, mse: f64) -> f64 {
-        let peak: f64 = if self == Self::Sound { 1.0 } else { 2.0 };
+        let peak: f64 = if matches!(self, Self::Sound | Self::Shape) { 1.0 } else { 2.0 };
         -10.0 * (mse / (peak * peak)).log10()
     }
 
@@ -68,6 +72,8 @@ pub enum ColourSpace {
     Unknown,
     /// Linear light (high dynamic range sources).
     Linear,
+    /// A distance to a surface ([`ShapeValue::Distance`]).
+    Distance,
 }
 
 /// The description of a signal, without its samples.
@@ -89,6 +95,9 @@ pub struct SignalInfo {
     pub rate: (u32, u32),
     /// A stored value of 1 stands for this amplitude in the source; 1 for pictures.
     pub amplitude: f32,
+    /// Where the samples of a shape lie; `None` for other signals and where it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub placement: Option<Placement>,
 }
 
 impl SignalInfo {
@@ -134,18 +143,10 @@ impl SignalInfo {
         Self { kind, shape, colour, alpha, rate, ..Self::plain(channels, format) }.checked()
     }
 
-    /// A shape of one channel on a grid of `shape` samples.
-    ///
-    /// # Errors
-    /// [`Error::Parameter`] for an empty grid, [`Error::Limit`] beyond the format.
-    pub fn shape(shape: [u32; 3], format: SampleFormat) -> Result<Self, Error> {
-        Self { kind: SignalKind::Shape, shape: shape.to_vec(), ..Self::plain(1, format) }.checked()
-    }
-
     /// What has neither colour nor time; kind and shape follow.
     fn plain(channels: u32, format: SampleFormat) -> Self {
         let (kind, shape, colour) = (SignalKind::Shape, Vec::new(), ColourSpace::None);
-        Self { kind, shape, channels, format, colour, alpha: false, rate: (0, 1), amplitude: 1.0 }
+        Self { kind, shape, channels, format, colour, alpha: false, rate: (0, 1), amplitude: 1.0, placement: None }
     }
 
     fn checked(self) -> Result<Self, Error> {
@@ -207,7 +208,7 @@ impl SignalInfo {
         if self.rate.1 == 0 {
             return Err(Error::parameter("the rate's denominator is zero"));
         }
-        Ok(())
+        self.validate_shape()
     }
 }
 
@@ -288,7 +289,7 @@ mod tests {
         assert!(SignalInfo::sound(0, 1, SampleFormat::U16, 8_000, 1.0).is_err());
         assert!(SignalInfo::sound(8, 1, SampleFormat::U16, 8_000, 0.0).is_err());
         assert!(SignalInfo::video([1, 2, 3], 3, SampleFormat::U8, (0, 1)).is_err());
-        assert!(SignalInfo::shape([1, 0, 3], SampleFormat::U8).is_err());
+        assert!(SignalInfo::shape([1, 0, 3], ShapeValue::Occupancy).is_err());
         let info = SignalInfo::picture(1, 1, 1, SampleFormat::U8).unwrap();
         assert!(Signal::new(info.clone(), vec![f32::NAN]).is_err());
         assert!(Signal::new(info, vec![0.0, 0.0]).is_err());

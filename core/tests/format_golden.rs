@@ -7,7 +7,7 @@ mod common;
 use std::path::PathBuf;
 
 use common::{bodies, craft};
-use tessera_core::eval::{View, cpu, reference};
+use tessera_core::eval::{View, cpu, fill_empty, reference};
 use tessera_core::format::{Reader, WeightCoding, crop};
 
 /// What a fuzz target runs.
@@ -54,6 +54,10 @@ fn the_committed_files_hold_what_they_should() {
         assert_eq!(reader.document().unwrap(), document, "{name}");
         assert_eq!(reader.version(), (1, 0));
     }
+    let added = std::fs::read(path("distance-f16")).unwrap();
+    let reader = Reader::open(&added).unwrap();
+    assert_eq!((reader.document().unwrap(), reader.version()), (common::distance(), (1, 1)));
+    assert_eq!((reader.empty(), reader.is_complete()), (&[1, 2][..], false));
     let whole = std::fs::read(path("picture-f32")).unwrap();
     let cropped = std::fs::read(path("picture-f32-cropped")).unwrap();
     assert_eq!(crop(&whole, &[4, 2, 1, 99]).unwrap(), cropped);
@@ -74,10 +78,12 @@ fn the_committed_files_decode_as_the_second_reader_says() {
         let bytes = std::fs::read(path(name)).unwrap();
         let field = Reader::open(&bytes).unwrap().document().unwrap().field;
         let view = View::full(field.grid());
+        let outside = Reader::open(&bytes).unwrap().signal().shape_value().outside();
         let npy = std::fs::read(folder().join(format!("{name}.npy"))).unwrap();
         let data = &npy[10 + usize::from(u16::from_le_bytes([npy[8], npy[9]]))..];
         let theirs: Vec<f32> = data.as_chunks::<4>().0.iter().map(|v| f32::from_le_bytes(*v)).collect();
-        for ours in [reference::decode(&field, &view).unwrap(), cpu::decode(&field, &view).unwrap()] {
+        for mut ours in [reference::decode(&field, &view).unwrap(), cpu::decode(&field, &view).unwrap()] {
+            fill_empty(&field, &view, outside, &mut ours).unwrap();
             assert_eq!(ours.len(), theirs.len(), "{name}");
             for (place, (a, b)) in ours.iter().zip(&theirs).enumerate() {
                 let equal = (a - b).abs() < 2e-5 || (a.is_nan() && b.is_nan());

@@ -6,6 +6,7 @@ mod common;
 use common::craft;
 use tessera_core::error::Error;
 use tessera_core::format::{Document, Reader, WeightCoding, write};
+use tessera_core::signal::Placement;
 
 /// Opens and looks at everything.
 fn read(bytes: &[u8]) -> Result<Document, Error> {
@@ -190,20 +191,25 @@ fn later_versions_open_or_are_refused_clearly() {
     let (header, index, data) = craft::parts(&bytes);
 
     // A newer minor version may append to the header; chunks then carry checksums under the id of `craft::file`.
-    let longer = [header, &[1, 2, 3]].concat();
+    // It has the two fields of 1.1 as well, here without content.
+    let longer = [header, &[0, 0, 1, 2, 3]].concat();
     let mut newer = craft::file(&longer, index, data);
-    assert!(matches!(Reader::open(&newer), Err(Error::Malformed(_))), "not in our own version");
-    newer[10] = 1;
+    for ours in [0, 1] {
+        newer[10] = ours;
+        craft::repair(&mut newer);
+        assert!(matches!(Reader::open(&newer), Err(Error::Malformed(_))), "not in 1.{ours}");
+    }
+    newer[10] = 2;
     craft::repair(&mut newer);
     for chunk in Reader::open(&newer).unwrap().chunks() {
         craft::repair_chunk(&mut newer, chunk.partition, chunk.offset, chunk.bytes);
     }
     let reader = Reader::open(&newer).unwrap();
-    assert_eq!((reader.version(), reader.document().unwrap()), ((1, 1), common::picture()));
+    assert_eq!((reader.version(), reader.document().unwrap()), ((1, 2), common::picture()));
     // A crop keeps what it does not understand.
     let cropped = tessera_core::format::crop(&newer, &[5]).unwrap();
     assert_eq!(craft::parts(&cropped).0, longer);
-    assert_eq!(Reader::open(&cropped).unwrap().version(), (1, 1));
+    assert_eq!(Reader::open(&cropped).unwrap().version(), (1, 2));
 
     for (at, value, expected) in [(8, 2, "2.0"), (12, 4, "feature 2")] {
         let mut later = bytes.clone();
@@ -214,6 +220,56 @@ fn later_versions_open_or_are_refused_clearly() {
             other => panic!("{other:?}"),
         }
     }
+}
+
+#[test]
+fn what_version_1_1_appends_is_checked() {
+    let mut document = common::shape();
+    document.signal.placement = Some(Placement { origin: [1.0, 2.0, 3.0], spacing: 0.5 });
+    let placed = write(&document, WeightCoding::F16).unwrap();
+    assert_eq!(Reader::open(&placed).unwrap().document().unwrap(), document);
+    let (header, index, data) = craft::parts(&placed);
+    let fields = header.len() - 33 - 1;
+    let plain = &header[..fields];
+    let open = |appended: &[u8]| {
+        let mut bytes = craft::file(&[plain, appended].concat(), index, data);
+        bytes[10] = 1;
+        craft::repair(&mut bytes);
+        Reader::open(&bytes).map(|reader| reader.empty().to_vec())
+    };
+    let absent: Vec<u32> =
+        (0..document.field.grid().partitions()).filter(|p| document.field.local_of(*p).is_none()).collect();
+    let first = u8::try_from(absent[0]).unwrap();
+    assert_eq!(open(&[0, 1, first, 1]).unwrap(), [absent[0]]);
+    let place = |spacing: f64| [vec![1; 25], spacing.to_le_bytes().to_vec(), vec![0]].concat();
+    assert_eq!(open(&place(0.5)).unwrap(), [0; 0]);
+    let taken = u8::try_from(document.field.present()[0]).unwrap();
+    for (what, appended) in [
+        ("nothing appended", vec![0, 0]),
+        ("cut", vec![0]),
+        ("an empty run", vec![0, 1, first, 0]),
+        ("a run without a gap", vec![0, 2, first, 1, 0, 1]),
+        ("beyond the grid", vec![0, 1, first, 250]),
+        ("a huge run", vec![0, 1, 252, 255, 255, 255, 255, 252, 255, 255, 255, 255]),
+        ("a huge list", vec![0, 253, 255, 255, 255, 255, 255, 255, 255, 0]),
+        ("empty and present", vec![0, 1, taken, 1]),
+        ("a long number", vec![0, 1, 251, first, 0, 1]),
+        ("no spacing", place(0.0)),
+        ("a negative spacing", place(-1.0)),
+        ("an infinite spacing", place(f64::INFINITY)),
+        ("neither there nor absent", vec![2, 0]),
+    ] {
+        let error = open(&appended).expect_err(what);
+        assert!(matches!(error, Error::Malformed(_)), "{what}: {error}");
+    }
+    let mut picture = craft::file(
+        &[craft::parts(&write(&common::picture(), WeightCoding::F16).unwrap()).0, &[0, 1, 0, 1]].concat(),
+        index,
+        data,
+    );
+    picture[10] = 1;
+    craft::repair(&mut picture);
+    assert!(matches!(Reader::open(&picture), Err(Error::Malformed(_))), "an empty partition of a picture");
 }
 
 #[test]

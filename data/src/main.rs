@@ -8,6 +8,7 @@ mod canvas;
 mod chart;
 mod chime;
 mod coast;
+mod knot;
 mod leaf;
 mod lettering;
 mod maths;
@@ -32,6 +33,9 @@ struct Sample {
 
 /// Name, title and drawing of a sample.
 type Entry = (&'static str, &'static str, fn() -> Picture);
+
+/// The shape: its name, and the file that [`knot::draw`] gives.
+const SHAPE: (&str, &str) = ("knot", "knot.ply");
 
 /// The pictures in the order in which the page shows them.
 const SAMPLES: [Entry; 3] = [
@@ -72,6 +76,9 @@ fn main() -> Result<()> {
         draw().write_png(BufWriter::new(file)).with_context(|| format!("while writing {}", path.display()))?;
         println!("{}: {title}, {} bytes", path.display(), std::fs::metadata(&path)?.len());
     }
+    let path = folder.join(SHAPE.1);
+    std::fs::write(&path, knot::draw()).with_context(|| format!("cannot write {}", path.display()))?;
+    println!("{}: a fluted {}, {} bytes", path.display(), SHAPE.0, std::fs::metadata(&path)?.len());
     let path = folder.join("tide.apng");
     let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
     canvas::write_apng(&tide::draw(), tide::RATE, BufWriter::new(file))
@@ -127,6 +134,12 @@ mod tests {
         assert_eq!((stored.spec().channels, stored.spec().sample_rate), (2, chime::RATE));
         let stored: Vec<i16> = stored.samples().collect::<Result<_, _>>().unwrap();
         assert!(stored == chime::play(), "run `cargo xtask samples`");
+    }
+
+    #[test]
+    fn the_committed_shape_is_what_this_program_draws() {
+        let stored = std::fs::read(default_folder().join(SHAPE.1)).expect("the shape is committed");
+        assert!(stored == knot::draw(), "{} differs; run `cargo xtask samples`", SHAPE.1);
     }
 
     #[test]

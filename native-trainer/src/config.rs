@@ -46,6 +46,10 @@ pub fn over(upper: EncodeOptions, lower: EncodeOptions) -> EncodeOptions {
         first_omega,
         hidden_omega,
         weights,
+        resolution,
+        padding,
+        field,
+        voxels,
         steps,
         psnr,
         max_time,
@@ -59,14 +63,21 @@ pub fn over(upper: EncodeOptions, lower: EncodeOptions) -> EncodeOptions {
     )
 }
 
+/// What was asked for, before a signal is known: flags and environment over the file.
+///
+/// # Errors
+/// Those of [`read`].
+pub fn given(typed: &EncodeOptions, file: Option<&Path>) -> Result<EncodeOptions> {
+    Ok(over(typed.clone(), file.map(read).transpose()?.unwrap_or_default()))
+}
+
 /// All layers merged, the recipe filled in. The signal decides what a preset means: `draft` and `fine` scale the steps
 /// that it gets under what was chosen, `paper` is the published setting of its kind.
 ///
 /// # Errors
 /// Those of [`read`].
 pub fn merged(typed: &EncodeOptions, file: Option<&Path>, signal: &SignalInfo) -> Result<EncodeOptions> {
-    let file = file.map(read).transpose()?.unwrap_or_default();
-    let options = over(typed.clone(), file);
+    let options = given(typed, file)?;
     let recipe = plan::recipe(&options, signal);
     let steps = |scale: fn(u64) -> u64| EncodeOptions {
         steps: Some(Count(scale(plan::default_steps(recipe, signal)))),

@@ -7,6 +7,7 @@ use rayon::prelude::*;
 use tessera_core::error::{Error, LimitExceeded};
 use tessera_core::eval::{self, View};
 use tessera_core::field::Field;
+use tessera_core::signal::SignalInfo;
 
 /// Samples in a band: enough to amortise the set-up of a partition, small against a picture.
 const BAND_SAMPLES: usize = 1 << 15;
@@ -94,18 +95,14 @@ pub fn frames_at_a_time(samples_per_frame: usize) -> usize {
     (CHUNK_SAMPLES / samples_per_frame.max(1)).max(1)
 }
 
-/// Whether the view shows a partition that is absent.
+/// [`decode`] for a shape: partitions that never had a network are outside, NaN is what was cropped away.
 ///
 /// # Errors
-/// Where the view does not suit the field.
-pub fn has_absent(field: &Field, view: &View) -> Result<bool, Error> {
-    let owners: Vec<Vec<u32>> =
-        view.resolve(field.grid())?.iter().map(|axis| axis.runs().iter().map(|run| run.owner).collect()).collect();
-    let mut partitions = vec![0_u32];
-    for (along, &factor) in owners.iter().zip(field.grid().factors()) {
-        partitions = partitions.iter().flat_map(|&p| along.iter().map(move |&i| p * factor + i)).collect();
-    }
-    Ok(partitions.iter().any(|p| field.present().binary_search(p).is_err()))
+/// Those of the engine.
+pub fn decode_shape(field: &Field, info: &SignalInfo, view: &View) -> Result<Vec<f32>, Error> {
+    let mut values = decode(field, view)?;
+    eval::fill_empty(field, view, info.shape_value().outside(), &mut values)?;
+    Ok(values)
 }
 
 /// Sets the number of threads of everything that follows; does nothing for `None`.

@@ -10,7 +10,7 @@ use tessera_core::eval::View;
 use tessera_core::field::Field;
 use tessera_core::format::Reader;
 use tessera_core::metrics;
-use tessera_core::signal::SignalKind;
+use tessera_core::signal::{ShapeValue, SignalInfo, SignalKind};
 
 use crate::decoding;
 use crate::samples::Samples;
@@ -24,6 +24,8 @@ pub struct Quality {
     pub psnr_db: f64,
     /// Structural similarity of pictures; `None` where samples are absent, for it is defined on whole rectangles.
     pub ssim: Option<f64>,
+    /// Intersection over union of the insides of shapes.
+    pub iou: Option<f64>,
 }
 
 /// Decodes the bytes as they were written and compares them with the source: what users will see.
@@ -32,11 +34,15 @@ pub struct Quality {
 /// Those of the format and of decoding, and where the source cannot be read.
 pub fn of_written(written: &[u8], source: &Samples) -> Result<Quality> {
     let field = Reader::open(written)?.document()?.field;
-    let info = source.info();
+    let (info, view) = (source.info(), View::full(field.grid()));
     if info.kind == SignalKind::Video {
         return of_clip(&field, source);
     }
-    let decoded = decoding::decode(&field, &View::full(field.grid()))?;
+    if info.kind == SignalKind::Shape {
+        let decoded = decoding::decode_shape(&field, info, &view)?;
+        return Ok(compare_shapes(&decoded, &source.all()?, info)?);
+    }
+    let decoded = decoding::decode(&field, &view)?;
     let source = source.all()?;
     match (info.kind, info.shape.as_slice()) {
         (SignalKind::Picture, &[rows, columns]) => {
@@ -47,7 +53,7 @@ pub fn of_written(written: &[u8], source: &Samples) -> Result<Quality> {
         (kind, _) => {
             let clamped = |values: &[f32]| -> Vec<f32> { values.iter().map(|v| v.clamp(-1.0, 1.0)).collect() };
             let mse = metrics::mse(&clamped(&decoded), &clamped(&source))?;
-            Ok(Quality { mse, psnr_db: kind.psnr_db(mse), ssim: None })
+            Ok(Quality { mse, psnr_db: kind.psnr_db(mse), ssim: None, iou: None })
         }
     }
 }
@@ -126,7 +132,12 @@ impl ClipQuality {
         }
         let mse = self.squares / self.values as f64;
         let whole = self.with_ssim == self.frames;
-        Ok(Quality { mse, psnr_db: metrics::psnr_of_mse(mse), ssim: whole.then(|| self.ssim / self.frames as f64) })
+        Ok(Quality {
+            mse,
+            psnr_db: metrics::psnr_of_mse(mse),
+            ssim: whole.then(|| self.ssim / self.frames as f64),
+            iou: None,
+        })
     }
 
     /// The mean over the frames of each one's PSNR, in dB; infinite where one frame is identical.
@@ -134,6 +145,40 @@ impl ClipQuality {
     pub fn mean_psnr_db(&self) -> f64 {
         self.psnr_db / self.frames as f64
     }
+}
+
+/// Compares two shapes on one grid; NaN marks absent samples, which do not count.
+///
+/// # Errors
+/// [`Error::Parameter`] where the sizes differ or nothing is present.
+pub fn compare_shapes(a: &[f32], b: &[f32], info: &SignalInfo) -> Result<Quality, Error> {
+    if a.len() != b.len() {
+        return Err(Error::parameter(format!("cannot compare {} samples with {}", a.len(), b.len())));
+    }
+    let value = info.shape_value();
+    let range = if value == ShapeValue::Occupancy { 0.0..=1.0 } else { -1.0..=1.0 };
+    let clamped = |v: f32| f64::from(v.clamp(*range.start(), *range.end()));
+    // Parts of a fixed size keep the sum's order, and with it the last digit, independent of the threads.
+    let parts: Vec<(f64, [u64; 3])> = a
+        .par_chunks(1 << 16)
+        .zip(b.par_chunks(1 << 16))
+        .map(|(a, b)| {
+            let pairs = a.iter().zip(b).filter(|(x, y)| !(x.is_nan() || y.is_nan()));
+            pairs.fold((0.0, [0; 3]), |(sum, [count, both, any]), (&x, &y)| {
+                let (x_in, y_in) = (value.is_inside(x), value.is_inside(y));
+                let sum = sum + (clamped(x) - clamped(y)).powi(2);
+                (sum, [count + 1, both + u64::from(x_in && y_in), any + u64::from(x_in || y_in)])
+            })
+        })
+        .collect();
+    let (sum, [count, both, any]) =
+        parts.iter().fold((0.0, [0; 3]), |(s, n), (t, m)| (s + t, [n[0] + m[0], n[1] + m[1], n[2] + m[2]]));
+    if count == 0 {
+        return Err(Error::parameter("no sample is present in both"));
+    }
+    #[expect(clippy::cast_precision_loss, reason = "counts below 2^52")]
+    let (mse, iou) = (sum / count as f64, if any == 0 { 1.0 } else { both as f64 / any as f64 });
+    Ok(Quality { mse, psnr_db: SignalKind::Shape.psnr_db(mse), ssim: None, iou: Some(iou) })
 }
 
 /// Rows and columns of SSIM's window.
@@ -169,7 +214,7 @@ pub fn compare(a: &[f32], b: &[f32], rows: usize, columns: usize, channels: usiz
     #[expect(clippy::cast_precision_loss, reason = "counts below 2^52")]
     let mse = sum / count as f64;
     let ssim = (count == a.len()).then(|| ssim(a, b, rows, columns, channels)).transpose()?;
-    Ok(Quality { mse, psnr_db: metrics::psnr_of_mse(mse), ssim })
+    Ok(Quality { mse, psnr_db: metrics::psnr_of_mse(mse), ssim, iou: None })
 }
 
 #[expect(clippy::cast_precision_loss, reason = "row counts below 2^24")]
@@ -194,6 +239,17 @@ fn ssim(a: &[f32], b: &[f32], rows: usize, columns: usize, channels: usize) -> R
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_union_of_shapes_counts_what_either_has() {
+        let info = SignalInfo::shape([1, 1, 6], ShapeValue::Occupancy).unwrap();
+        let quality =
+            compare_shapes(&[1.2, 0.9, 0.1, 0.0, 0.7, f32::NAN], &[1.0, 1.0, 1.0, 0.0, 0.0, 1.0], &info).unwrap();
+        assert_eq!(quality.iou, Some(0.5));
+        assert!((quality.mse - (0.01 + 0.81 + 0.49) / 5.0).abs() < 1e-6);
+        assert_eq!(compare_shapes(&[0.0; 2], &[0.0; 2], &info).unwrap().iou, Some(1.0));
+        assert!(compare_shapes(&[f32::NAN], &[0.0], &info).is_err() && compare_shapes(&[], &[0.0], &info).is_err());
+    }
 
     fn pattern(n: usize, step: usize) -> Vec<f32> {
         (0..n).map(|i| ((i * step) % 251) as f32 / 250.0).collect()

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A second reader of .inr files, written from docs/format.md alone: checks everything, decodes with numpy.
 
-    python3 tessera_reader.py FILE OUT.npy     field values [axes..., channels], NaN where absent
+    python3 tessera_reader.py FILE OUT.npy     field values [axes..., channels], NaN where cropped
     python3 tessera_reader.py FILE             only checks, prints what the file holds
 """
 import hashlib
@@ -95,7 +95,7 @@ def read_header(data, minor):
     h["kind"] = choice(c.unpack("B"), ["picture", "sound", "video", "shape"], "kind")
     h["shape"], h["channels"] = c.numbers(), c.varint()
     h["format"] = choice(c.unpack("B"), ["u8", "u16", "f32"], "sample format")
-    h["colour"] = choice(c.unpack("B"), ["none", "srgb", "unknown", "linear"], "colour")
+    h["colour"] = choice(c.unpack("B"), ["none", "srgb", "unknown", "linear", "distance"], "colour")
     h["alpha"] = c.unpack("B")
     need(h["alpha"] < 2, "header: alpha is neither 0 nor 1")
     h["rate"], h["amplitude"] = (c.varint(), c.varint()), c.unpack("f")
@@ -110,7 +110,26 @@ def read_header(data, minor):
     need(tag < 2, "header: the PSNR is neither there nor absent")
     psnr = c.unpack("d") if tag else 0.0
     h["configuration"] = c.text(1 << 16)
-    need(c.at == len(data) or minor > 0, "header: bytes follow its last field")
+    h["placement"], runs = None, []
+    if minor > 0:
+        tag = c.unpack("B")
+        need(tag < 2, "header: the placement is neither there nor absent")
+        if tag:
+            h["placement"] = [c.unpack("d") for _ in range(4)]
+            need(all(map(math.isfinite, h["placement"])) and h["placement"][3] > 0, "header: placement")
+        count = c.varint(64)
+        need(count <= (len(data) - c.at) // 2, "header: more runs than bytes")
+        runs = [(c.varint(), c.varint()) for _ in range(count)]
+    h["empty"], end = [], 0
+    for place, (gap, length) in enumerate(runs):
+        need(length > 0 and (gap > 0 or place == 0), "header: a run of empty partitions")
+        need(end + gap + length <= math.prod(h["factors"]), "header: empty partitions beyond the grid")
+        h["empty"] += range(end + gap, end + gap + length)
+        end += gap + length
+    need(minor != 1 or h["placement"] or h["empty"], "header: the version should be 1.0")
+    need(h["kind"] == "shape" or not (h["placement"] or h["empty"]), "header: only shapes have these fields")
+    need(h["colour"] != "distance" or h["kind"] == "shape" and h["channels"] == 1, "header: a distance of no shape")
+    need(c.at == len(data) or minor > 1, "header: bytes follow its last field")
     shape, factors, channels = h["shape"], h["factors"], h["channels"]
     coloured = h["kind"] in ("picture", "video")
     need(len(shape) == len(factors) == {"sound": 1, "picture": 2}.get(h["kind"], 3), "header: wrong number of axes")
@@ -155,6 +174,7 @@ def read_index(data, h, after):
     need(5 * present <= after, "index: more partitions than bytes")
     within("parameters", h["S"] + present * h["P"], 1 << 30)
     partitions = [p for first, last in runs for p in range(first, last)]
+    need(not set(partitions) & set(h["empty"]), "index: an empty partition is present")
     previous, done = None, 0
     while done < present:
         size, coding, common = c.leb(), c.leb(), c.leb()
@@ -206,7 +226,7 @@ def read(data):
         need(not length or crc(file_id + number + payload) == c.unpack("I"), f"chunk {partition}: checksum")
         digest.update(number + struct.pack("<HQ", coding, length) + payload)
         found[partition] = weights_of(payload, coding)
-    whole = len(found) - 1 == math.prod(h["factors"])
+    whole = len(found) - 1 + len(h["empty"]) == math.prod(h["factors"])
     need(not whole or digest.digest()[:16] == file_id, "the file id is not the digest of the contents")
     return h, found
 
@@ -218,17 +238,25 @@ def apply(layers, weights):
         yield lambda x, w=w.reshape(inputs, outputs), b=b: x @ w + b
 
 
+def slices_of(h, partition):
+    """Where the samples of a partition lie."""
+    slices = []
+    for index, n, f in zip(np.unravel_index(partition, h["factors"]), h["shape"], h["factors"]):
+        start = index * (n // f) + min(index, n % f)
+        slices.append(slice(start, start + n // f + (index < n % f)))
+    return tuple(slices)
+
+
 def decode(h, found):
     out = np.full(h["shape"] + [h["channels"]], np.nan, np.float32)
+    for partition in h["empty"]:
+        out[slices_of(h, partition)] = 1.0 if h["colour"] == "distance" else 0.0
     shared = list(apply(h["global"], found[SHARED]))
     for partition in sorted(found.keys() - {SHARED}):
-        slices, axes = [], []
-        for index, n, f in zip(np.unravel_index(partition, h["factors"]), h["shape"], h["factors"]):
-            start = index * (n // f) + min(index, n % f)
-            end = start + n // f + (index < n % f)
+        slices, axes = slices_of(h, partition), []
+        for own, n in zip(slices, h["shape"]):
             step = (h["high"] - h["low"]) / (n - 1) if n > 1 else 0.0
-            axes.append((np.arange(start, end, dtype=np.float64) * step + h["low"]).astype(np.float32))
-            slices.append(slice(start, end))
+            axes.append((np.arange(own.start, own.stop, dtype=np.float64) * step + h["low"]).astype(np.float32))
         x = np.stack(np.meshgrid(*axes, indexing="ij"), -1)
         local = list(apply(h["local"], found[partition]))
         u = v = x
@@ -238,7 +266,7 @@ def decode(h, found):
             if shared:
                 v = np.sin(omega * shared[depth](v))
                 u = np.sin(np.float32(h["hidden_omega"]) * shared[-1](np.concatenate([u, v], -1)))
-        out[tuple(slices)] = local[-1](u)
+        out[slices] = local[-1](u)
     return out
 
 

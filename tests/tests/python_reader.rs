@@ -6,10 +6,11 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use tessera_core::eval::{View, cpu};
+use tessera_core::eval::{View, cpu, fill_empty};
 use tessera_core::format::Reader;
 use tessera_tests::pictures::picture;
 use tessera_tests::program::Workplace;
+use tessera_tests::shapes::ball;
 
 /// Field values lie in about [-1, 1]. numpy's sine and order of sums differ from ours.
 const TOLERANCE: f32 = 2e-4;
@@ -73,6 +74,37 @@ fn the_second_reader_decodes_the_same_picture() {
             assert!((a - b).abs() <= TOLERANCE || (a.is_nan() && b.is_nan()), "{kind}, value {place}: {a} and {b}");
         }
         assert_eq!(ours.iter().any(|v| v.is_nan()), index == 0);
+    }
+}
+
+#[test]
+fn the_second_reader_knows_what_is_empty_and_what_is_cropped() {
+    let Some(python) = python() else { return };
+    let place = Workplace::new();
+    place.write("a.obj", ball([1.0, 2.0, 3.0], 4.0).as_bytes());
+    for field in ["occupancy", "distance"] {
+        let fixed = ["encode", "a.obj", "-o", "a.inr", "--force", "--resolution", "24", "--partitions", "8x8x8"];
+        place.done(&[&fixed[..], &["--local-width", "6", "--steps", "20", "--field", field]].concat());
+        place.done(&["crop", "a.inr", "-o", "c.inr", "--force", "--keep", "box=..,..12,.."]);
+        for name in ["a.inr", "c.inr"] {
+            let run = read(&python, &place, name, Some("a.npy"));
+            assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+            let (shape, theirs) = npy(&place.read("a.npy"));
+            assert_eq!(shape, [24, 24, 24, 1]);
+            let bytes = place.read(name);
+            let document = Reader::open(&bytes).unwrap().document().unwrap();
+            let view = View::full(document.field.grid());
+            let mut ours = cpu::decode(&document.field, &view).unwrap();
+            fill_empty(&document.field, &view, document.signal.shape_value().outside(), &mut ours).unwrap();
+            for (place, (a, b)) in theirs.iter().zip(&ours).enumerate() {
+                assert!(
+                    (a - b).abs() <= TOLERANCE || (a.is_nan() && b.is_nan()),
+                    "{field}, value {place}: {a} and {b}"
+                );
+            }
+            assert!(!document.field.empty().is_empty());
+            assert_eq!(ours.iter().any(|v| v.is_nan()), name == "c.inr");
+        }
     }
 }
 

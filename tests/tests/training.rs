@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use common::small_plan;
+use common::{small_plan, small_shape_plan};
 use tessera::samples::Samples;
 use tessera::training::{
     CheckpointSettings, EngineChoice, Event, Outcome, Recipe, Settings, StoppedBy, TrainingError, TrainingPlan, train,
@@ -40,7 +40,38 @@ fn plans() -> Vec<TrainingPlan> {
     plans.push(held_plan(FieldSpec::local_global(2, 3, 6, 10), None));
     plans.push(held_plan(FieldSpec::local_global(2, 3, 6, 10), Some(150)));
     plans.push(held_plan(FieldSpec::per_partition(2, 3, 7), Some(200)));
+    // A shape of which a third has no network: both recipes, whole and drawn batches, in groups, in more shares.
+    let shape = |recipe, engine, fraction, group_samples| {
+        let plan = small_shape_plan(engine);
+        with(&plan, |s| {
+            (s.recipe, s.learning_rate, s.sample_fraction) = (recipe, 3e-3, fraction);
+            (s.group_samples, s.shares) = (group_samples, 3);
+        })
+    };
+    plans.push(shape(Recipe::Held, EngineChoice::Fused, 1.0, None));
+    plans.push(shape(Recipe::Held, EngineChoice::Fused, 1.0, Some(200)));
+    plans.push(shape(Recipe::Published, EngineChoice::Fused, 1.0, None));
+    plans.push(shape(Recipe::Published, EngineChoice::General, 0.4, None));
     plans
+}
+
+#[test]
+fn only_partitions_with_anything_in_them_get_a_network() {
+    let plan = small_shape_plan(EngineChoice::Fused);
+    assert_eq!((plan.present(), plan.empty()), ((0..8).collect(), (8..12).collect()));
+    let outcome = run(&with(&plan, |s| s.steps = 1));
+    assert_eq!((outcome.field.present(), outcome.field.empty()), (&plan.present()[..], &plan.empty()[..]));
+    let emptied = |plan: &TrainingPlan| {
+        let Samples::Memory(mut signal) = plan.samples.clone() else { panic!("a small plan lies in memory") };
+        signal.values.fill(0.0);
+        TrainingPlan { samples: signal.into(), ..plan.clone() }
+    };
+    let nothing = emptied(&plan);
+    let refused = train(&nothing, &AtomicBool::new(false), &mut |_| {});
+    assert!(matches!(refused, Err(TrainingError::Settings(reason)) if reason.contains("nothing in the signal")));
+    // Others have all, whatever their values.
+    let picture = small_plan(FieldSpec::per_partition(2, 3, 7), EngineChoice::Fused, 1.0);
+    assert_eq!(emptied(&picture).present().len(), 12);
 }
 
 fn held_plan(spec: FieldSpec, group_samples: Option<u64>) -> TrainingPlan {
@@ -64,8 +95,9 @@ fn training_learns_and_keeps_the_best_weights() {
         let decoded =
             tessera_core::eval::reference::decode(&trained.field, &tessera_core::eval::View::full(&plan.grid)).unwrap();
         let values = plan.samples.of_box(&plan.grid.canvas()).unwrap();
-        let squares = decoded.iter().zip(&values).map(|(a, b)| f64::from(a - b).powi(2)).sum::<f64>();
-        let psnr_db = -10.0 * (squares / decoded.len() as f64 / 4.0).log10();
+        let pairs = decoded.iter().zip(&values).filter(|(a, _)| !a.is_nan());
+        let squares = pairs.clone().map(|(a, b)| f64::from(a - b).powi(2)).sum::<f64>();
+        let psnr_db = plan.psnr_db(squares / pairs.count() as f64);
         assert!((psnr_db - trained.psnr_db).abs() < 1e-3, "{psnr_db} dB measured, {} dB claimed", trained.psnr_db);
     }
 }

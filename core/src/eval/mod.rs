@@ -5,10 +5,12 @@
 //! so that they agree.
 
 pub mod cpu;
+mod empty;
 #[cfg(any(test, feature = "gpu"))]
 pub mod gpu;
 pub mod reference;
 pub mod sine;
 mod view;
 
+pub use empty::{fill_empty, shows_absent};
 pub use view::{Axis, Run, View};

@@ -92,6 +92,11 @@ impl View {
         Self { axes }
     }
 
+    /// The positions themselves, per axis.
+    pub fn positions(&self) -> &[Vec<f64>] {
+        &self.axes
+    }
+
     /// Positions per axis.
     pub fn shape(&self) -> Vec<usize> {
         self.axes.iter().map(Vec::len).collect()

@@ -16,6 +16,8 @@ pub struct AutomaticRequest {
     pub partition_size: Vec<u32>,
     /// Partition factors, where the caller has chosen them.
     pub factors: Option<Vec<u32>>,
+    /// Partitions that get a network, where not all do.
+    pub networks: Option<u64>,
     /// Target for all weights together.
     pub parameters: u64,
     /// Target share of the global network in the weights, 0 to 1.
@@ -44,7 +46,7 @@ pub fn automatic(request: &AutomaticRequest) -> Result<(Vec<u32>, FieldSpec), Er
         (Some(factors), _) => factors.clone(),
         (None, _) => automatic_factors(&request.shape, &request.partition_size)?,
     };
-    let partitions: u64 = factors.iter().map(|&c| u64::from(c)).product();
+    let partitions = request.networks.unwrap_or_else(|| factors.iter().map(|&c| u64::from(c)).product());
     let share = if request.model == Model::LocalGlobal { request.global_share } else { 0.0 };
     #[expect(clippy::cast_possible_truncation, reason = "an axis count is at most 4")]
     let inputs = request.shape.len() as u32;
@@ -112,6 +114,7 @@ mod tests {
             channels: 3,
             partition_size: vec![32, 32],
             factors: Some(factors),
+            networks: None,
             parameters: 200_000,
             global_share: 0.1,
             largest_global_width: LARGEST_WIDTH,

@@ -14,6 +14,9 @@ use crate::limits;
 
 /// A field: the grid, the network, and the weights of the partitions that are present.
 ///
+/// Partitions of a shape without any surface or inside never had a network: they are *empty*, and decode to a constant
+/// ([`crate::signal::ShapeValue::outside`]). All others that are not present were cropped away.
+///
 /// Layouts: every layer is its weights `[inputs, outputs]` row-major, then its biases `[outputs]`.
 /// - `shared`: global layers first to last, then the merge layer, whose inputs are the local features followed by the
 ///   global ones. Empty without a global network.
@@ -25,6 +28,7 @@ pub struct Field {
     grid: Grid,
     shared: Vec<f32>,
     present: Vec<u32>,
+    empty: Vec<u32>,
     local: Vec<f32>,
 }
 
@@ -42,9 +46,7 @@ impl Field {
         local: Vec<f32>,
     ) -> Result<Self, Error> {
         spec.validate_on(&grid)?;
-        if present.windows(2).any(|p| p[0] >= p[1]) || present.last().is_some_and(|&p| p >= grid.partitions()) {
-            return Err(Error::parameter("the list of present partitions must ascend and stay within the grid"));
-        }
+        check_list("present", &present, &grid)?;
         let expected = present.len() as u64 * spec.local_parameters();
         check_limit("parameters", spec.shared_parameters().saturating_add(expected), limits::PARAMETERS)?;
         if shared.len() as u64 != spec.shared_parameters() || local.len() as u64 != expected {
@@ -61,7 +63,20 @@ impl Field {
                 limits::WEIGHT
             )));
         }
-        Ok(Self { spec, grid, shared, present, local })
+        Ok(Self { spec, grid, shared, present, empty: Vec::new(), local })
+    }
+
+    /// The same field with a list of empty partitions.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] where the list is not strictly ascending within the grid or names a partition that is
+    /// present.
+    pub fn with_empty(self, empty: Vec<u32>) -> Result<Self, Error> {
+        check_list("empty", &empty, &self.grid)?;
+        if let Some(both) = empty.iter().find(|&p| self.present.binary_search(p).is_ok()) {
+            return Err(Error::parameter(format!("partition {both} cannot be empty and have a network")));
+        }
+        Ok(Self { empty, ..self })
     }
 
     /// What network it is.
@@ -77,6 +92,16 @@ impl Field {
     /// Partitions that have a network, ascending.
     pub fn present(&self) -> &[u32] {
         &self.present
+    }
+
+    /// Partitions that never had a network, ascending.
+    pub fn empty(&self) -> &[u32] {
+        &self.empty
+    }
+
+    /// Whether no partition was cropped away.
+    pub fn is_complete(&self) -> bool {
+        (self.present.len() + self.empty.len()) as u64 == u64::from(self.grid.partitions())
     }
 
     /// Weights of the global network and the merge layer.
@@ -116,6 +141,7 @@ impl Field {
             grid: self.grid.clone(),
             shared: self.shared.clone(),
             present: slots.iter().map(|&s| self.present[s]).collect(),
+            empty: self.empty.clone(),
             local: slots.iter().flat_map(|&s| self.local_of_slot(s).iter().copied()).collect(),
         }
     }
@@ -125,6 +151,14 @@ impl Field {
     /// # Errors
     /// As [`Field::new`].
     pub fn with_weights(&self, shared: Vec<f32>, local: Vec<f32>) -> Result<Self, Error> {
-        Self::new(self.spec.clone(), self.grid.clone(), self.present.clone(), shared, local)
+        let field = Self::new(self.spec.clone(), self.grid.clone(), self.present.clone(), shared, local)?;
+        Ok(Self { empty: self.empty.clone(), ..field })
     }
+}
+
+fn check_list(what: &str, partitions: &[u32], grid: &Grid) -> Result<(), Error> {
+    if partitions.windows(2).any(|p| p[0] >= p[1]) || partitions.last().is_some_and(|&p| p >= grid.partitions()) {
+        return Err(Error::parameter(format!("the list of {what} partitions must ascend and stay within the grid")));
+    }
+    Ok(())
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, check_limit};
 use crate::field::Field;
 use crate::limits;
-use crate::signal::SignalInfo;
+use crate::signal::{SignalInfo, SignalKind};
 
 /// Everything that a file holds: the signal's description, the field, and how it was trained.
 #[derive(Debug, Clone, PartialEq)]
@@ -84,6 +84,9 @@ impl Document {
                 "the field gives {} channels, the signal has {}",
                 spec.outputs, self.signal.channels
             )));
+        }
+        if !self.field.empty().is_empty() && self.signal.kind != SignalKind::Shape {
+            return Err(Error::parameter("only shapes have empty partitions"));
         }
         if self.field.present().is_empty() {
             return Err(Error::parameter("no partition is present: a file holds at least one"));

@@ -38,6 +38,10 @@ impl Head {
         check(prelude.id, index, prelude.index_checksum, "index", index_offset)?;
         let metadata = Metadata::parse(header, prelude.minor)?;
         let (shared, chunks) = index::parse(index, index_offset, file_bytes, &metadata.grid, &metadata.spec)?;
+        if let Some(chunk) = chunks.iter().find(|chunk| metadata.empty.binary_search(&chunk.partition).is_ok()) {
+            let reason = format!("partition {} is empty by the header, but has a chunk", chunk.partition);
+            return Err(Error::malformed("index", index_offset, reason));
+        }
         Ok(Self { header: header.to_vec(), prelude, metadata, shared, chunks })
     }
 

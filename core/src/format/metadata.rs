@@ -13,14 +13,16 @@ use super::prelude::{PRELUDE_BYTES, VERSION};
 use crate::error::{Error, Unsupported};
 use crate::field::{FieldSpec, Model};
 use crate::grid::Grid;
-use crate::signal::{ColourSpace, SampleFormat, SignalInfo, SignalKind};
+use crate::signal::{ColourSpace, Placement, SampleFormat, SignalInfo, SignalKind};
 
-/// More than the longest header that the limits of its texts allow: what bincode may read, and thereby allocate.
-const READ_LIMIT: usize = 1 << 17;
+/// More than the longest texts and lists of a header that the limit of the head allows: what bincode may read, and thereby
+/// allocate.
+const READ_LIMIT: usize = 1 << 22;
 
 const KINDS: [SignalKind; 4] = [SignalKind::Picture, SignalKind::Sound, SignalKind::Video, SignalKind::Shape];
 const FORMATS: [SampleFormat; 3] = [SampleFormat::U8, SampleFormat::U16, SampleFormat::F32];
-const COLOURS: [ColourSpace; 4] = [ColourSpace::None, ColourSpace::Srgb, ColourSpace::Unknown, ColourSpace::Linear];
+const COLOURS: [ColourSpace; 5] =
+    [ColourSpace::None, ColourSpace::Srgb, ColourSpace::Unknown, ColourSpace::Linear, ColourSpace::Distance];
 const MODELS: [Model; 3] = [Model::Siren, Model::PerPartition, Model::LocalGlobal];
 /// The only rule so far for coordinates and for the sizes of partitions (see [`Grid`]).
 const GRID_RULE: u8 = 0;
@@ -32,6 +34,8 @@ pub(super) struct Metadata {
     pub(super) grid: Grid,
     pub(super) spec: FieldSpec,
     pub(super) training: TrainingRecord,
+    /// Partitions that never had a network, ascending.
+    pub(super) empty: Vec<u32>,
 }
 
 /// The header as it is written, field by field.
@@ -67,6 +71,14 @@ struct Wire {
     configuration: String,
 }
 
+/// What version 1.1 appends. A file without any of it is of version 1.0.
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Appended {
+    placement: Option<([f64; 3], f64)>,
+    /// Runs of empty partitions: how many others come before each, and its length.
+    empty: Vec<(u32, u32)>,
+}
+
 fn code<T: PartialEq>(table: &[T], value: &T) -> u8 {
     table.iter().zip(0_u8..).find(|(entry, _)| *entry == value).map_or(u8::MAX, |(_, code)| code)
 }
@@ -92,10 +104,11 @@ fn in_file(error: Error) -> Error {
 }
 
 impl Metadata {
-    pub(super) fn to_bytes(&self) -> Result<Vec<u8>, Error> {
-        let Self { signal, grid, spec, training } = self;
+    /// The header, and the minor version that it takes.
+    pub(super) fn to_bytes(&self) -> Result<(Vec<u8>, u16), Error> {
+        let Self { signal, grid, spec, training, empty } = self;
         let [range_low, range_high] = grid.range();
-        encode(&Wire {
+        let mut bytes = encode(&Wire {
             kind: code(&KINDS, &signal.kind),
             shape: signal.shape.clone(),
             channels: signal.channels,
@@ -124,20 +137,25 @@ impl Metadata {
             sample_fraction: training.sample_fraction,
             psnr_db: training.psnr_db,
             configuration: training.configuration.clone(),
-        })
+        })?;
+        let appended = Appended { placement: signal.placement.map(|p| (p.origin, p.spacing)), empty: runs(empty) };
+        if appended == Appended::default() {
+            return Ok((bytes, 0));
+        }
+        bytes.extend(encode(&appended)?);
+        Ok((bytes, VERSION.1))
     }
 
     /// Reads the header of a file of minor version `minor`. A newer minor version may append fields, which are left
     /// alone; up to our own version every byte counts.
     pub(super) fn parse(bytes: &[u8], minor: u16) -> Result<Self, Error> {
-        let config = config::standard().with_limit::<READ_LIMIT>();
-        let (wire, consumed): (Wire, usize) = bincode::serde::decode_from_slice(bytes, config)
-            .map_err(|error| malformed(format!("its fields cannot be read ({error})")))?;
-        if bytes.get(..consumed) != Some(encode(&wire)?.as_slice()) {
-            return Err(malformed("a field is not in its shortest form"));
+        let (wire, rest): (Wire, &[u8]) = decode(bytes)?;
+        let (appended, rest): (Appended, &[u8]) = if minor == 0 { (Appended::default(), rest) } else { decode(rest)? };
+        if minor <= VERSION.1 && !rest.is_empty() {
+            return Err(malformed(format!("{} bytes follow its last field", rest.len())));
         }
-        if minor <= VERSION.1 && consumed != bytes.len() {
-            return Err(malformed(format!("{} bytes follow its last field", bytes.len().saturating_sub(consumed))));
+        if minor == VERSION.1 && appended == Appended::default() {
+            return Err(malformed("it appends nothing, so the version should be 1.0"));
         }
         let signal = SignalInfo {
             kind: value(&KINDS, wire.kind, "signal kind")?,
@@ -148,6 +166,7 @@ impl Metadata {
             alpha: wire.alpha,
             rate: (wire.rate_numerator, wire.rate_denominator),
             amplitude: wire.amplitude,
+            placement: appended.placement.map(|(origin, spacing)| Placement { origin, spacing }),
         };
         signal.validate().map_err(in_file)?;
         if wire.grid_rule != GRID_RULE {
@@ -183,11 +202,57 @@ impl Metadata {
             configuration: wire.configuration,
         };
         training.validate().map_err(in_file)?;
-        Ok(Self { signal, grid, spec, training })
+        let empty = partitions(&appended.empty, &grid)?;
+        if !empty.is_empty() && signal.kind != SignalKind::Shape {
+            return Err(malformed("only shapes have empty partitions"));
+        }
+        Ok(Self { signal, grid, spec, training, empty })
     }
 }
 
-fn encode(wire: &Wire) -> Result<Vec<u8>, Error> {
+/// Ascending numbers as runs.
+fn runs(numbers: &[u32]) -> Vec<(u32, u32)> {
+    let mut runs: Vec<(u32, u32)> = Vec::new();
+    let mut end = 0;
+    for &number in numbers {
+        match runs.last_mut() {
+            Some((_, length)) if number == end => *length += 1,
+            _ => runs.push((number - end, 1)),
+        }
+        end = number + 1;
+    }
+    runs
+}
+
+fn partitions(runs: &[(u32, u32)], grid: &Grid) -> Result<Vec<u32>, Error> {
+    let mut partitions = Vec::new();
+    let mut end = 0_u32;
+    for (place, &(gap, length)) in runs.iter().enumerate() {
+        if length == 0 || (gap == 0 && place > 0) {
+            return Err(malformed("a run of empty partitions is itself empty or touches the one before"));
+        }
+        let start = end.saturating_add(gap);
+        end = start.saturating_add(length);
+        if end > grid.partitions() {
+            return Err(malformed("a run of empty partitions leaves the grid"));
+        }
+        partitions.extend(start..end);
+    }
+    Ok(partitions)
+}
+
+/// Fields from the start of `bytes` in their one legal form, and what follows them.
+fn decode<T: Serialize + serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<(T, &[u8]), Error> {
+    let config = config::standard().with_limit::<READ_LIMIT>();
+    let (fields, consumed): (T, usize) = bincode::serde::decode_from_slice(bytes, config)
+        .map_err(|error| malformed(format!("its fields cannot be read ({error})")))?;
+    match bytes.split_at_checked(consumed) {
+        Some((own, rest)) if own == encode(&fields)?.as_slice() => Ok((fields, rest)),
+        _ => Err(malformed("a field is not in its shortest form")),
+    }
+}
+
+fn encode(wire: &impl Serialize) -> Result<Vec<u8>, Error> {
     bincode::serde::encode_to_vec(wire, config::standard())
         .map_err(|error| Error::parameter(format!("the header cannot be written ({error})")))
 }

@@ -8,8 +8,8 @@ use crate::limits;
 /// The first eight bytes of every file: a byte that is no ASCII, the extension, and line ends of both kinds around an
 /// end-of-file character, so that a transfer in text mode shows at once.
 pub const MAGIC: [u8; 8] = *b"\x89INR\r\n\x1a\n";
-/// Major and minor version of the format that this program writes.
-pub const VERSION: (u16, u16) = (1, 0);
+/// Major and minor version of the format that this program knows. It writes the lowest minor version that does.
+pub const VERSION: (u16, u16) = (1, 1);
 /// Bytes of the prelude.
 pub const PRELUDE_BYTES: u64 = 52;
 

@@ -99,6 +99,16 @@ impl<'a> Reader<'a> {
         &self.present
     }
 
+    /// Partitions that never had a network, ascending: there was nothing in them.
+    pub fn empty(&self) -> &[u32] {
+        &self.head.metadata.empty
+    }
+
+    /// Whether nothing was cropped away.
+    pub fn is_complete(&self) -> bool {
+        (self.present.len() + self.empty().len()) as u64 == u64::from(self.grid().partitions())
+    }
+
     /// Major and minor version of the file.
     pub fn version(&self) -> (u16, u16) {
         (VERSION.0, self.head.prelude.minor)
@@ -146,7 +156,7 @@ impl<'a> Reader<'a> {
         let (spec, grid) = (self.spec().clone(), self.grid().clone());
         Ok(Document {
             signal: self.signal().clone(),
-            field: Field::new(spec, grid, self.present.clone(), shared, local)?,
+            field: Field::new(spec, grid, self.present.clone(), shared, local)?.with_empty(self.empty().to_vec())?,
             training: self.training().clone(),
         })
     }
@@ -158,7 +168,7 @@ impl<'a> Reader<'a> {
     /// As [`Reader::open`] and [`Reader::document`].
     pub fn verify(&self) -> Result<(), Error> {
         self.document()?;
-        if self.present.len() as u64 == u64::from(self.grid().partitions()) {
+        if self.is_complete() {
             let payloads: Vec<_> =
                 self.head.all_chunks().map(|chunk| Ok((chunk, self.payload(chunk)?))).collect::<Result<_, Error>>()?;
             if FileId::of(&self.head.header, payloads.into_iter()) != self.file_id() {

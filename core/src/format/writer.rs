@@ -5,7 +5,6 @@ use super::checksum::FileId;
 use super::document::Document;
 use super::index::{Chunk, SHARED};
 use super::metadata::Metadata;
-use super::prelude::VERSION;
 use crate::codec::WeightCoding;
 use crate::error::Error;
 
@@ -18,11 +17,12 @@ use crate::error::Error;
 pub fn write(document: &Document, coding: WeightCoding) -> Result<Vec<u8>, Error> {
     document.validate()?;
     let field = &document.field;
-    let header = Metadata {
+    let (header, minor) = Metadata {
         signal: document.signal.clone(),
         grid: field.grid().clone(),
         spec: field.spec().clone(),
         training: document.training.clone(),
+        empty: field.empty().to_vec(),
     }
     .to_bytes()?;
 
@@ -56,5 +56,5 @@ pub fn write(document: &Document, coding: WeightCoding) -> Result<Vec<u8>, Error
             bytes
         })
         .collect();
-    assemble(VERSION.1, id, &header, &shared, &chunks, stored.iter().map(Vec::as_slice))
+    assemble(minor, id, &header, &shared, &chunks, stored.iter().map(Vec::as_slice))
 }

@@ -7,6 +7,7 @@
 //! | `pct:x,y,w,h` | the same box in per cent of the canvas's width (`x`, `w`) and height (`y`, `h`) | picture, video |
 //! | `t=1.2..3.4` | from second 1.2 to second 3.4; either end may be left out | sound, video |
 //! | `32x32+0+0@t=1..2` | what a box and a time have in common; `@` joins any of the forms above | video |
+//! | `box=0..40,..50,9..` | samples 0 to 39 of the first axis, up to 49 of the second, from 9 on of the third | all |
 //! | `parts=0-3,7` | partitions by number, row-major | all |
 //! | `parts=[0,7,7],[1,7,7]` | partitions by index, one number per axis; `;` may stand for the comma between two | all |
 //! | `slab=axis:0,7-9` | every partition whose index along `axis` (0 first) is listed | all |
@@ -94,6 +95,8 @@ enum Term {
     },
     /// What boxes and times, two at least, have in common.
     Common(Vec<Term>),
+    /// Start and end along each axis.
+    Ranges(Vec<(Option<u32>, Option<u32>)>),
     Partitions {
         numbers: Numbers,
         indices: Vec<Vec<u32>>,
@@ -171,6 +174,11 @@ impl fmt::Display for Term {
                     write!(f, "{term}")?;
                 }
                 Ok(())
+            }
+            Self::Ranges(ranges) => {
+                let text = |bound: &Option<u32>| bound.map(|b| b.to_string()).unwrap_or_default();
+                let ranges: Vec<String> = ranges.iter().map(|(a, b)| format!("{}..{}", text(a), text(b))).collect();
+                write!(f, "box={}", ranges.join(","))
             }
             Self::Partitions { numbers, indices } => {
                 write!(f, "parts={numbers}")?;

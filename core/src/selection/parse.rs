@@ -15,8 +15,8 @@ const COMMON_TERMS: usize = 8;
 /// Per cent and seconds beyond this are nonsense, and would spoil the arithmetic.
 const LARGEST_NUMBER: f64 = 1e9;
 
-const HELP: &str = "write WxH+X+Y, pct:x,y,w,h, t=1.2..3.4, parts=0-3,7, parts=[0,7],[1,7], slab=axis:0,7 or all; join several by ;, \
-     boxes and times by @ for what they have in common";
+const HELP: &str = "write WxH+X+Y, pct:x,y,w,h, t=1.2..3.4, box=0..40,..50,9.., parts=0-3,7, parts=[0,7],[1,7], \
+     slab=axis:0,7 or all; join several by ;, boxes and times by @ for what they have in common";
 
 impl FromStr for Selector {
     type Err = Error;
@@ -77,6 +77,15 @@ fn term(piece: &str) -> Option<Term> {
             _ => true,
         };
         sound.then_some(Term::Time { start, end })
+    } else if let Some(body) = piece.strip_prefix("box=") {
+        let axis = |text: &str| {
+            let (start, end) = text.split_once("..")?;
+            let bound = |text: &str| if text.trim().is_empty() { Some(None) } else { integer(text).map(Some) };
+            let (start, end) = (bound(start)?, bound(end)?);
+            (end.is_none_or(|end| start.unwrap_or(0) < end)).then_some((start, end))
+        };
+        let ranges: Vec<_> = body.split(',').map(axis).collect::<Option<_>>()?;
+        (ranges.len() as u64 <= limits::AXES).then_some(Term::Ranges(ranges))
     } else if let Some(body) = piece.strip_prefix("parts=") {
         partitions(body)
     } else if let Some(body) = piece.strip_prefix("slab=") {

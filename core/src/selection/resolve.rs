@@ -128,6 +128,21 @@ impl Term {
                 }
                 Ok(Region::Samples(bounds))
             }
+            Self::Ranges(ranges) => {
+                let mut bounds = grid.canvas();
+                if ranges.len() != bounds.len() {
+                    return Err(Error::parameter(format!(
+                        "{self} has {} ranges, but {} has {} axes",
+                        ranges.len(),
+                        signal.kind.with_article(),
+                        bounds.len()
+                    )));
+                }
+                for (axis, (start, end)) in bounds.iter_mut().zip(ranges) {
+                    *axis = start.unwrap_or(0)..end.unwrap_or(axis.end).min(axis.end);
+                }
+                self.inside(bounds, signal)
+            }
             Self::Partitions { numbers, indices } => {
                 let mut ranges = numbers.0.clone();
                 for index in indices {
@@ -181,7 +196,7 @@ impl Term {
         let (SignalKind::Picture | SignalKind::Video, [.., rows, columns]) = (signal.kind, bounds.as_mut_slice())
         else {
             return Err(Error::parameter(format!(
-                "{self} names columns and rows, but {} has none: use t=, parts= or slab=",
+                "{self} names columns and rows, but {} has none: use t=, box=, parts= or slab=",
                 signal.kind.with_article()
             )));
         };

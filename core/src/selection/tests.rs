@@ -14,6 +14,7 @@ fn canvas(kind: SignalKind, shape: &[u32], factors: &[u32], rate: (u32, u32)) ->
         alpha: false,
         rate,
         amplitude: 1.0,
+        placement: None,
     };
     signal.validate().unwrap();
     (signal, Grid::new(shape.to_vec(), factors.to_vec(), UNIT_RANGE).unwrap())
@@ -49,6 +50,21 @@ fn boxes_snap_outwards_or_inwards() {
     for outside in ["10x10+512+0", "10x10+0+512", "4294967295x1+4294967295+0"] {
         assert!(bounds(&on, outside).unwrap_err().to_string().contains("outside"), "{outside}");
     }
+}
+
+#[test]
+fn boxes_of_three_axes_are_ranges() {
+    let on = canvas(SignalKind::Shape, &[30, 40, 20], &[3, 4, 2], (0, 1));
+    assert_eq!(bounds(&on, "box=3..8,..12,15..").unwrap(), [3..8, 0..12, 15..20]);
+    assert_eq!(parts(&on, "box=3..8,..12,15..", Snap::Outer).unwrap(), [1, 3]);
+    assert_eq!(parts(&on, "box=0..20,5..20,..", Snap::Inner).unwrap(), [2, 3, 10, 11]);
+    assert_eq!("box=3..8,..12, 15..".parse::<Selector>().unwrap().to_string(), "box=3..8,..12,15..");
+    assert!(bounds(&on, "box=30..31,..,..").unwrap_err().to_string().contains("outside"));
+    assert!(bounds(&on, "box=0..1,..").unwrap_err().to_string().contains("3 axes"));
+    for wrong in ["box=", "box=1", "box=3..3,..,..", "box=..0,..,..", "box=..,..,..,..,..", "box=-1..2,..,.."] {
+        assert!(wrong.parse::<Selector>().is_err(), "{wrong}");
+    }
+    assert_eq!(bounds(&picture(), "box=..9,500..900").unwrap(), [0..9, 500..512]);
 }
 
 #[test]

@@ -7,7 +7,7 @@ pub mod craft;
 use tessera_core::field::{Field, FieldSpec};
 use tessera_core::format::{Document, TrainingRecord, WeightCoding, crop, write};
 use tessera_core::grid::{Grid, SOUND_RANGE, UNIT_RANGE};
-use tessera_core::signal::{ColourSpace, SampleFormat, SignalInfo, SignalKind};
+use tessera_core::signal::{ColourSpace, Placement, SampleFormat, ShapeValue, SignalInfo, SignalKind};
 
 /// Weights that every coding holds exactly, that tell tensors apart when something is read in the wrong order, and
 /// that are small enough for two decoders to agree.
@@ -71,6 +71,7 @@ pub fn sound() -> Document {
         alpha: false,
         rate: (44_100, 1),
         amplitude: 0.75,
+        placement: None,
     };
     let spec = FieldSpec { first_omega: 15.0, ..one_hidden(FieldSpec::per_partition(1, 2, 3)) };
     document(signal, &[7], spec, None)
@@ -87,6 +88,7 @@ pub fn video() -> Document {
         alpha: false,
         rate: (30_000, 1001),
         amplitude: 1.0,
+        placement: None,
     };
     document(signal, &[2, 3, 2], one_hidden(FieldSpec::local_global(3, 3, 2, 2)), None)
 }
@@ -102,9 +104,20 @@ pub fn shape() -> Document {
         alpha: false,
         rate: (0, 1),
         amplitude: 1.0,
+        placement: None,
     };
     let present = vec![0, 3, 4, 5, 7];
     document(signal, &[2, 2, 2], one_hidden(FieldSpec::local_global(3, 1, 2, 2)), Some(present))
+}
+
+/// Distances at a place, with empty partitions and one that was cropped: what version 1.1 added.
+pub fn distance() -> Document {
+    let placement = Placement { origin: [-1.5, 20.0, 0.25], spacing: 0.125 };
+    let signal = SignalInfo::shape([8, 7, 9], ShapeValue::Distance { amplitude: 0.5 }).unwrap();
+    let spec = one_hidden(FieldSpec::local_global(3, 1, 2, 2));
+    let mut document = document(signal.placed(placement).unwrap(), &[2, 2, 2], spec, Some(vec![0, 3, 4, 5, 7]));
+    document.field = document.field.with_empty(vec![1, 2]).unwrap();
+    document
 }
 
 /// The committed files: name without extension, and the bytes that our writer must give.
@@ -118,5 +131,6 @@ pub fn golden() -> Vec<(&'static str, Vec<u8>)> {
         ("sound-bf16", of(sound(), WeightCoding::Bf16)),
         ("video-f16", of(video(), WeightCoding::F16)),
         ("shape-bf16", of(shape(), WeightCoding::Bf16)),
+        ("distance-f16", of(distance(), WeightCoding::F16)),
     ]
 }

@@ -12,12 +12,14 @@ Examples:
   tessera compare photo.inr photo.png --paper-metric --json
   tessera compare a.png b.png
   tessera compare clip.inr clip.mp4 --resize 256x144 --frames 100
-  tessera compare song.inr song.flac";
+  tessera compare song.inr song.flac
+  tessera compare statue.inr statue.obj";
 
 /// `tessera compare A B`
 ///
-/// A and B are pictures, sounds, clips or .inr files of the same kind and size. Clips are compared frame by frame. Of a
-/// cropped file only what it holds is compared; the other may be the whole or the decoded crop.
+/// A and B are pictures, sounds, clips or .inr files of the same kind and size, or shapes as .inr files, meshes or
+/// voxels. Clips are compared frame by frame; shapes get IoU, Chamfer distance and normal consistency. Of a cropped file
+/// only what it holds is compared; the other may be the whole or the decoded crop.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct CompareArguments {
@@ -30,6 +32,9 @@ pub struct CompareArguments {
     /// Which part of the clips that are no .inr files.
     #[command(flatten)]
     pub clip: ClipArguments,
+    /// Of two meshes: samples along the longest side of the grid on which IoU is counted [default: 128]
+    #[arg(long, value_name = "SAMPLES")]
+    pub resolution: Option<u32>,
     /// Of pictures, also report PSNR as published: prediction and truth each stretched by their own extremes. The prediction is
     /// the .inr file (A if both or neither are)
     #[arg(long)]

@@ -19,6 +19,7 @@ Selectors, always in the coordinates of the original canvas:
   pct:x,y,w,h   the same in percent
   t=1.2..3.4    seconds of a sound or clip, either end may be left out; BOX@t=1.2..3.4 a box of a clip during them
   parts=0-3,7   partitions by number; parts=[0,7],[1,7] by row and column
+  box=0..40,..50,9..  a box of a shape or video, a range of samples along each axis
   slab=0:0,15   whole rows of partitions; slab=1:0,15 whole columns";
 
 /// `tessera crop IN.inr -o OUT.inr --keep SELECTOR | --drop SELECTOR`

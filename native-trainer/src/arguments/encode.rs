@@ -9,6 +9,7 @@ use super::ClipArguments;
 use super::values::{
     Count, DeviceName, Extents, ModelName, Overlap, Partitions, Preset, RecipeName, Seconds, WeightsName,
 };
+use crate::media::shape::{FieldName, RawVoxels, Sampling};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -22,6 +23,7 @@ Examples:
   tessera encode clip.mp4 -o clip.inr --resize 256x144 --frames 100
   tessera encode frames/ -o clip.inr --frame-rate 24
   tessera encode song.flac -o song.inr
+  tessera encode statue.obj -o statue.inr --resolution 256
   tessera encode speech.wav -o speech.inr --preset paper --model siren
   curl -s https://example.org/photo.png | tessera encode - -o - > photo.inr
 
@@ -34,11 +36,11 @@ environment, the environment over the file, the file over --preset.";
 /// Training stops at --steps, --psnr, --max-time or Ctrl-C, whichever comes first, and the best weights so far are
 /// written. What the input is follows from its first bytes. Without options: Local-Global with parameters that grow
 /// with the signal (200k for 262,144 samples), partitions of about 32x32 samples of a picture, or of a fraction of a
-/// second of a sound.
+/// second of a sound. A shape has 200k from 128 samples a side on, which the partitions with anything in them share.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct EncodeArguments {
-    /// What to encode: a picture, a sound, a clip or a folder of pictures; - for stdin. Several inputs are encoded one
+    /// What to encode: a picture, a sound, a shape, a clip or a folder of pictures; - for stdin. Several inputs are encoded one
     /// after the other
     #[arg(value_name = "IN", required = true)]
     pub inputs: Vec<PathBuf>,
@@ -102,6 +104,14 @@ pub enum ProgressStyle {
     None,
 }
 
+impl EncodeOptions {
+    /// How a shape is to be sampled.
+    pub fn sampling(&self) -> Sampling {
+        let Self { resolution, padding, field, voxels, .. } = self;
+        Sampling { resolution: *resolution, padding: *padding, field: *field, voxels: voxels.clone() }
+    }
+}
+
 /// The options that decide the result. All optional: [`crate::config`] merges the layers.
 #[derive(Debug, Clone, Default, PartialEq, Args, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -120,7 +130,8 @@ pub struct EncodeOptions {
     #[arg(long, env = "TESSERA_PARTITIONS", hide_env = true, value_name = "FACTORS", help_heading = "Network")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub partitions: Option<Partitions>,
-    /// Wanted samples per partition; the first number goes with the longer side [default: 32x32; sounds 1500; clips, in the order of their axes, 8x16x16]
+    /// Wanted samples per partition; the first number goes with the longer side [default: 32x32; sounds 1500; clips, in the
+    /// order of their axes, 8x16x16; shapes an eighth of the longest side, 8 at least]
     #[arg(long, env = "TESSERA_PARTITION_SIZE", hide_env = true, value_name = "SIZE", help_heading = "Network")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub partition_size: Option<Extents>,
@@ -161,7 +172,25 @@ pub struct EncodeOptions {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub weights: Option<WeightsName>,
 
-    /// Stop after this many optimiser steps [default: 400, fewer above a million samples; published: 500, for sounds 1000, more above 262,144 samples]
+    /// Samples along the longest side of a mesh [default: 128]
+    #[arg(long, env = "TESSERA_RESOLUTION", hide_env = true, value_name = "SAMPLES", help_heading = "Shapes")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resolution: Option<u32>,
+    /// Samples beyond a mesh on either side, within the resolution [default: 2]
+    #[arg(long, env = "TESSERA_PADDING", hide_env = true, value_name = "SAMPLES", help_heading = "Shapes")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub padding: Option<u32>,
+    /// What is kept of a shape [default: occupancy]
+    #[arg(long, value_enum, env = "TESSERA_FIELD", hide_env = true, value_name = "NAME", help_heading = "Shapes")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub field: Option<FieldName>,
+    /// The input is a raw grid of voxels of this shape and type (64x64x64:u8); the last axis counts fastest
+    #[arg(long, env = "TESSERA_VOXELS", hide_env = true, value_name = "SHAPE:TYPE", help_heading = "Shapes")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub voxels: Option<RawVoxels>,
+
+    /// Stop after this many optimiser steps [default: 400, fewer above a million samples, shapes 250; published: 500, for
+    /// sounds 1000, more above 262,144 samples]
     #[arg(long, env = "TESSERA_STEPS", hide_env = true, value_name = "COUNT", help_heading = "Training")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub steps: Option<Count>,

@@ -19,13 +19,17 @@ pub(super) fn open<'a>(bytes: &'a [u8], path: &Path) -> Result<Reader<'a>> {
     Reader::open(bytes).with_context(|| crate::output::shown(path))
 }
 
-/// A box in the notation of the selectors: `256x128+64+32` for pictures, ranges for the rest.
+/// A box in the notation of the selectors: `256x128+64+32` for pictures, `box=` and ranges for what has three axes.
 pub(super) fn box_text(bounds: &SampleBox) -> String {
     match bounds.as_slice() {
         [rows, columns] => {
             format!("{}x{}+{}+{}", columns.end - columns.start, rows.end - rows.start, columns.start, rows.start)
         }
-        ranges => ranges.iter().map(|r| format!("{}..{}", r.start, r.end)).collect::<Vec<_>>().join(" × "),
+        [range] => format!("{}..{}", range.start, range.end),
+        ranges => {
+            let ranges: Vec<String> = ranges.iter().map(|r| format!("{}..{}", r.start, r.end)).collect();
+            format!("box={}", ranges.join(","))
+        }
     }
 }
 
@@ -42,6 +46,11 @@ pub(super) fn bounding_box(grid: &Grid, partitions: &[u32]) -> SampleBox {
     boxes
         .reduce(|a, b| a.iter().zip(&b).map(|(x, y)| x.start.min(y.start)..x.end.max(y.end)).collect())
         .unwrap_or_else(|| grid.shape().iter().map(|_| 0..0).collect())
+}
+
+/// What a file holds: the canvas where nothing was cropped, else the box around its networks.
+pub(super) fn kept_box(reader: &Reader<'_>) -> SampleBox {
+    if reader.is_complete() { reader.grid().canvas() } else { bounding_box(reader.grid(), reader.present()) }
 }
 
 /// `512x512` in array order.

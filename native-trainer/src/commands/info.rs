@@ -6,7 +6,7 @@ use tessera_core::format::{Reader, TrainingRecord};
 use tessera_core::metrics;
 use tessera_core::signal::{ColourSpace, SignalInfo, SignalKind};
 
-use super::describe::{bounding_box, box_text, extents, open, present_samples, seconds_text, signal_text};
+use super::describe::{box_text, extents, kept_box, open, present_samples, seconds_text, signal_text};
 use crate::arguments::InfoArguments;
 use crate::output::{read_input, shown};
 use crate::report::{Facts, Reporter, Table, bytes as human_bytes, decibels, grouped};
@@ -32,6 +32,9 @@ struct InfoReport<'a> {
     weights: &'static str,
     partitions: u32,
     kept_partitions: usize,
+    /// Of a shape: those that never had a network.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    empty_partitions: Option<usize>,
     kept_samples: u64,
     kept_box: String,
     /// Length of the whole signal, where time plays a part.
@@ -69,7 +72,7 @@ pub(super) fn run(arguments: &InfoArguments, reporter: &Reporter) -> Result<()> 
     let bytes_of =
         |shared: bool| chunks.iter().filter(|c| c.partition.is_none() == shared).map(|c| c.bytes).sum::<u64>();
     let kept_samples = present_samples(grid, reader.present());
-    let kept = bounding_box(grid, reader.present());
+    let kept = kept_box(&reader);
     let (major, minor) = reader.version();
     let report = InfoReport {
         file: shown(&arguments.input),
@@ -90,6 +93,7 @@ pub(super) fn run(arguments: &InfoArguments, reporter: &Reporter) -> Result<()> 
         weights: reader.coding().name(),
         partitions: grid.partitions(),
         kept_partitions: reader.present().len(),
+        empty_partitions: (reader.signal().kind == SignalKind::Shape).then(|| reader.empty().len()),
         kept_samples,
         kept_box: box_text(&kept),
         length_seconds: reader.signal().rate_hz().map(|rate| f64::from(grid.shape()[0]) / rate),
@@ -132,7 +136,8 @@ fn parts(reader: &Reader<'_>) -> Vec<Part> {
 fn text(report: &InfoReport<'_>) -> String {
     let share =
         |bytes: u64| format!("{:>10}  {:>5.1} %", human_bytes(bytes), bytes as f64 / report.bytes as f64 * 100.0);
-    let complete = report.kept_partitions as u64 == u64::from(report.partitions);
+    let empty = report.empty_partitions.unwrap_or(0);
+    let complete = (report.kept_partitions + empty) as u64 == u64::from(report.partitions);
     let widths = if report.global_width > 0 {
         format!("local width {}, global width {}", report.local_width, report.global_width)
     } else {
@@ -141,6 +146,7 @@ fn text(report: &InfoReport<'_>) -> String {
     let colour = match report.signal.colour {
         ColourSpace::None | ColourSpace::Srgb => "",
         ColourSpace::Linear => ", linear light",
+        ColourSpace::Distance => ", signed distance",
         ColourSpace::Unknown => ", colours of a profile that was not kept",
     };
     let omegas = if report.first_omega == report.hidden_omega {
@@ -148,16 +154,24 @@ fn text(report: &InfoReport<'_>) -> String {
     } else {
         format!("{} first, {} hidden", report.first_omega, report.hidden_omega)
     };
-    let kept = if complete {
+    let kept = if complete && empty == 0 {
         format!("all {}", report.partitions)
+    } else if complete {
+        format!("{} of {}, the other {empty} are empty", report.kept_partitions, report.partitions)
     } else {
         let time = report.kept_time.as_ref().map_or_else(String::new, |t| format!(", {t}"));
-        format!("{} of {} ({}{time})", report.kept_partitions, report.partitions, report.kept_box)
+        let empty = if empty > 0 { format!(", {empty} are empty") } else { String::new() };
+        format!("{} of {} ({}{time}){empty}", report.kept_partitions, report.partitions, report.kept_box)
     };
+    let placement = report.signal.placement.map(|placement| {
+        let [x, y, z] = placement.origin;
+        format!("first sample at {x:.6}, {y:.6}, {z:.6}, {:.6} apart", placement.spacing)
+    });
     let training = report.training;
     let mut out = Facts::new()
         .with("file", format_args!("{}, format {}, id {}", report.file, report.format_version, report.file_id))
         .with("signal", format_args!("{}{colour}", signal_text(report.signal)))
+        .with_some("placement", placement)
         .with(
             "network",
             format_args!("{}, {widths}, {} hidden layers, omega {omegas}", report.model, report.hidden_layers),
@@ -186,7 +200,8 @@ fn axes(kind: SignalKind) -> &'static str {
     match kind {
         SignalKind::Picture => " (rows x columns)",
         SignalKind::Video => " (frames x rows x columns)",
-        SignalKind::Sound | SignalKind::Shape => "",
+        SignalKind::Shape => " (along x, y and z)",
+        SignalKind::Sound => "",
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod clip;
 pub mod picture;
+pub mod shape;
 pub mod sound;
 
 use std::path::Path;
@@ -9,6 +10,7 @@ use std::path::Path;
 use anyhow::Result;
 use tessera_core::signal::{Signal, SignalKind};
 
+use self::shape::Sampling;
 use crate::errors::input_fault;
 
 /// A file as a signal.
@@ -27,21 +29,27 @@ pub fn kind_of(bytes: &[u8], path: &Path) -> Option<SignalKind> {
     } else if sound::is_sound(bytes, path) {
         Some(SignalKind::Sound)
     } else {
-        None
+        // Meshes have the weakest signatures, so they come last.
+        shape::is_shape(bytes, path).then_some(SignalKind::Shape)
     }
 }
 
-/// Reads a file of any kind. `path` is for messages, and for formats without a signature.
+/// Reads a file of any kind. `path` is for messages, and for formats without a signature; `sampling` is for shapes.
 ///
 /// # Errors
 /// [`crate::errors::Fault::Input`] for what no reader knows or can read, [`crate::errors::Fault::Limit`] for what is
 /// too large.
-pub fn read_source(bytes: Vec<u8>, path: &Path) -> Result<Source> {
-    match kind_of(&bytes, path) {
+pub fn read_source(bytes: Vec<u8>, path: &Path, sampling: &Sampling) -> Result<Source> {
+    let kind = if sampling.voxels.is_some() { Some(SignalKind::Shape) } else { kind_of(&bytes, path) };
+    match kind {
         Some(SignalKind::Picture) => picture::read_picture(&bytes, path),
         Some(SignalKind::Sound) => sound::read_sound(bytes, path),
+        Some(SignalKind::Shape) => {
+            let (signal, notes) = shape::read_shape(&bytes, path, sampling)?;
+            Ok(Source { signal, notes })
+        }
         _ => Err(input_fault(format!(
-            "cannot read {}: it is neither a picture nor a sound of a known format",
+            "cannot read {}: it is neither a picture nor a sound nor a shape of a known format",
             crate::output::shown(path)
         ))),
     }

@@ -33,6 +33,19 @@ const MOST_STEPS: u64 = 5_000;
 const HELD_STEPS: u64 = 400;
 /// Beyond so many samples steps fall with the fourth root: work grows with the samples, and patience does not.
 const HELD_SAMPLES: u64 = 1 << 20;
+/// Partitions along the longest side of a shape.
+const SHAPE_PARTITIONS: u32 = 8;
+/// Samples along each side of a shape's partition at least.
+const LEAST_SHAPE_PARTITION: u32 = 8;
+/// Longest side of a shape from which on the published budget is right (reference/local-global.md 1.5).
+const SHAPE_SIDE: u64 = 128;
+/// Steps of the held recipe for a shape. They take one share of the samples each, so work grows with the cube of the
+/// resolution until there are as many shares as there may be.
+const SHAPE_STEPS: u64 = 250;
+/// Samples of a partition of a shape that are enough for a step: they are many, and say much the same.
+const SHARE_SAMPLES: u64 = 512;
+/// More shares than this would leave some samples without a turn for too long.
+const MOST_SHARES: u32 = 16;
 /// The global network is held where it has at most this part of the parameters: a third.
 const MOST_HELD: u64 = 3;
 
@@ -56,7 +69,12 @@ pub(super) fn partition_size(info: &SignalInfo) -> Vec<u32> {
             size
         }
         SignalKind::Sound => vec![SOUND_PARTITION],
-        SignalKind::Picture | SignalKind::Shape => vec![32; info.axes()],
+        // The published eight along the longest side, however fine the grid: what counts is the surface, not its samples.
+        SignalKind::Shape => {
+            let longest = info.shape.iter().max().copied().unwrap_or(1);
+            vec![longest.div_ceil(SHAPE_PARTITIONS).max(LEAST_SHAPE_PARTITION); info.axes()]
+        }
+        SignalKind::Picture => vec![32; info.axes()],
     }
 }
 
@@ -84,6 +102,15 @@ pub(super) fn first_omega(recipe: Option<RecipeName>, info: &SignalInfo, grid: &
     omega
 }
 
+/// Shares of a partition's samples that the steps of the held recipe take in turn.
+pub fn default_shares(info: &SignalInfo, grid: &Grid) -> u32 {
+    if info.kind != SignalKind::Shape {
+        return 2;
+    }
+    let samples = grid.samples() / u64::from(grid.partitions());
+    u32::try_from(samples / SHARE_SAMPLES).unwrap_or(u32::MAX).clamp(2, MOST_SHARES)
+}
+
 /// The number that `--parameters` has without options: it grows with the signal.
 pub fn default_budget(model: Model, info: &SignalInfo) -> u64 {
     // Of a SIREN that is the published baseline's, of width 256.
@@ -93,6 +120,11 @@ pub fn default_budget(model: Model, info: &SignalInfo) -> u64 {
         (Model::Siren, _) => 198_915,
         _ => BUDGET.0,
     };
+    if info.kind == SignalKind::Shape {
+        // With the surface, up to the published budget: a finer grid does not make the surface longer.
+        let longest = info.shape.iter().max().copied().map_or(1, u64::from).min(SHAPE_SIDE);
+        return (published * longest * longest / (SHAPE_SIDE * SHAPE_SIDE)).max(LEAST_BUDGET);
+    }
     let scaled = u128::from(published) * u128::from(info.samples()) / u128::from(BUDGET.1);
     u64::try_from(scaled).unwrap_or(u64::MAX).max(LEAST_BUDGET)
 }
@@ -114,10 +146,8 @@ pub fn recipe(options: &EncodeOptions, info: &SignalInfo) -> RecipeName {
     }
     let siren = options.model == Some(ModelName::Siren);
     // A network that cannot be planned is reported where it is planned.
-    let mostly_global = network(options, info).is_ok_and(|network| {
-        let parameters = network.spec.parameters(network.grid.partitions().into());
-        MOST_HELD * network.spec.shared_parameters() > parameters
-    });
+    let mostly_global =
+        network(options, info).is_ok_and(|network| MOST_HELD * network.spec.shared_parameters() > network.parameters());
     let on_cpu = match options.device {
         None | Some(DeviceName::Cpu) => true,
         // A device that cannot be opened is reported when training opens it.
@@ -141,6 +171,9 @@ pub fn default_learning_rate(recipe: RecipeName, info: &SignalInfo) -> f64 {
 /// same scene has smoother partitions; sounds as in the paper.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "bounded")]
 pub fn default_steps(recipe: RecipeName, info: &SignalInfo) -> u64 {
+    if recipe == RecipeName::Held && info.kind == SignalKind::Shape {
+        return SHAPE_STEPS;
+    }
     if recipe == RecipeName::Held {
         let fewer = (HELD_SAMPLES as f64 / info.samples().max(HELD_SAMPLES) as f64).powf(0.25);
         return (HELD_STEPS as f64 * fewer).round() as u64;
@@ -153,7 +186,7 @@ pub fn default_steps(recipe: RecipeName, info: &SignalInfo) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tessera_core::signal::SampleFormat;
+    use tessera_core::signal::{SampleFormat, ShapeValue};
 
     #[test]
     fn the_published_picture_is_visited_whole() {
@@ -183,6 +216,19 @@ mod tests {
         assert!((omega(Some(RecipeName::Held), 200) - 2.55).abs() < 1e-5);
         assert!((omega(Some(RecipeName::Held), 100) - 5.1).abs() < 1e-5);
         assert_eq!(omega(Some(RecipeName::Held), 3_000), 1.0);
+    }
+
+    #[test]
+    fn shapes_get_the_published_partitions_at_any_resolution() {
+        for (side, size, budget) in [(128, 16, 200_000), (256, 32, 200_000), (64, 8, 50_000), (5, 8, 2_000)] {
+            let info = SignalInfo::shape([side, side, side.div_ceil(2)], ShapeValue::Occupancy).unwrap();
+            assert_eq!((partition_size(&info), default_budget(Model::LocalGlobal, &info)), (vec![size; 3], budget));
+        }
+        let shares = |side| {
+            let info = SignalInfo::shape([side; 3], ShapeValue::Occupancy).unwrap();
+            default_shares(&info, &Grid::new(vec![side; 3], vec![8; 3], info.kind.coordinate_range()).unwrap())
+        };
+        assert_eq!([16, 128, 256].map(shares), [2, 8, 16]);
     }
 
     #[test]

@@ -8,13 +8,16 @@ use tessera_core::field::{AutomaticRequest, FieldSpec, Model, PUBLISHED_OMEGA, a
 use tessera_core::grid::Grid;
 use tessera_core::signal::{SignalInfo, SignalKind};
 
-pub use defaults::{default_budget, default_learning_rate, default_sample_fraction, default_steps, recipe};
+pub use defaults::{
+    default_budget, default_learning_rate, default_sample_fraction, default_shares, default_steps, recipe,
+};
 pub use paper::paper;
 
 use crate::arguments::EncodeOptions;
 use crate::arguments::values::{Count, Extents, ModelName, Partitions, RecipeName};
 use crate::errors::usage_fault;
-use crate::training::{Recipe, Settings};
+use crate::samples::Samples;
+use crate::training::{Recipe, Settings, filled_partitions};
 
 /// Wider global networks make every sample dear (a 4 K picture would get 300): the budget goes to local networks.
 const LARGEST_GLOBAL_WIDTH: u32 = 96;
@@ -26,6 +29,15 @@ pub struct Network {
     pub grid: Grid,
     /// The network.
     pub spec: FieldSpec,
+    /// Partitions that get a local network: all of them, where samples are not known.
+    pub networks: u64,
+}
+
+impl Network {
+    /// Weights and biases in all.
+    pub fn parameters(&self) -> u64 {
+        self.spec.parameters(self.networks)
+    }
 }
 
 /// Chooses factors and widths for a signal.
@@ -36,6 +48,23 @@ pub struct Network {
 /// # Errors
 /// [`crate::errors::Fault::Usage`] for contradictions, the engine's errors for limits.
 pub fn network(options: &EncodeOptions, info: &SignalInfo) -> Result<Network> {
+    planned(options, info, None)
+}
+
+/// [`network`] for a signal whose samples are known: of a shape, the budget is shared by the partitions with anything in
+/// them.
+///
+/// # Errors
+/// As [`network`].
+pub fn network_of(options: &EncodeOptions, samples: &Samples) -> Result<Network> {
+    let network = network(options, samples.info())?;
+    if samples.info().kind != SignalKind::Shape {
+        return Ok(network);
+    }
+    planned(options, samples.info(), Some(filled_partitions(samples, &network.grid).len() as u64))
+}
+
+fn planned(options: &EncodeOptions, info: &SignalInfo, networks: Option<u64>) -> Result<Network> {
     let model: Model = options.model.unwrap_or(ModelName::LocalGlobal).into();
     if model != Model::LocalGlobal && options.global_width.is_some() {
         return Err(usage_fault(format!(
@@ -68,6 +97,7 @@ pub fn network(options: &EncodeOptions, info: &SignalInfo) -> Result<Network> {
         channels: info.channels,
         partition_size,
         factors,
+        networks,
         parameters: budget,
         global_share: options.global_share.unwrap_or_else(|| defaults::global_share(info)),
         largest_global_width: LARGEST_GLOBAL_WIDTH,
@@ -75,7 +105,7 @@ pub fn network(options: &EncodeOptions, info: &SignalInfo) -> Result<Network> {
     };
     let (factors, mut spec) = automatic(&request)?;
     let grid = Grid::new(info.shape.clone(), factors, info.kind.coordinate_range())?;
-    let partitions = u64::from(grid.partitions());
+    let partitions = networks.unwrap_or_else(|| grid.partitions().into());
     let total =
         |local, global| FieldSpec { local_width: local, global_width: global, ..spec.clone() }.parameters(partitions);
     let (local, global) = match (options.local_width, options.global_width) {
@@ -94,7 +124,7 @@ pub fn network(options: &EncodeOptions, info: &SignalInfo) -> Result<Network> {
     spec.first_omega = first.unwrap_or_else(|| defaults::first_omega(options.recipe, info, &grid));
     spec.hidden_omega = options.hidden_omega.or(options.omega).unwrap_or(PUBLISHED_OMEGA);
     spec.validate()?;
-    Ok(Network { grid, spec })
+    Ok(Network { grid, spec, networks: partitions })
 }
 
 /// The options as they were carried out, for the file's record: nothing is left to defaults that a later version may
@@ -152,10 +182,6 @@ mod tests {
         network(options, &SignalInfo::picture(rows, columns, 3, SampleFormat::U8).unwrap()).unwrap()
     }
 
-    fn parameters(network: &Network) -> u64 {
-        network.spec.parameters(network.grid.partitions().into())
-    }
-
     fn factors(text: &str) -> Option<Partitions> {
         Some(text.parse().unwrap())
     }
@@ -168,20 +194,20 @@ mod tests {
             global_width: Some(84),
             ..Default::default()
         };
-        assert_eq!(parameters(&chosen(&lg, 512, 512)), 206_610);
+        assert_eq!(chosen(&lg, 512, 512).parameters(), 206_610);
         let alone = EncodeOptions {
             model: Some(ModelName::PerPartition),
             partitions: factors("16x16"),
             local_width: Some(15),
             ..Default::default()
         };
-        assert_eq!(parameters(&chosen(&alone, 512, 512)), 208_128);
+        assert_eq!(chosen(&alone, 512, 512).parameters(), 208_128);
         let siren = EncodeOptions { model: Some(ModelName::Siren), ..Default::default() };
-        assert_eq!(parameters(&chosen(&siren, 512, 512)), 198_915);
+        assert_eq!(chosen(&siren, 512, 512).parameters(), 198_915);
         let automatic =
             EncodeOptions { partitions: factors("12x14"), parameters: Some(Count(200_000)), ..Default::default() };
-        assert_eq!(parameters(&chosen(&automatic, 512, 512)), 199_106);
-        assert_eq!(parameters(&chosen(&EncodeOptions::default(), 512, 512)), 199_425);
+        assert_eq!(chosen(&automatic, 512, 512).parameters(), 199_106);
+        assert_eq!(chosen(&EncodeOptions::default(), 512, 512).parameters(), 199_425);
     }
 
     #[test]
@@ -190,7 +216,7 @@ mod tests {
             let network = chosen(&EncodeOptions::default(), rows, columns);
             let info = SignalInfo::picture(rows, columns, 3, SampleFormat::U8).unwrap();
             let budget = default_budget(Model::LocalGlobal, &info);
-            let found = parameters(&network);
+            let found = network.parameters();
             assert!(found as f64 <= 1.5 * budget as f64, "{rows}x{columns}: {found} for a budget of {budget}");
             assert!(network.spec.global_width <= LARGEST_GLOBAL_WIDTH);
         }
@@ -199,9 +225,9 @@ mod tests {
     #[test]
     fn one_given_width_leaves_the_rest_to_the_budget() {
         let local = EncodeOptions { local_width: Some(12), parameters: Some(Count(200_000)), ..Default::default() };
-        assert!(parameters(&chosen(&local, 512, 512)) <= 200_000);
+        assert!(chosen(&local, 512, 512).parameters() <= 200_000);
         let global = EncodeOptions { global_width: Some(64), parameters: Some(Count(200_000)), ..Default::default() };
-        let found = parameters(&chosen(&global, 512, 512));
+        let found = chosen(&global, 512, 512).parameters();
         assert!((170_000..=200_000).contains(&found), "{found}");
     }
 

@@ -107,14 +107,14 @@ impl Samples {
         }
     }
 
-    /// The mean of every channel over each partition: `[partitions, channels]`.
+    /// The mean of every channel over each of some partitions: `[partitions, channels]`.
     ///
     /// # Errors
     /// As [`Self::of_box`].
-    pub fn partition_means(&self, grid: &Grid) -> io::Result<Vec<f32>> {
+    pub fn partition_means(&self, grid: &Grid, partitions: &[u32]) -> io::Result<Vec<f32>> {
         let channels = self.info().channels as usize;
-        let mut means = Vec::with_capacity(grid.partitions() as usize * channels);
-        for partition in 0..grid.partitions() {
+        let mut means = Vec::with_capacity(partitions.len() * channels);
+        for &partition in partitions {
             let mut sums = vec![0.0_f64; channels];
             for sample in self.of_box(&grid.partition_box(partition))?.chunks_exact(channels) {
                 sums.iter_mut().zip(sample).for_each(|(sum, &value)| *sum += f64::from(value));
@@ -198,7 +198,8 @@ mod tests {
     fn a_spool_gives_what_memory_gives() {
         let [memory, spool] = both(&[7, 20, 31], 3);
         let grid = Grid::new(vec![7, 20, 31], vec![2, 3, 4], UNIT_RANGE).unwrap();
-        assert_eq!(memory.partition_means(&grid).unwrap(), spool.partition_means(&grid).unwrap());
+        let some = [0, grid.partitions() - 1];
+        assert_eq!(memory.partition_means(&grid, &some).unwrap(), spool.partition_means(&grid, &some).unwrap());
         assert_eq!(memory.of_rows(2..5).unwrap(), spool.of_rows(2..5).unwrap());
         assert_eq!(memory.of_rows(2..5).unwrap().len(), 3 * 20 * 31 * 3);
         for partition in 0..grid.partitions() {

@@ -23,6 +23,8 @@ pub struct Batches<'a> {
     /// Samples beyond its borders that a partition is drawn from, per axis.
     overlap: Vec<u32>,
     coordinates: Vec<Vec<f32>>,
+    /// Those that are trained.
+    partitions: Vec<u32>,
 }
 
 /// Samples that judge the weights in sampled training, at most about this many.
@@ -39,7 +41,19 @@ impl<'a> Batches<'a> {
     pub fn new(grid: &'a Grid, samples: &'a Samples, fraction: f64, seed: u64) -> Self {
         let axis = |(axis, &n): (usize, &u32)| (0..n).map(|i| grid.coordinate(axis, f64::from(i))).collect();
         let coordinates = grid.shape().iter().enumerate().map(axis).collect();
-        Self { grid, samples, fraction, seed, overlap: Vec::new(), coordinates }
+        let partitions = (0..grid.partitions()).collect();
+        Self { grid, samples, fraction, seed, overlap: Vec::new(), coordinates, partitions }
+    }
+
+    /// Batches of some partitions only, which ascend.
+    #[must_use]
+    pub fn of_partitions(self, partitions: Vec<u32>) -> Self {
+        Self { partitions, ..self }
+    }
+
+    /// Samples of all these partitions together.
+    pub fn sample_count(&self) -> u64 {
+        self.partitions.iter().map(|&p| self.grid.partition_samples(p)).sum()
     }
 
     /// The same with sampled batches that draw from as many samples beyond the borders of each partition, one number per
@@ -72,7 +86,7 @@ impl<'a> Batches<'a> {
     /// # Errors
     /// [`TrainingError::Samples`] where they cannot be read.
     pub fn full(&self) -> Result<Batch, TrainingError> {
-        self.of(0..self.grid.partitions())
+        self.of(self.partitions.iter().copied())
     }
 
     /// Every sample of some partitions, in their order, row-major within each.
@@ -151,10 +165,11 @@ impl<'a> Batches<'a> {
     /// # Errors
     /// [`TrainingError::Samples`] where they cannot be read.
     pub fn evaluation(&self) -> Result<Batch, TrainingError> {
-        if self.grid.samples() <= EVALUATION_SAMPLES {
+        let samples = self.sample_count();
+        if samples <= EVALUATION_SAMPLES {
             return self.full();
         }
-        let fraction = EVALUATION_SAMPLES as f64 / self.grid.samples() as f64;
+        let fraction = EVALUATION_SAMPLES as f64 / samples as f64;
         self.drawn(EVALUATION_STREAM, |p| self.grid.partition_box(p), |samples| share(samples, fraction))
     }
 
@@ -166,8 +181,7 @@ impl<'a> Batches<'a> {
         count: impl Fn(u64) -> u64,
     ) -> Result<Batch, TrainingError> {
         let mut keys = SplitMix64(SplitMix64(self.seed).next_word() ^ SplitMix64(stream).next_word());
-        let pools =
-            (0..self.grid.partitions()).map(|partition| (pool(partition), self.grid.partition_samples(partition)));
+        let pools = self.partitions.iter().map(|&p| (pool(p), self.grid.partition_samples(p)));
         self.collect(pools, |own, samples| {
             let mut random = SplitMix64(keys.next_word());
             (0..count(own)).map(move |_| random.below(samples))
@@ -278,6 +292,23 @@ mod tests {
                 let expected = [grid.coordinate(0, row as f64), grid.coordinate(1, column as f64)];
                 assert_eq!(batch.coordinates[sample * 2..][..2], expected);
             }
+        }
+    }
+
+    #[test]
+    fn some_partitions_make_batches_of_their_own() {
+        let grid = Grid::new(vec![40, 30], vec![3, 2], UNIT_RANGE).unwrap();
+        let samples = samples(&grid, 1);
+        for fraction in [1.0, 0.1] {
+            let all = Batches::new(&grid, &samples, fraction, 7);
+            let some = Batches::new(&grid, &samples, fraction, 7).of_partitions(vec![1, 4]);
+            let own = [1, 4].map(|p| grid.partition_sample_indices(p)).concat();
+            assert_eq!((some.sample_count(), all.sample_count()), (own.len() as u64, 1200));
+            for batch in [some.full(), some.sampled(2), some.evaluation()].map(Result::unwrap) {
+                assert_eq!(batch.spans.len(), 2);
+                assert!(batch.targets.iter().all(|&v| own.contains(&(v as u64))));
+            }
+            assert_eq!(some.full().unwrap(), all.of([1, 4]).unwrap());
         }
     }
 

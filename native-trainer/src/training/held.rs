@@ -6,10 +6,10 @@
 //! by Adam); the others take the merge as it is. Local networks move by [`Soap`]. Rates fall in a line to zero. The
 //! measurements that led here are in `docs/benchmarks.md`.
 //!
-//! Steps take turns with two shares of every partition's samples: twice the steps for the same work gain 1.4 dB.
-//! Every fifth step visits places between the samples instead. The weights are judged on all samples at the end, and now
-//! and then before, in case they were better. Where time is limited, every group gets its share of what is left, and the
-//! rates fall with the share that is used up.
+//! Steps take turns with shares of every partition's samples, two without other settings: twice the steps for the same
+//! work gain 1.4 dB on pictures. Every fifth step visits places between the samples instead. The weights are judged on
+//! all samples at the end, and now and then before, in case they were better. Where time is limited, every group gets its
+//! share of what is left, and the rates fall with the share that is used up.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -29,8 +29,6 @@ use super::{Batches, Checkpoint, FusedAdam, Moments, Soap, TrainingError};
 const GROUP_BYTES: u64 = 96 << 20;
 /// Samples of a group at most, where a network is so narrow that bytes do not bound them.
 const GROUP_SAMPLES: u64 = 1 << 20;
-/// Into how many shares the samples of a partition are dealt.
-const SHARES: usize = 2;
 /// Every so many steps the field learns what lies between the samples; without that it ripples there, which PSNR does not
 /// see and zooming shows. As often as every third step costs another 0.3 dB and shows no less of it.
 const BETWEEN_EVERY: u64 = 5;
@@ -47,6 +45,7 @@ pub(super) struct HeldRun<'a> {
     workers: &'a Workers,
     device: String,
     batches: Batches<'a>,
+    /// Places of partitions in the field's list of those that are present.
     groups: Vec<Vec<u32>>,
     /// All weights; those of the current group are in `current`.
     shared: Vec<f32>,
@@ -111,7 +110,7 @@ impl<'a> HeldRun<'a> {
             workers,
             device: workers.describe(device),
             batches: Batches::new(&plan.grid, &plan.samples, 1.0, settings.seed),
-            groups: groups(plan),
+            groups: groups(plan, start.present()),
             shared: start.shared().to_vec(),
             local: start.local().to_vec(),
             done: Done::default(),
@@ -219,8 +218,8 @@ impl<'a> HeldRun<'a> {
     fn snapshot(&self, current: &Current) -> Result<Event, TrainingError> {
         let mut local = self.local.clone();
         let size = self.local_size();
-        for (&partition, weights) in self.groups[self.done.groups].iter().zip(current.local.chunks_exact(size)) {
-            local[partition as usize * size..][..size].copy_from_slice(weights);
+        for (&slot, weights) in self.groups[self.done.groups].iter().zip(current.local.chunks_exact(size)) {
+            local[slot as usize * size..][..size].copy_from_slice(weights);
         }
         let field = Box::new(self.start.with_weights(self.shared.clone(), local)?);
         Ok(Event::Snapshot { step: self.steps_before().saturating_add(current.step), field })
@@ -255,16 +254,18 @@ impl<'a> HeldRun<'a> {
     /// Begins a group.
     fn open(&self, index: usize) -> Result<Current, TrainingError> {
         let group = &self.groups[index];
-        let share = |part| self.share(self.batches.share_of(group.iter().copied(), part, SHARES)?);
+        let partitions = || group.iter().map(|&slot| self.start.present()[slot as usize]);
+        let count = self.plan.settings.shares as usize;
+        let share = |part| self.share(self.batches.share_of(partitions(), part, count)?);
         // Partitions of a single sample leave nothing for the second share.
-        let shares: Vec<Share> = (0..SHARES)
+        let shares: Vec<Share> = (0..count)
             .map(share)
             .filter(|s| s.as_ref().map_or(true, |s| s.batch.samples() > 0))
             .collect::<Result<_, _>>()?;
         let local = self.gathered(index);
         // Sound is heard at its own rate, and near half that rate a cubic is no guide to what lies between the samples.
         let between = (self.plan.samples.info().kind != SignalKind::Sound)
-            .then(|| self.share(self.batches.between_of(group.iter().copied(), SHARES)?))
+            .then(|| self.share(self.batches.between_of(partitions(), count)?))
             .transpose()?;
         Ok(Current {
             between,
@@ -305,7 +306,7 @@ impl<'a> HeldRun<'a> {
     }
 
     fn samples(&self, group: &[u32]) -> u64 {
-        group.iter().map(|&p| self.plan.grid.partition_samples(p)).sum()
+        group.iter().map(|&slot| self.plan.grid.partition_samples(self.start.present()[slot as usize])).sum()
     }
 
     /// One update; `None` where the weights turn out to be good enough already.
@@ -397,8 +398,8 @@ impl<'a> HeldRun<'a> {
         };
         self.shared = best.shared;
         let size = self.local_size();
-        for (&partition, weights) in self.groups[self.done.groups].iter().zip(best.local.chunks_exact(size)) {
-            self.local[partition as usize * size..][..size].copy_from_slice(weights);
+        for (&slot, weights) in self.groups[self.done.groups].iter().zip(best.local.chunks_exact(size)) {
+            self.local[slot as usize * size..][..size].copy_from_slice(weights);
         }
         self.done.groups += 1;
         self.done.loss += best.loss * current.samples as f64;
@@ -409,13 +410,13 @@ impl<'a> HeldRun<'a> {
     }
 
     fn local_size(&self) -> usize {
-        self.local.len() / self.plan.grid.partitions() as usize
+        self.local.len() / self.start.present().len()
     }
 
     /// The local weights of a group.
     fn gathered(&self, index: usize) -> Vec<f32> {
         let size = self.local_size();
-        self.groups[index].iter().flat_map(|&p| &self.local[p as usize * size..][..size]).copied().collect()
+        self.groups[index].iter().flat_map(|&slot| &self.local[slot as usize * size..][..size]).copied().collect()
     }
 
     fn seconds(&self) -> f64 {
@@ -427,8 +428,8 @@ impl<'a> HeldRun<'a> {
         let (mut step, mut moments, mut best) = (0, Moments::default(), None);
         if let Some(current) = &self.current {
             let size = self.local_size();
-            for (&partition, weights) in self.groups[self.done.groups].iter().zip(current.local.chunks_exact(size)) {
-                local[partition as usize * size..][..size].copy_from_slice(weights);
+            for (&slot, weights) in self.groups[self.done.groups].iter().zip(current.local.chunks_exact(size)) {
+                local[slot as usize * size..][..size].copy_from_slice(weights);
             }
             let (shared_first, shared_second) = current.shared_adam.moments();
             step = current.step;
@@ -531,21 +532,24 @@ fn turn(step: u64, shares: usize, between: bool) -> Option<usize> {
     Some(((step - others) % shares as u64) as usize)
 }
 
-/// The partitions of every group. The first is spread evenly, the others take what is left, in order.
-fn groups(plan: &TrainingPlan) -> Vec<Vec<u32>> {
+/// The partitions of every group, as places in `present`. The first is spread evenly, the others take what is left, in
+/// order.
+fn groups(plan: &TrainingPlan, present: &[u32]) -> Vec<Vec<u32>> {
     let (grid, spec) = (&plan.grid, &plan.spec);
-    let partitions = grid.partitions() as usize;
+    let partitions = present.len();
     let held = if spec.has_global() { held_bytes_per_sample(spec) } else { 0 };
     let samples = (grid.samples() / u64::from(grid.partitions())).max(1);
-    // Half as many places between the samples as there are samples.
-    let bytes = (samples + samples / SHARES as u64) * held + 4 * Soap::floats_per_network(spec) as u64;
+    // As many places between the samples as a share has.
+    let bytes =
+        (samples + samples / u64::from(plan.settings.shares)) * held + 4 * Soap::floats_per_network(spec) as u64;
     let by_memory = (GROUP_SAMPLES / samples).min(GROUP_BYTES / bytes);
     let most = plan.settings.group_samples.map_or(by_memory, |wanted| wanted / samples);
     let count = partitions.div_ceil(usize::try_from(most).unwrap_or(usize::MAX).max(1));
     let size = partitions.div_ceil(count);
-    // Partition p belongs to the first group where p * size / partitions grows.
-    let spread = |p: usize| ((p + 1) * size) / partitions > (p * size) / partitions;
-    let (first, rest): (Vec<u32>, Vec<u32>) = (0..grid.partitions()).partition(|&p| spread(p as usize));
+    // A slot belongs to the first group where slot * size / partitions grows.
+    let spread = |slot: usize| ((slot + 1) * size) / partitions > (slot * size) / partitions;
+    let slots = (0_u32..).take(partitions);
+    let (first, rest): (Vec<u32>, Vec<u32>) = slots.partition(|&slot| spread(slot as usize));
     std::iter::once(first).chain(rest.chunks(size).map(<[u32]>::to_vec)).collect()
 }
 

@@ -50,6 +50,7 @@ pub use kernel::Kernel;
 pub use optimiser::{Adam, FusedAdam, Moments};
 pub use plan::{
     CheckpointSettings, DeviceChoice, EngineChoice, Event, Outcome, Recipe, Settings, StoppedBy, TrainingPlan,
+    filled_partitions,
 };
 pub use run::{train, train_from};
 pub use soap::Soap;

@@ -4,8 +4,10 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use rayon::prelude::*;
 use tessera_core::field::{Field, FieldSpec};
 use tessera_core::grid::Grid;
+use tessera_core::signal::SignalKind;
 
 use super::TrainingError;
 use crate::samples::Samples;
@@ -24,10 +26,35 @@ pub struct TrainingPlan {
 }
 
 impl TrainingPlan {
+    /// The partitions that get a network, ascending: all of them, but of a shape only those with anything in them
+    /// (reference/local-global.md 3). The others decode to what lies outside.
+    pub fn present(&self) -> Vec<u32> {
+        match self.samples.info().kind {
+            SignalKind::Shape => filled_partitions(&self.samples, &self.grid),
+            _ => (0..self.grid.partitions()).collect(),
+        }
+    }
+
+    /// The partitions that do not.
+    pub fn empty(&self) -> Vec<u32> {
+        let present = self.present();
+        (0..self.grid.partitions()).filter(|p| present.binary_search(p).is_err()).collect()
+    }
+
     /// PSNR in dB of a loss, as published for the kind of signal.
     pub fn psnr_db(&self, loss: f64) -> f64 {
         self.samples.info().kind.psnr_db(loss)
     }
+}
+
+/// The partitions of a shape that hold anything but what is far outside, ascending. Shapes lie in memory; of samples that
+/// do not, all partitions are named.
+#[expect(clippy::float_cmp, reason = "what is far outside has exactly this value")]
+pub fn filled_partitions(shape: &Samples, grid: &Grid) -> Vec<u32> {
+    let Samples::Memory(shape) = shape else { return (0..grid.partitions()).collect() };
+    let outside = shape.info.shape_value().outside();
+    let filled = |&p: &u32| grid.partition_rows(p).any(|row| shape.values[row].iter().any(|&v| v != outside));
+    (0..grid.partitions()).into_par_iter().filter(filled).collect()
 }
 
 /// How to train. [`Settings::default`] is the published setting for pictures (reference/local-global.md 3).
@@ -51,6 +78,8 @@ pub struct Settings {
     pub seed: u64,
     /// How training goes about it.
     pub recipe: Recipe,
+    /// Into how many shares, one for each step in turn, the held recipe deals the samples of a partition.
+    pub shares: u32,
     /// Samples that the held recipe trains at a time; `None`: as many as fit in 96 MiB of what is held.
     pub group_samples: Option<u64>,
     /// Where to compute.
@@ -76,6 +105,7 @@ impl Default for Settings {
             overlap: Vec::new(),
             seed: 0,
             recipe: Recipe::Published,
+            shares: 2,
             group_samples: None,
             device: DeviceChoice::Auto,
             threads: None,

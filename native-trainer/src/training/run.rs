@@ -33,14 +33,19 @@ pub fn train(
     on_event: &mut dyn FnMut(Event),
 ) -> Result<Outcome, TrainingError> {
     let (spec, grid, seed) = (&plan.spec, &plan.grid, plan.settings.seed);
+    let present = plan.present();
     let start = match plan.settings.recipe {
-        Recipe::Published => initialise(spec, grid, seed)?,
-        Recipe::Held => with_last_biases(&initialise_centred(spec, grid, seed)?, &plan.samples.partition_means(grid)?)?,
+        Recipe::Published => initialise(spec, grid, seed)?.restricted_to(&present),
+        Recipe::Held => {
+            let centred = initialise_centred(spec, grid, seed)?.restricted_to(&present);
+            with_last_biases(&centred, &plan.samples.partition_means(grid, &present)?)?
+        }
     };
+    let start = start.with_empty(plan.empty())?;
     train_from(plan, &start, stop, on_event)
 }
 
-/// [`train`] from given weights, all partitions present.
+/// [`train`] from given weights of the plan's partitions.
 ///
 /// # Errors
 /// As [`train`], and for start weights of another network or grid.
@@ -97,7 +102,8 @@ impl<'a> Run<'a> {
     ) -> Result<Self, TrainingError> {
         let settings = &plan.settings;
         let batches = Batches::new(&plan.grid, &plan.samples, settings.sample_fraction, settings.seed)
-            .with_overlap(&settings.overlap);
+            .with_overlap(&settings.overlap)
+            .of_partitions(start.present().to_vec());
         let mut engine = engine_for(settings.engine, device)?;
         let mut interval = 0;
         if batches.is_full() {
@@ -227,7 +233,7 @@ impl<'a> Run<'a> {
         let started = Instant::now();
         let full = self.batches.is_full();
         let (step, batches, engine, module) = (self.step, &self.batches, &mut self.engine, &self.module);
-        let samples = if full { self.plan.grid.samples() } else { 0 };
+        let samples = if full { batches.sample_count() } else { 0 };
         let (samples, loss, gradients) = self.workers.run(|| {
             let mut samples = samples;
             if !full {

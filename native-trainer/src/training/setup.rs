@@ -23,10 +23,7 @@ pub(super) fn check(plan: &TrainingPlan, start: &Field) -> Result<(), TrainingEr
             info.channels
         ));
     }
-    if start.spec() != &plan.spec
-        || start.grid() != &plan.grid
-        || start.present().len() != plan.grid.partitions() as usize
-    {
+    if start.spec() != &plan.spec || start.grid() != &plan.grid || start.present() != plan.present() {
         return refuse("the start weights belong to another network, another grid or only a part of it".to_owned());
     }
     if !(settings.sample_fraction > 0.0 && settings.sample_fraction <= 1.0) {
@@ -45,6 +42,12 @@ pub(super) fn check(plan: &TrainingPlan, start: &Field) -> Result<(), TrainingEr
         return refuse(
             "the held recipe visits every sample of a partition; --sample-fraction is for `published`".to_owned(),
         );
+    }
+    if start.present().is_empty() {
+        return refuse("there is nothing in the signal: no partition needs a network".to_owned());
+    }
+    if settings.shares == 0 {
+        return refuse("samples cannot be dealt into no share".to_owned());
     }
     if !settings.overlap.is_empty() {
         if settings.recipe == Recipe::Held || settings.sample_fraction >= 1.0 {
@@ -106,7 +109,7 @@ pub(super) fn facts(plan: &TrainingPlan, start: &Field) -> Result<Vec<(String, S
     let (spec, grid) = (&plan.spec, &plan.grid);
     let fact = |name: &str, value: String| (name.to_owned(), value);
     Ok(vec![
-        fact("format of the run", "2".to_owned()),
+        fact("format of the run", "3".to_owned()),
         fact("model", spec.model.name().to_owned()),
         fact("signal", format!("{:?} of {} channels", grid.shape(), spec.outputs)),
         fact("partitions", format!("{:?}", grid.factors())),
@@ -118,6 +121,7 @@ pub(super) fn facts(plan: &TrainingPlan, start: &Field) -> Result<Vec<(String, S
         fact("seed", settings.seed.to_string()),
         fact("recipe", settings.recipe.name().to_owned()),
         fact("number of steps that the rates follow", settings.recipe.steps_that_matter(settings.steps)),
+        fact("number of shares of samples", settings.shares.to_string()),
         fact("samples of a group", format!("{:?}", settings.group_samples)),
         fact("learning rate", format!("{:?}", settings.learning_rate)),
         fact("sample fraction", format!("{:?}", settings.sample_fraction)),

@@ -11,7 +11,7 @@ use tessera::import::{ImportRequest, import};
 use tessera::training::{Batch, DeviceChoice, EngineChoice, Settings, TrainingPlan};
 use tessera_core::field::{Field, FieldSpec, SplitMix64};
 use tessera_core::grid::{Grid, UNIT_RANGE};
-use tessera_core::signal::{SampleFormat, Signal, SignalInfo};
+use tessera_core::signal::{SampleFormat, ShapeValue, Signal, SignalInfo};
 
 /// Folder of the fixtures in this repository.
 pub(crate) fn fixtures() -> PathBuf {
@@ -146,6 +146,23 @@ pub(crate) fn tensors_of(field: &Field) -> Vec<(String, Vec<f32>)> {
         }
     }
     tensors
+}
+
+/// A plan for a ball in 11x10x9 samples and 3x2x2 partitions, the last four of which are empty.
+pub(crate) fn small_shape_plan(engine: EngineChoice) -> TrainingPlan {
+    let shape = [11, 10, 9];
+    let inside = |i: u32| {
+        let place = [i / 90, i / 9 % 10, i % 9].map(f64::from);
+        let square: f64 = place.iter().zip([3.0, 4.5, 4.0]).map(|(p, c)| (p - c) * (p - c)).sum();
+        if square < 3.3 * 3.3 { 1.0 } else { 0.0 }
+    };
+    let info = SignalInfo::shape(shape, ShapeValue::Occupancy).unwrap();
+    TrainingPlan {
+        samples: Signal::new(info, (0..990).map(inside).collect()).unwrap().into(),
+        grid: Grid::new(shape.to_vec(), vec![3, 2, 2], UNIT_RANGE).unwrap(),
+        spec: FieldSpec::local_global(3, 1, 6, 10),
+        settings: Settings { steps: 40, seed: 3, device: DeviceChoice::Cpu, engine, ..Settings::default() },
+    }
 }
 
 /// A plan for a small picture with edges and noise: 21x17 samples in 4x3 partitions of unequal sizes.

@@ -2,6 +2,7 @@
 
 mod clip;
 mod picture;
+mod shape;
 mod sound;
 
 use std::fmt;
@@ -22,7 +23,8 @@ use crate::arguments::CompareArguments;
 use crate::decoding;
 use crate::errors::usage_fault;
 use crate::media::clip::ClipFile;
-use crate::media::{self, read_source};
+use crate::media::shape::Sampling;
+use crate::media::{self, kind_of, read_source};
 use crate::output::{is_stream, read_input, shown};
 use crate::report::{Reporter, bytes as human_bytes};
 use crate::samples::Samples;
@@ -68,6 +70,7 @@ pub(super) fn run(arguments: &CompareArguments, reporter: &Reporter) -> Result<(
         return Err(usage_fault(format!("{}, {}: they cannot be compared", described(&a), described(&b))));
     }
     let (a, b) = match (a, b) {
+        (Opened::Shape(a), Opened::Shape(b)) => return shape::run(arguments, *a, *b, reporter),
         (Opened::Clip(a), Opened::Clip(b)) => return clip::run(&a, &b, reporter),
         (Opened::Whole(mut a), Opened::Whole(mut b)) => {
             measure_seams(&mut a, &mut b)?;
@@ -91,6 +94,8 @@ pub(super) fn run(arguments: &CompareArguments, reporter: &Reporter) -> Result<(
 
 /// An input, read as far as its kind allows.
 enum Opened {
+    /// A mesh has no samples before it is compared.
+    Shape(Box<shape::Input>),
     /// Frames are decoded and read when they are compared.
     Clip(ClipInput),
     /// Everything is in memory.
@@ -101,6 +106,7 @@ impl Opened {
     fn info(&self) -> &SignalInfo {
         match self {
             Self::Clip(input) => &input.info,
+            Self::Shape(input) => &input.info,
             Self::Whole(input) => &input.info,
         }
     }
@@ -108,6 +114,7 @@ impl Opened {
     fn side(&self) -> &Side {
         match self {
             Self::Clip(input) => &input.side,
+            Self::Shape(input) => &input.side,
             Self::Whole(input) => &input.side,
         }
     }
@@ -124,9 +131,15 @@ fn open(path: &Path, arguments: &CompareArguments) -> Result<Opened> {
         {
             return clip_file(&file, arguments).map(Opened::Clip);
         }
+        if kind_of(&bytes, path) == Some(SignalKind::Shape) {
+            return Ok(Opened::Shape(Box::new(shape::load(&bytes, path)?)));
+        }
         return load(bytes, path).map(Opened::Whole);
     }
     let reader = Reader::open(&bytes).with_context(|| shown(path))?;
+    if reader.signal().kind == SignalKind::Shape {
+        return Ok(Opened::Shape(Box::new(shape::load(&bytes, path)?)));
+    }
     if reader.signal().kind != SignalKind::Video {
         return load(bytes, path).map(Opened::Whole);
     }
@@ -179,7 +192,7 @@ fn load(bytes: Vec<u8>, path: &Path) -> Result<Input> {
         let values = decoding::decode(&document.field, &View::region(&bounds))?;
         (document.signal, bounds, values, Some(document.field.grid().clone()))
     } else {
-        let Signal { info, values } = read_source(bytes, path)?.signal;
+        let Signal { info, values } = read_source(bytes, path, &Sampling::default())?.signal;
         let bounds = info.shape.iter().map(|&n| 0..n).collect();
         (info, bounds, values, None)
     };

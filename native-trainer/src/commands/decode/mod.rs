@@ -2,22 +2,22 @@
 
 mod clip;
 mod picture;
+mod shape;
 mod sound;
 
 use std::ops::Range;
 
 use anyhow::{Context as _, Result};
 use serde::Serialize;
-use tessera_core::error::{Error, Unsupported};
-use tessera_core::eval::View;
+use tessera_core::eval::{View, shows_absent};
 use tessera_core::format::Document;
 use tessera_core::grid::SampleBox;
 use tessera_core::selection::Snap;
 use tessera_core::signal::SignalKind;
 
-use super::describe::{bounding_box, box_text, in_option, intersect, open};
+use super::describe::{bounding_box, box_text, in_option, intersect, kept_box, open};
 use crate::arguments::DecodeArguments;
-use crate::decoding::{self, has_absent};
+use crate::decoding;
 use crate::errors::usage_fault;
 use crate::output::{Destination, read_input, shown};
 use crate::report::Reporter;
@@ -55,7 +55,7 @@ pub(super) fn run(arguments: &DecodeArguments, reporter: &Reporter) -> Result<()
     let bounds: SampleBox = match &arguments.region {
         Some(selector) => in_option("--region", selector.bounds(reader.signal(), reader.grid()))?,
         None if arguments.canvas => reader.grid().canvas(),
-        None => bounding_box(reader.grid(), reader.present()),
+        None => kept_box(&reader),
     };
     let document = reader.document().with_context(|| shown(&arguments.input))?;
     let request = Request { arguments, destination, document, bounds };
@@ -64,11 +64,7 @@ pub(super) fn run(arguments: &DecodeArguments, reporter: &Reporter) -> Result<()
         SignalKind::Picture => picture::run(&request, reporter),
         SignalKind::Sound => sound::run(&request, reporter),
         SignalKind::Video => clip::run(&request, reporter),
-        SignalKind::Shape => Err(Error::Unsupported(Unsupported {
-            feature: format!("decoding {}", kind.with_article()),
-            advice: "get a newer Tessera".to_owned(),
-        })
-        .into()),
+        SignalKind::Shape => shape::run(&request, reporter),
     }
 }
 
@@ -88,9 +84,16 @@ impl Request<'_> {
         Ok(())
     }
 
+    /// How many times as densely as stored `--scale` or `--resolution` asks for samples.
+    fn scale(&self) -> f64 {
+        let longest = self.bounds.iter().map(|r| r.end - r.start).max().unwrap_or(1);
+        let DecodeArguments { scale, resolution, .. } = *self.arguments;
+        resolution.map_or(scale, |n| f64::from(n) / f64::from(longest.max(1)))
+    }
+
     /// Samples along each axis of the region at so many times its density.
     fn shape(&self, factors: &[f64]) -> Result<Vec<u32>> {
-        let scale = self.arguments.scale;
+        let scale = self.scale();
         if !(scale.is_finite() && scale > 0.0) {
             return Err(usage_fault(format!("--scale must be a positive number, not {scale}")));
         }
@@ -107,7 +110,7 @@ impl Request<'_> {
 
     /// The region as a view, with `--scale` applied to the axes `scaled`.
     fn view(&self, scaled: Range<usize>) -> Result<View> {
-        let DecodeArguments { scale, nearest, .. } = *self.arguments;
+        let (scale, nearest) = (self.scale(), self.arguments.nearest);
         let factor = |axis| if scaled.contains(&axis) { scale } else { 1.0 };
         let shape = self.shape(&(0..self.bounds.len()).map(factor).collect::<Vec<_>>())?;
         if (scale - 1.0).abs() < f64::EPSILON {
@@ -121,7 +124,7 @@ impl Request<'_> {
     /// Writes the finished output and reports it with the kind's own figures of its size.
     fn finish<S: Serialize>(&self, size: S, view: &View, seconds: f64, output: &[u8]) -> Result<DecodeReport<S>> {
         self.destination.write(output)?;
-        let absent = has_absent(&self.document.field, view)?;
+        let absent = shows_absent(&self.document.field, view)?;
         Ok(self.report(size, view.samples() as u64, absent, seconds, output.len() as u64))
     }
 

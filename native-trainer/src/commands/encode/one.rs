@@ -47,6 +47,8 @@ pub(super) struct EncodeReport {
     model: &'static str,
     pub(super) psnr_db: Option<f64>,
     ssim: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    iou: Option<f64>,
     pub(super) seconds: f64,
     steps: u64,
     best_step: u64,
@@ -57,6 +59,7 @@ pub(super) struct EncodeReport {
     samples: u64,
     partitions: u32,
     kept_partitions: usize,
+    empty_partitions: usize,
     factors: Vec<u32>,
     local_width: u32,
     global_width: u32,
@@ -84,13 +87,14 @@ pub(super) fn encode(job: &Job, arguments: &EncodeArguments, reporter: &Reporter
     check_checkpoint(job, arguments)?;
     let opened = open(job, arguments)?;
     let stop = signals::watch()?;
-    let (source, notes) = read(opened, job, arguments, stop)?;
+    let asked = config::given(&arguments.options, arguments.config.as_deref())?;
+    let (source, notes) = read(opened, job, arguments, &asked, stop)?;
     let info = source.info().clone();
     let samples = info.samples();
     let options = config::merged(&arguments.options, arguments.config.as_deref(), &info)?;
     decoding::use_threads(options.threads)?;
-    let network = plan::network(&options, &info)?;
-    let settings = settings(job, arguments, &options, &info)?;
+    let network = plan::network_of(&options, &source)?;
+    let settings = settings(job, arguments, &options, &info, &network)?;
     reporter.say(format_args!("{}: {}", shown(&job.input), signal_text(&info)));
     notes.iter().for_each(|note| reporter.say(format_args!("  note: {note}")));
     reporter.say(network_text(&network));
@@ -143,6 +147,7 @@ pub(super) fn encode(job: &Job, arguments: &EncodeArguments, reporter: &Reporter
         model: network.spec.model.name(),
         psnr_db: finite(quality.psnr_db),
         ssim: quality.ssim,
+        iou: quality.iou,
         seconds: outcome.seconds,
         steps: outcome.steps,
         best_step: outcome.best_step,
@@ -153,6 +158,7 @@ pub(super) fn encode(job: &Job, arguments: &EncodeArguments, reporter: &Reporter
         samples,
         partitions: network.grid.partitions(),
         kept_partitions: outcome.field.present().len(),
+        empty_partitions: outcome.field.empty().len(),
         factors: network.grid.factors().to_vec(),
         local_width: network.spec.local_width,
         global_width: network.spec.global_width,
@@ -240,7 +246,13 @@ fn open(job: &Job, arguments: &EncodeArguments) -> Result<Opened> {
 }
 
 /// The samples, and what was done on the way to them. A clip's lie beside the output while it is trained.
-fn read(opened: Opened, job: &Job, arguments: &EncodeArguments, stop: &AtomicBool) -> Result<(Samples, Vec<String>)> {
+fn read(
+    opened: Opened,
+    job: &Job,
+    arguments: &EncodeArguments,
+    asked: &EncodeOptions,
+    stop: &AtomicBool,
+) -> Result<(Samples, Vec<String>)> {
     match opened {
         Opened::Clip(file) => {
             let folder = if is_stream(&job.output) { std::env::temp_dir() } else { folder_of(&job.output) };
@@ -249,13 +261,19 @@ fn read(opened: Opened, job: &Job, arguments: &EncodeArguments, stop: &AtomicBoo
             Ok((Samples::Spooled(spool), notes))
         }
         Opened::Bytes(bytes) => {
-            let Source { signal, notes } = read_source(bytes, &job.input)?;
+            let Source { signal, notes } = read_source(bytes, &job.input, &asked.sampling())?;
             Ok((signal.into(), notes))
         }
     }
 }
 
-fn settings(job: &Job, arguments: &EncodeArguments, options: &EncodeOptions, info: &SignalInfo) -> Result<Settings> {
+fn settings(
+    job: &Job,
+    arguments: &EncodeArguments,
+    options: &EncodeOptions,
+    info: &SignalInfo,
+    network: &Network,
+) -> Result<Settings> {
     if options.psnr.is_some_and(|psnr| !(psnr > 0.0 && psnr < 200.0)) {
         return Err(usage_fault("--psnr must lie between 0 and 200 dB"));
     }
@@ -269,6 +287,7 @@ fn settings(job: &Job, arguments: &EncodeArguments, options: &EncodeOptions, inf
             RecipeName::Held => Recipe::Held,
             RecipeName::Published => Recipe::Published,
         },
+        shares: plan::default_shares(info, &network.grid),
         group_samples: None,
         sample_fraction: options.sample_fraction.unwrap_or_else(|| plan::default_sample_fraction(recipe, info)),
         overlap: options.overlap.as_ref().map(|Overlap(samples)| samples.clone()).unwrap_or_default(),
@@ -310,14 +329,19 @@ fn record(
 
 fn network_text(network: &Network) -> String {
     let (grid, spec) = (&network.grid, &network.spec);
-    let parameters = grouped(spec.parameters(grid.partitions().into()));
+    let filled = if network.networks == u64::from(grid.partitions()) {
+        String::new()
+    } else {
+        format!(" ({} with a network)", network.networks)
+    };
+    let parameters = grouped(network.parameters());
     let widths = if spec.has_global() {
         format!("local width {}, global width {}", spec.local_width, spec.global_width)
     } else {
         format!("width {}", spec.local_width)
     };
     format!(
-        "{}: {} partitions, {widths}, {} hidden layers, {parameters} parameters, {} multiply-adds per sample",
+        "{}: {} partitions{filled}, {widths}, {} hidden layers, {parameters} parameters, {} multiply-adds per sample",
         spec.model.name(),
         extents(grid.factors()),
         spec.hidden_layers,
@@ -327,11 +351,12 @@ fn network_text(network: &Network) -> String {
 
 pub(super) fn summary(report: &EncodeReport, quality: &Quality) -> String {
     let ssim = quality.ssim.map_or_else(String::new, |s| format!(", SSIM {s:.4}"));
+    let iou = quality.iou.map_or_else(String::new, |iou| format!("IoU {iou:.4}, "));
     let best =
         if report.best_step == report.steps { String::new() } else { format!(", best after {}", report.best_step) };
     Facts::new()
         .with("wrote", &report.output)
-        .with("quality", format_args!("{}{ssim}", decibels(quality.psnr_db)))
+        .with("quality", format_args!("{iou}{}{ssim}", decibels(quality.psnr_db)))
         .with(
             "size",
             format_args!(

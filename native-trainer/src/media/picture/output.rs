@@ -7,12 +7,12 @@ use anyhow::{Context as _, Result};
 use image::codecs::jpeg::JpegEncoder;
 use image::codecs::pnm::{PnmEncoder, PnmSubtype, SampleEncoding};
 use image::{ColorType, DynamicImage, ImageBuffer, ImageFormat};
-use tessera_core::eval::View;
+use tessera_core::eval::{View, shows_absent};
 use tessera_core::field::Field;
 use tessera_core::signal::{SampleFormat, SignalInfo, SignalKind, to_code_value};
 
 use crate::arguments::values::Colour;
-use crate::decoding::{decode_into, has_absent, target};
+use crate::decoding::{decode_into, target};
 use crate::errors::usage_fault;
 
 /// Quality of JPEG output: the losses shall be the field's, not the file's.
@@ -112,7 +112,7 @@ pub fn render(field: &Field, info: &SignalInfo, view: &View, fill: Option<Colour
         })
         .into());
     }
-    let absent = has_absent(field, view)?;
+    let absent = shows_absent(field, view)?;
     let layout = Layout::of(info, absent, fill);
     let shape = view.shape();
     let size = (u32::try_from(shape[1])?, u32::try_from(shape[0])?);
