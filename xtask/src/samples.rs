@@ -14,18 +14,19 @@ pub(crate) struct Options {
     /// Make the signals, but leave the encoded files alone
     #[arg(long)]
     pub(crate) sources_only: bool,
-    /// Encode only these samples (mosaic, chart, leaf, chime, knot)
+    /// Encode only these samples (mosaic, chart, leaf, chime, knot, tide)
     #[arg(long, value_name = "NAME")]
     pub(crate) only: Vec<String>,
 }
 
 /// File and training settings of a sample. Partitions of 32 x 32 samples fit the mosaic's frame of two stones.
-const RECIPES: [(&str, &[&str]); 5] = [
+const RECIPES: [(&str, &[&str]); 6] = [
     ("mosaic.png", &["--partitions", "16x16"]),
     ("chart.png", &["--partitions", "8x12", "--parameters", "150k"]),
     ("leaf.png", &["--partitions", "8x8", "--steps", "800"]),
     ("chime.wav", &[]),
     ("knot.ply", &["--resolution", "96"]),
+    ("tide.apng", &["--partitions", "6x6x8", "--parameters", "120k", "--steps", "200"]),
 ];
 
 /// Makes and encodes.
