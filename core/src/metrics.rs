@@ -3,6 +3,7 @@
 //! Samples are in [0, 1] unless said otherwise; clamp decoded values first with [`to_unit`].
 
 use crate::error::Error;
+use crate::grid::{Grid, SampleBox};
 
 /// Field values (-1..=1) to clamped unit values (0..=1).
 pub fn to_unit(values: &[f32]) -> Vec<f32> {
@@ -120,6 +121,43 @@ fn gaussian(length: usize) -> Vec<f64> {
     weights.iter().map(|w| w / sum).collect()
 }
 
+/// How visible the borders of partitions are: the mean jump between neighbouring samples of different partitions over
+/// the mean jump inside partitions. 1 where borders are like everything else; what the source itself has there is the
+/// measure, since borders may lie on its edges.
+///
+/// `values` are `[samples, channels]` of the box `bounds` of the grid's canvas; pairs with a NaN do not count. `None`
+/// where there is no border, nothing inside, or no jump anywhere.
+///
+/// # Errors
+/// [`Error::Parameter`] where the values do not fill the box.
+pub fn seam(values: &[f32], bounds: &SampleBox, channels: usize, grid: &Grid) -> Result<Option<f64>, Error> {
+    let shape: Vec<usize> = bounds.iter().map(|r| r.end.saturating_sub(r.start) as usize).collect();
+    if shape.len() != grid.axes() || values.len() != shape.iter().product::<usize>() * channels {
+        return Err(Error::parameter(format!("{} values do not fill the box {bounds:?}", values.len())));
+    }
+    // Sum and number of jumps: inside, across.
+    let mut jumps = [(0.0_f64, 0_u64); 2];
+    let mut stride = channels;
+    for (axis, range) in bounds.iter().enumerate().rev() {
+        let length = shape[axis];
+        let owners: Vec<u32> = range.clone().map(|sample| grid.axis_owner(axis, sample)).collect();
+        for block in values.chunks_exact(stride * length) {
+            for (place, pair) in block.windows(2 * stride).step_by(stride).enumerate() {
+                let (sum, count) = &mut jumps[usize::from(owners[place] != owners[place + 1])];
+                for (a, b) in pair[..stride].iter().zip(&pair[stride..]) {
+                    if !(a.is_nan() || b.is_nan()) {
+                        *sum += f64::from((a - b).abs());
+                        *count += 1;
+                    }
+                }
+            }
+        }
+        stride *= length;
+    }
+    let [inside, across] = jumps.map(|(sum, count)| sum / count as f64);
+    Ok(Some(across / inside).filter(|ratio| ratio.is_finite()))
+}
+
 /// Bits of a file per sample of its signal (per pixel for a picture).
 pub fn bits_per_sample(bytes: u64, samples: u64) -> f64 {
     bytes as f64 * 8.0 / samples.max(1) as f64
@@ -128,6 +166,26 @@ pub fn bits_per_sample(bytes: u64, samples: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn seams_are_jumps_at_borders_over_jumps_inside() {
+        use crate::grid::UNIT_RANGE;
+        let grid = Grid::new(vec![4, 6], vec![2, 2], UNIT_RANGE).unwrap();
+        // A ramp along the columns with a step of 3 more between the partitions.
+        let values: Vec<f32> = (0..24_u8).map(|i| f32::from(i % 6) + if i % 6 >= 3 { 3.0 } else { 0.0 }).collect();
+        let whole = grid.canvas();
+        // Across: 4 pairs of 4 (columns) and 6 of 0 (rows); inside: 16 of 1 and 12 of 0.
+        let expected = (16.0 / 10.0) / (16.0 / 28.0);
+        assert!((seam(&values, &whole, 1, &grid).unwrap().unwrap() - expected).abs() < 1e-12);
+        // One partition alone has no border, and a constant has no jump.
+        let left: Vec<f32> = values.chunks(6).flat_map(|row| row[..3].to_vec()).collect();
+        assert_eq!(
+            seam(&left, &vec![0..4, 0..3], 1, &Grid::new(vec![4, 6], vec![1, 2], UNIT_RANGE).unwrap()).unwrap(),
+            None
+        );
+        assert_eq!(seam(&[1.0; 24], &whole, 1, &grid).unwrap(), None);
+        assert!(seam(&values, &vec![0..4, 0..5], 1, &grid).is_err());
+    }
 
     #[test]
     fn psnr_of_a_known_error() {

@@ -208,6 +208,35 @@ fn damaged_bytes_never_crash() {
     }
 }
 
+/// Formats that we do not write ourselves, made by the `ffmpeg` program.
+#[test]
+fn compressed_formats_are_read() {
+    let place = Workplace::new();
+    place.write("a.wav", &wav(&wave(11_025, 2), 2, 22_050, 16));
+    // Name, and how many samples more than the source an encoder may leave.
+    let formats = [("a.mp3", 1_152), ("a.ogg", 0), ("a.aac", 2_048), ("a.m4a", 2_048), ("a.aiff", 0), ("b.m4a", 0)];
+    for (name, more) in formats {
+        let coding: &[&str] = match name {
+            "a.ogg" => &["-c:a", "libvorbis"],
+            "b.m4a" => &["-c:a", "alac"],
+            _ => &[],
+        };
+        let mut command = std::process::Command::new("ffmpeg");
+        command.args(["-v", "error", "-y", "-i", "a.wav"]).args(coding).arg(name);
+        match command.current_dir(place.path("")).status() {
+            Ok(status) => assert!(status.success(), "{name}"),
+            Err(error) => return common::skipped("compressed_formats_are_read", &format!("no ffmpeg ({error})")),
+        }
+        let report = place.json(&["encode", name, "-o", "a.inr", "--force", "--steps", "1"]);
+        let samples = report["samples"].as_u64().unwrap();
+        assert!((11_025..=11_025 + more).contains(&samples), "{name}: {samples}");
+        let info = place.json(&["info", "a.inr"]);
+        let signal = &info["signal"];
+        assert_eq!((&signal["channels"], &signal["format"]), (&2.into(), &"u16".into()), "{name}");
+        assert_eq!(signal["rate"], serde_json::json!([22_050, 1]), "{name}");
+    }
+}
+
 #[test]
 fn kinds_are_not_mixed_up() {
     let place = workplace();

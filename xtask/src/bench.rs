@@ -149,7 +149,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let threads = options.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
     match options.table {
         Some(PublishedTable::Audio) => return audio(workspace, options),
-        Some(PublishedTable::Video) => return video(workspace, threads),
+        Some(PublishedTable::Video) => return video(workspace, options, threads),
         None => {}
     }
     let program = workspace.build_program()?;
@@ -189,9 +189,9 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// Trains the networks of the published comparison on a clip, prints, and rewrites its part of the document.
-fn video(workspace: &Workspace, threads: usize) -> Result<()> {
-    let rows = bench_video::measure(workspace, threads)?;
+/// Measures the published table of clips, prints, and rewrites its part of the document.
+fn video(workspace: &Workspace, options: &Options, threads: usize) -> Result<()> {
+    let rows = bench_video::measure(workspace, &options.data, threads)?;
     let json = workspace.target.join("bench-video.json");
     std::fs::write(&json, serde_json::to_string_pretty(&rows)?)
         .with_context(|| format!("cannot write {}", json.display()))?;

@@ -118,6 +118,7 @@ fn run(
         println!("training {}", workspace.short(record));
         let mut command = workspace.program(program);
         command.arg("encode").arg(input).arg("-o").arg(record.with_extension("inr"));
+        command.arg("--checkpoint").arg(record.with_extension("ckpt")).arg("--resume");
         command.args(["--force", "--json", "--progress", "none", "--seed", &seed.to_string()]).args(words);
         let report = process::capture(&mut command, "its message above says what is wrong")?;
         std::fs::write(record, report).with_context(|| format!("cannot write {}", workspace.short(record)))?;

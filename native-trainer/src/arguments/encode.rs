@@ -130,15 +130,16 @@ pub struct EncodeOptions {
     #[arg(long, env = "TESSERA_PARTITIONS", hide_env = true, value_name = "FACTORS", help_heading = "Network")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub partitions: Option<Partitions>,
-    /// Wanted samples per partition; the first number goes with the longer side [default: 32x32; clips, in the order of their axes, 8x32x32; shapes: an eighth of the longest side, 8 at least]
+    /// Wanted samples per partition; the first number goes with the longer side [default: 32x32; sounds 1500; clips, in the
+    /// order of their axes, 8x16x16; shapes an eighth of the longest side, 8 at least]
     #[arg(long, env = "TESSERA_PARTITION_SIZE", hide_env = true, value_name = "SIZE", help_heading = "Network")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub partition_size: Option<Extents>,
-    /// Weights and biases in all (200k), where the widths are not given [default: 200k x samples / 262,144]
+    /// Weights and biases in all (200k), where the widths are not given [default: 200k x samples / 262,144; half of it for clips]
     #[arg(long, env = "TESSERA_PARAMETERS", hide_env = true, value_name = "COUNT", help_heading = "Network")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parameters: Option<Count>,
-    /// Share of the global network in the parameters [default: 0.1]
+    /// Share of the global network in the parameters [default: 0.1, sounds 0.02]
     #[arg(long, env = "TESSERA_GLOBAL_SHARE", hide_env = true, value_name = "SHARE", help_heading = "Network")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub global_share: Option<f64>,
@@ -154,7 +155,7 @@ pub struct EncodeOptions {
     #[arg(long, env = "TESSERA_HIDDEN_LAYERS", hide_env = true, value_name = "COUNT", help_heading = "Network")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hidden_layers: Option<u32>,
-    /// Omega of every sine layer [default: 30]
+    /// Omega of every sine layer [default: 30; first layers of sounds under the held recipe follow their partitions]
     #[arg(long, env = "TESSERA_OMEGA", hide_env = true, value_name = "OMEGA", help_heading = "Network")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub omega: Option<f32>,
@@ -188,7 +189,8 @@ pub struct EncodeOptions {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub voxels: Option<RawVoxels>,
 
-    /// Stop after this many optimiser steps [default: 400, fewer for pictures above a megapixel; shapes 250; published: 500, more above 512x512]
+    /// Stop after this many optimiser steps [default: 400, fewer above a million samples, shapes 250; published: 500, for
+    /// sounds 1000, more above 262,144 samples]
     #[arg(long, env = "TESSERA_STEPS", hide_env = true, value_name = "COUNT", help_heading = "Training")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub steps: Option<Count>,
@@ -204,7 +206,7 @@ pub struct EncodeOptions {
     #[arg(long, value_enum, env = "TESSERA_RECIPE", hide_env = true, value_name = "NAME", help_heading = "Training")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recipe: Option<RecipeName>,
-    /// Learning rate; where rates fall, that of local networks at the start [default: 6e-3, published 1e-3]
+    /// Learning rate; where rates fall, that of local networks at the start [default: 6e-3, published 1e-3, for sounds 1e-4]
     #[arg(long, env = "TESSERA_LEARNING_RATE", hide_env = true, value_name = "RATE", help_heading = "Training")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub learning_rate: Option<f64>,

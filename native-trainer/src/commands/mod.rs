@@ -43,7 +43,8 @@ pub fn run(arguments: &Arguments) -> Result<()> {
 /// `-v` shows our own debug lines, `-vv` those of every crate; `TESSERA_LOG` overrides both.
 fn start_log(verbose: u8) {
     let default = match verbose {
-        0 => "warn",
+        // Its warnings are about bytes before a header and the like; what matters comes back as errors and notes.
+        0 => "warn,symphonia=error",
         1 => "warn,tessera=debug,tessera_core=debug",
         _ => "debug",
     };

@@ -99,7 +99,7 @@ fn planned(options: &EncodeOptions, info: &SignalInfo, networks: Option<u64>) ->
         factors,
         networks,
         parameters: budget,
-        global_share: options.global_share.unwrap_or(0.1),
+        global_share: options.global_share.unwrap_or_else(|| defaults::global_share(info)),
         largest_global_width: LARGEST_GLOBAL_WIDTH,
         hidden_layers: options.hidden_layers.unwrap_or(3),
     };
@@ -120,9 +120,9 @@ fn planned(options: &EncodeOptions, info: &SignalInfo, networks: Option<u64>) ->
         (None, None) => (spec.local_width, spec.global_width),
     };
     (spec.local_width, spec.global_width) = (local, global);
-    let omega = options.omega.unwrap_or(PUBLISHED_OMEGA);
-    spec.first_omega = options.first_omega.unwrap_or(omega);
-    spec.hidden_omega = options.hidden_omega.unwrap_or(omega);
+    let first = options.first_omega.or(options.omega);
+    spec.first_omega = first.unwrap_or_else(|| defaults::first_omega(options.recipe, info, &grid));
+    spec.hidden_omega = options.hidden_omega.or(options.omega).unwrap_or(PUBLISHED_OMEGA);
     spec.validate()?;
     Ok(Network { grid, spec, networks: partitions })
 }

@@ -1,5 +1,6 @@
 //! `--preset paper`: the published setting of every kind (reference/local-global.md 1.5 and 3).
 
+use tessera_core::field::PUBLISHED_OMEGA;
 use tessera_core::signal::SignalKind;
 
 use crate::arguments::EncodeOptions;
@@ -32,6 +33,7 @@ pub fn paper(kind: SignalKind, model: ModelName) -> EncodeOptions {
         local_width: Some(local_width),
         global_width,
         hidden_layers: Some(3),
+        omega: Some(PUBLISHED_OMEGA),
         recipe: Some(RecipeName::Published),
         steps: Some(Count(steps)),
         learning_rate: Some(learning_rate),

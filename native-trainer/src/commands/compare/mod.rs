@@ -13,7 +13,7 @@ use serde::Serialize;
 use tessera_core::error::{Error, Unsupported};
 use tessera_core::eval::View;
 use tessera_core::format::{Document, MAGIC, Reader};
-use tessera_core::grid::SampleBox;
+use tessera_core::grid::{Grid, SampleBox};
 use tessera_core::metrics;
 use tessera_core::signal::{Signal, SignalInfo, SignalKind};
 
@@ -37,6 +37,10 @@ struct Side {
     field: bool,
     bytes: u64,
     bits_per_sample: f64,
+    /// Mean jump across the borders of the field's partitions over the mean jump inside them; also of the other side,
+    /// where it has the same canvas.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seam: Option<f64>,
 }
 
 impl fmt::Display for Side {
@@ -51,6 +55,8 @@ struct Input {
     info: SignalInfo,
     bounds: SampleBox,
     values: Vec<f32>,
+    /// The partitions of a field.
+    grid: Option<Grid>,
 }
 
 pub(super) fn run(arguments: &CompareArguments, reporter: &Reporter) -> Result<()> {
@@ -66,7 +72,10 @@ pub(super) fn run(arguments: &CompareArguments, reporter: &Reporter) -> Result<(
     let (a, b) = match (a, b) {
         (Opened::Shape(a), Opened::Shape(b)) => return shape::run(arguments, *a, *b, reporter),
         (Opened::Clip(a), Opened::Clip(b)) => return clip::run(&a, &b, reporter),
-        (Opened::Whole(a), Opened::Whole(b)) => (a, b),
+        (Opened::Whole(mut a), Opened::Whole(mut b)) => {
+            measure_seams(&mut a, &mut b)?;
+            (a, b)
+        }
         _ => return Err(usage_fault("the two are of different kinds")),
     };
     if arguments.clip.any() {
@@ -152,21 +161,41 @@ fn clip_file(file: &ClipFile, arguments: &CompareArguments) -> Result<ClipInput>
 
 fn side(file: String, field: bool, bytes: u64, bounds: &SampleBox) -> Side {
     let samples = bounds.iter().map(|r| u64::from(r.end - r.start)).product();
-    Side { file, field, bytes, bits_per_sample: metrics::bits_per_sample(bytes, samples) }
+    Side { file, field, bytes, bits_per_sample: metrics::bits_per_sample(bytes, samples), seam: None }
+}
+
+/// Looks at both sides along the borders of the field's partitions (of A's, where both are fields).
+fn measure_seams(a: &mut Input, b: &mut Input) -> Result<()> {
+    let Some(grid) = a.grid.clone().or_else(|| b.grid.clone()) else { return Ok(()) };
+    for side in [a, b] {
+        if side.info.shape == grid.shape() {
+            side.side.seam = metrics::seam(&side.values, &side.bounds, side.info.channels as usize, &grid)?;
+        }
+    }
+    Ok(())
+}
+
+/// What is said about seams, where there is something to say.
+fn seam_text(a: &Side, b: &Side) -> Option<String> {
+    match (a.seam, b.seam) {
+        (Some(x), Some(y)) => Some(format!("{x:.2} in a, {y:.2} in b (jumps across borders over jumps inside)")),
+        (Some(x), None) | (None, Some(x)) => Some(format!("{x:.2} (jumps across borders over jumps inside)")),
+        (None, None) => None,
+    }
 }
 
 fn load(bytes: Vec<u8>, path: &Path) -> Result<Input> {
     let (field, size) = (bytes.starts_with(&MAGIC), bytes.len() as u64);
-    let (info, bounds, values) = if field {
+    let (info, bounds, values, grid) = if field {
         let document = Reader::open(&bytes).and_then(|r| r.document()).with_context(|| shown(path))?;
         let bounds = bounding_box(document.field.grid(), document.field.present());
         let values = decoding::decode(&document.field, &View::region(&bounds))?;
-        (document.signal, bounds, values)
+        (document.signal, bounds, values, Some(document.field.grid().clone()))
     } else {
         let Signal { info, values } = read_source(bytes, path, &Sampling::default())?.signal;
         let bounds = info.shape.iter().map(|&n| 0..n).collect();
-        (info, bounds, values)
+        (info, bounds, values, None)
     };
     let side = side(shown(path), field, size, &bounds);
-    Ok(Input { side, info, bounds, values })
+    Ok(Input { side, info, bounds, values, grid })
 }

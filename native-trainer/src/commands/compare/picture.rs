@@ -5,7 +5,7 @@ use serde::Serialize;
 use tessera_core::grid::SampleBox;
 use tessera_core::metrics;
 
-use super::{Input, Side};
+use super::{Input, Side, seam_text};
 use crate::arguments::CompareArguments;
 use crate::commands::describe::box_text;
 use crate::errors::usage_fault;
@@ -75,11 +75,12 @@ pub(super) fn run(arguments: &CompareArguments, a: Input, b: Input, reporter: &R
             .with("PSNR", decibels(quality.psnr_db))
             .with("SSIM", quality.ssim.map_or("not defined where samples are absent".to_owned(), |s| format!("{s:.4}")))
             .with_some("PSNR as published", paper.map(decibels))
+            .with_some("seams", seam_text(&report.a, &report.b))
             .to_string()
     })
 }
 
-fn loaded(Input { side, info, bounds, mut values }: Input) -> Loaded {
+fn loaded(Input { side, info, bounds, mut values, .. }: Input) -> Loaded {
     values.iter_mut().for_each(|v| *v = *v * 0.5 + 0.5);
     Loaded { side, canvas: info.shape, bounds, channels: info.channels as usize, alpha: info.alpha, values }
 }
@@ -173,7 +174,7 @@ mod tests {
     fn picture(channels: usize, alpha: bool, values: &[f32]) -> Loaded {
         let columns = u32::try_from(values.len() / channels).unwrap();
         Loaded {
-            side: Side { file: "x".into(), field: false, bytes: 1, bits_per_sample: 1.0 },
+            side: Side { file: "x".into(), field: false, bytes: 1, bits_per_sample: 1.0, seam: None },
             canvas: vec![1, columns],
             bounds: vec![0..1, 0..columns],
             channels,

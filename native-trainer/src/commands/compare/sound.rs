@@ -5,7 +5,7 @@ use std::ops::Range;
 use anyhow::Result;
 use serde::Serialize;
 
-use super::{Input, Side};
+use super::{Input, Side, seam_text};
 use crate::arguments::CompareArguments;
 use crate::commands::describe::seconds_text;
 use crate::errors::usage_fault;
@@ -67,6 +67,7 @@ pub(super) fn run(arguments: &CompareArguments, a: Input, b: Input, reporter: &R
             .with("PSNR", decibels(psnr_db))
             .with("SNR", decibels(figures.snr_db))
             .with("largest difference", format_args!("{:.5} of the peak", report.max_difference))
+            .with_some("seams", seam_text(&report.a, &report.b))
             .to_string()
     })
 }

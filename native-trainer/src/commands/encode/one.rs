@@ -282,7 +282,7 @@ fn settings(
         steps: options.steps.map_or_else(|| plan::default_steps(recipe, info), |Count(n)| n),
         psnr_db: options.psnr,
         max_seconds: options.max_time.map(|Seconds(s)| s),
-        learning_rate: options.learning_rate.unwrap_or_else(|| plan::default_learning_rate(recipe)),
+        learning_rate: options.learning_rate.unwrap_or_else(|| plan::default_learning_rate(recipe, info)),
         recipe: match recipe {
             RecipeName::Held => Recipe::Held,
             RecipeName::Published => Recipe::Published,

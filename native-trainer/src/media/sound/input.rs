@@ -56,7 +56,7 @@ pub fn read_sound(bytes: Vec<u8>, path: &Path) -> Result<Source> {
     let recording = decode(reader.as_mut(), &name)?;
     let mut notes = Vec::new();
     if recording.damaged > 0 {
-        notes.push(format!("{} damaged packets of it could not be decoded and are left out", recording.damaged));
+        notes.push(format!("damaged parts of it are left out ({} in all)", recording.damaged));
     }
     if recording.tracks > 1 {
         notes.push(format!("the first of its {} sound tracks is taken", recording.tracks));
@@ -136,6 +136,11 @@ fn decode(reader: &mut dyn FormatReader, name: &str) -> Result<Recording> {
     }
     if recording.values.is_empty() {
         return Err(refused("it holds no samples".to_owned()));
+    }
+    // ALAC comes as 32 bits whatever it holds, and only its own header says what that is.
+    let integral = |v: &f32| (v * 32_768.0).fract() == 0.0;
+    if stated_bits.is_none() && recording.bits == 32 && recording.values.iter().all(integral) {
+        recording.bits = 16;
     }
     Ok(recording)
 }

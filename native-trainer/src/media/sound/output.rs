@@ -17,7 +17,7 @@ use crate::errors::usage_fault;
 
 /// Channels that a FLAC file can have.
 const FLAC_CHANNELS: usize = 8;
-/// Samples of a FLAC block at least, and sample rates that its header can say.
+/// Samples of a FLAC block at least, as the encoder has it.
 const FLAC_LEAST_BLOCK: usize = 32;
 
 /// A sound format that we write.
@@ -114,7 +114,9 @@ fn flac(samples: &[f32], info: &SignalInfo, rate: u32) -> Result<Vec<u8>> {
     let config = flacenc::config::Encoder::default().into_verified().map_err(|(_, e)| refused(&e))?;
     let source = flacenc::source::MemSource::from_samples(&codes, channels, bits.into(), rate as usize);
     let block = config.block_size.min((samples.len() / channels).max(FLAC_LEAST_BLOCK));
-    let stream = flacenc::encode_with_fixed_block_size(&config, source, block).map_err(|e| refused(&e))?;
+    let mut stream = flacenc::encode_with_fixed_block_size(&config, source, block).map_err(|e| refused(&e))?;
+    // The encoder counts the shorter last block, which the format does not; strict readers then expect other frames.
+    stream.stream_info_mut().set_block_sizes(block, block).map_err(|e| refused(&e))?;
     let mut sink = ByteSink::new();
     stream.write(&mut sink).map_err(|e| refused(&e))?;
     Ok(sink.as_slice().to_vec())
