@@ -42,7 +42,7 @@ pub(crate) fn draw() -> Vec<u8> {
     for ring in 0..RINGS {
         for corner in 0..CORNERS {
             let at = |r: u32, c: u32| (ring + r) % RINGS * CORNERS + (corner + c) % CORNERS;
-            for triangle in [[at(0, 0), at(0, 1), at(1, 1)], [at(0, 0), at(1, 1), at(1, 0)]] {
+            for triangle in [[at(0, 0), at(1, 1), at(0, 1)], [at(0, 0), at(1, 0), at(1, 1)]] {
                 bytes.push(3);
                 bytes.extend(triangle.iter().flat_map(|v| v.to_le_bytes()));
             }

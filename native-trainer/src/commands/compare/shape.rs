@@ -6,11 +6,12 @@ use anyhow::{Context as _, Result};
 use serde::Serialize;
 use tessera_core::eval::View;
 use tessera_core::format::{Document, MAGIC, Reader};
+use tessera_core::grid::Grid;
 use tessera_core::metrics;
 use tessera_core::signal::{Placement, ShapeValue, Signal, SignalInfo};
 use tessera_core::surface::Extractor;
 
-use super::Side;
+use super::{Side, seam_text};
 use crate::arguments::CompareArguments;
 use crate::errors::usage_fault;
 use crate::media::shape::{
@@ -64,6 +65,10 @@ pub(super) fn run(arguments: &CompareArguments, mut a: Input, mut b: Input, repo
     let info = SignalInfo::shape([1; 3], ShapeValue::Occupancy)?;
     let compared = of_a.iter().zip(&of_b).filter(|(x, y)| !(x.is_nan() || y.is_nan())).count();
     let iou = quality::compare_shapes(&of_a, &of_b, &info)?.iou;
+    if let Some(grid) = a.grid().or_else(|| b.grid()).cloned() {
+        a.side.seam = metrics::seam(&of_a, &grid.canvas(), 1, &grid)?;
+        b.side.seam = metrics::seam(&of_b, &grid.canvas(), 1, &grid)?;
+    }
     let (prediction, truth) = if b.side.field && !a.side.field { (&b, &a) } else { (&a, &b) };
     let closeness = if a.is_cropped() || b.is_cropped() {
         notes.push(
@@ -109,6 +114,7 @@ fn text(report: &CompareReport) -> String {
             )
             .with("normal consistency", format_args!("{:.4}", closeness.normal_consistency));
     }
+    facts = facts.with_some("seams", seam_text(&report.a, &report.b));
     report.notes.iter().fold(facts, |facts, note| facts.with("note", note)).to_string()
 }
 
@@ -131,7 +137,8 @@ pub(super) fn load(bytes: &[u8], path: &Path) -> Result<Input> {
     };
     let size = bytes.len() as u64;
     let samples = if matches!(content, Content::Mesh(_)) { 0 } else { info.samples() };
-    let side = Side { file: name, field, bytes: size, bits_per_sample: metrics::bits_per_sample(size, samples) };
+    let side =
+        Side { file: name, field, bytes: size, bits_per_sample: metrics::bits_per_sample(size, samples), seam: None };
     Ok(Input { side, info, content, notes })
 }
 
@@ -166,6 +173,13 @@ impl Input {
         let info = &self.info;
         let shape: [usize; 3] = info.shape.iter().map(|&n| n as usize).collect::<Vec<_>>().try_into().ok()?;
         Some(Lattice { shape, placement: placement_of(info) })
+    }
+
+    fn grid(&self) -> Option<&Grid> {
+        match &self.content {
+            Content::Field(document) => Some(document.field.grid()),
+            _ => None,
+        }
     }
 
     fn is_cropped(&self) -> bool {
