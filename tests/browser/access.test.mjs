@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { after, before, describe, test } from 'node:test';
-import { drop, launch, needs, openPage, output, sampleBytes, sampleName, serveAll } from './support/world.mjs';
+import { drop, launch, needs, openPage, otherKinds, output, sampleBytes, sampleName, serveAll } from './support/world.mjs';
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
@@ -20,11 +20,11 @@ async function findings(page) {
 function layoutFaults(page) {
   return page.evaluate(() => {
     const shadow = document.querySelector('tessera-viewer').shadowRoot;
-    const selector = 'button, input:not([hidden]), .size, .figures, .inspected';
+    const selector = 'button, select, input:not([hidden]), .size, .figures, .inspected';
     const all = [...document.querySelectorAll(selector), ...shadow.querySelectorAll(selector)];
     const boxes = all
       .filter((e) => !e.closest('.handles') && e.checkVisibility() && !e.closest('[popover]:not(:popover-open)'))
-      .map((e) => ({ name: e.getAttribute('aria-label') ?? e.textContent.trim() ?? e.className, box: e.getBoundingClientRect(), control: e.matches('button, input') }))
+      .map((e) => ({ name: e.getAttribute('aria-label') ?? e.textContent.trim() ?? e.className, box: e.getBoundingClientRect(), control: e.matches('button, select, input') }))
       .filter(({ box }) => box.width > 1 && box.height > 1);
     const faults = [];
     for (const { name, box, control } of boxes) {
@@ -89,6 +89,18 @@ describe('access', needs('sample'), () => {
     await t.page.keyboard.press('?');
     await t.page.getByRole('dialog').waitFor();
     await look(t, 'help');
+    await t.page.keyboard.press('Escape');
+    for (const kind of otherKinds) {
+      await drop(t.page, [{ name: `${kind}.inr`, bytes: sampleBytes(kind) }]);
+      await t.page.waitForFunction((wanted) => document.querySelector('tessera-viewer').file?.info.kind === wanted, kind, { timeout: 60_000 });
+      await t.settled();
+      await look(t, kind);
+      await t.button('Crop').click();
+      await t.page.evaluate(() => document.querySelector('tessera-viewer').cropTo('parts=0-1'));
+      await t.page.waitForTimeout(250);
+      await look(t, `${kind}-crop`);
+      await t.page.keyboard.press('Escape');
+    }
     await t.close();
   }
 

@@ -11,7 +11,7 @@ use tessera_core::{Error, metrics};
 use wasm_bindgen::prelude::{JsValue, wasm_bindgen};
 
 use crate::failure::failure;
-use crate::picture;
+use crate::{picture, values};
 
 /// What the page is told about a file; mirrors `FileInfo` in the type declarations below.
 #[derive(Debug, Serialize)]
@@ -19,6 +19,8 @@ struct FileInfo<'a> {
     kind: SignalKind,
     shape: &'a [u32],
     channels: u32,
+    rate: [u32; 2],
+    amplitude: f32,
     format: SampleFormat,
     colour: ColourSpace,
     alpha: bool,
@@ -65,6 +67,10 @@ export interface FileInfo {
   kind: "picture" | "sound" | "video" | "shape";
   shape: number[];
   channels: number;
+  /** Samples (sound) or frames (video) per second as a fraction; 0/1 where time plays no part. */
+  rate: [number, number];
+  /** A decoded value of 1 stands for this amplitude in the source. */
+  amplitude: number;
   format: "u8" | "u16" | "f32";
   colour: "none" | "srgb" | "unknown" | "linear";
   alpha: boolean;
@@ -173,6 +179,8 @@ impl TesseraFile {
             kind: signal.kind,
             shape: &signal.shape,
             channels: signal.channels,
+            rate: [signal.rate.0, signal.rate.1],
+            amplitude: signal.amplitude,
             format: signal.format,
             colour: signal.colour,
             alpha: signal.alpha,
@@ -216,16 +224,13 @@ impl TesseraFile {
         Ok(chunks.iter().filter(|c| c.partition.is_some()).map(|c| c.bytes as u32).collect())
     }
 
-    /// Row start, row end, column start, column end of every partition of the grid, present or not.
-    ///
-    /// # Errors
-    /// Where the file holds no picture.
-    pub fn partition_boxes(&self) -> Result<Vec<u32>, JsValue> {
-        picture::require(&self.document.signal).map_err(thrown)?;
+    /// Start and end along each axis, in samples, of every partition of the grid, present or not: for a picture row
+    /// start, row end, column start, column end.
+    pub fn partition_boxes(&self) -> Vec<u32> {
         let grid = self.document.field.grid();
-        Ok((0..grid.partitions())
+        (0..grid.partitions())
             .flat_map(|p| grid.partition_box(p).into_iter().flat_map(|r| [r.start, r.end]))
-            .collect())
+            .collect()
     }
 
     /// The partitions that `selector` names (in the grammar of the command line), ascending, present or not. `snap` is
@@ -262,10 +267,11 @@ impl TesseraFile {
 
     /// The picture between two rows and two columns (in sample-edge units of the original canvas: the whole picture
     /// is 0 to its rows, 0 to its columns) at `rows` x `columns` samples, as straight RGBA code values. Absent
-    /// partitions are transparent; with `nearest`, every position snaps to its stored sample.
+    /// partitions are transparent; with `nearest`, every position snaps to its stored sample. Of a video it is the
+    /// picture at `frame`, counted from 0; a picture has only one.
     ///
     /// # Errors
-    /// Where the file holds no picture, the view is empty, or too large.
+    /// Where the file holds neither a picture nor a video, the view is empty, or too large.
     #[expect(clippy::too_many_arguments, reason = "plain numbers cross the border to JavaScript without an object")]
     pub fn decode(
         &self,
@@ -276,11 +282,23 @@ impl TesseraFile {
         rows: u32,
         columns: u32,
         nearest: bool,
+        frame: f64,
     ) -> Result<Vec<u8>, JsValue> {
         let signal = &self.document.signal;
-        let view = picture::view(signal, [row0..row1, col0..col1], rows, columns, nearest).map_err(thrown)?;
+        let view = picture::view(signal, [row0..row1, col0..col1], rows, columns, nearest, frame).map_err(thrown)?;
         let values = cpu::decode(&self.document.field, &view).map_err(thrown)?;
         Ok(picture::to_rgba8(&values, signal.channels as usize, signal.alpha))
+    }
+
+    /// The values of a signal of any kind between `edges` (start and end along each axis, in sample-edge units) at
+    /// `shape` samples: `[samples * channels]`, not a number where a partition is absent. With `nearest`, every position
+    /// snaps to its stored sample.
+    ///
+    /// # Errors
+    /// Where edges and shape do not fit the signal, the view is empty, or too large.
+    pub fn decode_values(&self, edges: &[f64], shape: &[u32], nearest: bool) -> Result<Vec<f32>, JsValue> {
+        let view = values::view(edges, shape, nearest).map_err(thrown)?;
+        cpu::decode(&self.document.field, &view).map_err(thrown)
     }
 }
 

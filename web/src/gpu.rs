@@ -13,7 +13,7 @@ use wasm_bindgen::prelude::{JsValue, wasm_bindgen};
 use wasm_bindgen_futures::future_to_promise;
 
 use crate::failure::failure;
-use crate::picture;
+use crate::{picture, values};
 
 thread_local! {
     /// The framework registers one device per process and refuses a second registration.
@@ -107,12 +107,27 @@ impl GpuField {
         rows: u32,
         columns: u32,
         nearest: bool,
+        frame: f64,
     ) -> js_sys::Promise {
         let (decoder, alpha) = (self.decoder.clone(), self.signal.alpha);
-        let view = picture::view(&self.signal, [row0..row1, col0..col1], rows, columns, nearest);
+        let view = picture::view(&self.signal, [row0..row1, col0..col1], rows, columns, nearest, frame);
         future_to_promise(async move {
             let pixels = view.and_then(|view| decoder.decode_to_rgba(&view, alpha)).map_err(thrown)?;
             Ok(js_sys::Uint8Array::from(pixels.read().await.map_err(thrown)?.as_slice()).into())
+        })
+    }
+
+    /// As `decode_values` of the CPU module: a promise of the values, not a number where a partition is absent.
+    ///
+    /// Rejects as [`GpuField::decode`].
+    #[wasm_bindgen(unchecked_return_type = "Promise<Float32Array>")]
+    pub fn decode_values(&self, edges: &[f64], shape: &[u32], nearest: bool) -> js_sys::Promise {
+        let decoder = self.decoder.clone();
+        let view = values::view(edges, shape, nearest);
+        future_to_promise(async move {
+            let view = view.map_err(thrown)?;
+            let values = decoder.decode(&view).await.map_err(thrown)?;
+            Ok(js_sys::Float32Array::from(values.as_slice()).into())
         })
     }
 }

@@ -19,6 +19,7 @@ pub mod picture;
 mod present;
 #[cfg(feature = "bench")]
 pub mod rehearsal;
+pub mod values;
 
 use wasm_bindgen::prelude::wasm_bindgen;
 

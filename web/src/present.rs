@@ -44,9 +44,10 @@ impl GpuField {
         rows: u32,
         columns: u32,
         nearest: bool,
+        frame: f64,
     ) -> js_sys::Promise {
         let (decoder, alpha) = (self.decoder.clone(), self.signal.alpha);
-        let view = picture::view(&self.signal, [row0..row1, col0..col1], rows, columns, nearest);
+        let view = picture::view(&self.signal, [row0..row1, col0..col1], rows, columns, nearest, frame);
         future_to_promise(async move {
             let pixels = view.and_then(|view| decoder.decode_to_rgba(&view, alpha)).map_err(thrown)?;
             let image = PRESENTER.with(|cell| match cell.get() {

@@ -15,7 +15,14 @@ export const outputs = process.env.TESSERA_BROWSER_OUTPUTS ?? join(root, 'target
 
 export const program = process.env.TESSERA_BIN ?? join(root, 'target/release/tessera');
 const samples = ['mosaic', 'chart', 'leaf'].flatMap((name) => [join(root, 'data', `${name}.inr`), join(dist, 'samples', `${name}.inr`)]);
-const sample = process.env.TESSERA_SAMPLE ?? samples.find((path) => existsSync(path));
+/** One sample of every kind: TESSERA_SAMPLE and TESSERA_SAMPLE_SOUND and so on name others than those of data/. */
+const kinds = { picture: process.env.TESSERA_SAMPLE ?? samples.find((path) => existsSync(path)) };
+for (const kind of ['sound', 'shape', 'video']) {
+  const listed = JSON.parse(readFileSync(join(root, 'data/samples.json'), 'utf8')).find((entry) => entry.kind === kind)?.file;
+  kinds[kind] = process.env[`TESSERA_SAMPLE_${kind.toUpperCase()}`] ?? (listed && join(root, 'data', listed));
+}
+/** Kinds other than pictures of which there is a sample. */
+export const otherKinds = ['sound', 'shape', 'video'].filter((kind) => kinds[kind] && existsSync(kinds[kind]));
 
 function findBrowser() {
   const named = process.env.CHROMIUM;
@@ -30,7 +37,8 @@ const wasm = existsSync(join(dist, 'assets')) ? readdirSync(join(dist, 'assets')
 const missing = {
   browser: browserPath ? null : 'no Chromium: set CHROMIUM or put chromium on PATH',
   page: existsSync(join(dist, 'index.html')) && wasm.length > 0 ? null : `no built page with a decoder in ${dist}: run cargo xtask web`,
-  sample: sample && existsSync(sample) ? null : 'no encoded sample: run the data program, or set TESSERA_SAMPLE',
+  sample: kinds.picture && existsSync(kinds.picture) ? null : 'no encoded sample: run the data program, or set TESSERA_SAMPLE',
+  ...Object.fromEntries(['sound', 'shape', 'video'].map((kind) => [kind, otherKinds.includes(kind) ? null : `no encoded ${kind}: run the data program, or set TESSERA_SAMPLE_${kind.toUpperCase()}`])),
   program: existsSync(program) ? null : `no program ${program}: set TESSERA_BIN`,
   gpu: wasm.length > 1 ? null : 'the built page has no WebGPU module',
 };
@@ -41,8 +49,8 @@ export function needs(...things) {
   return reason ? { skip: reason } : {};
 }
 
-export const sampleBytes = () => readFileSync(sample);
-export const samplePath = () => sample;
+export const sampleBytes = (kind = 'picture') => readFileSync(kinds[kind]);
+export const samplePath = (kind = 'picture') => kinds[kind];
 export const sampleName = 'sample.inr';
 
 /** Runs the program; throws with its words where it fails. */

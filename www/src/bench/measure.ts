@@ -75,7 +75,7 @@ async function measure({ name, bytes, repetitions }: Settings): Promise<void> {
   }
   for (const [engine, module] of cpus) {
     const file = new module.TesseraFile(bytes);
-    for (const view of ['picture', 'zoomed'] as const) await time(view, engine, (v) => file.decode(...v, rows, columns, false));
+    for (const view of ['picture', 'zoomed'] as const) await time(view, engine, (v) => file.decode(...v, rows, columns, false, 0));
     file.free();
   }
 
@@ -92,7 +92,7 @@ async function measure({ name, bytes, repetitions }: Settings): Promise<void> {
     const field = new module.GpuField(bytes);
     for (const view of ['picture', 'zoomed'] as const) {
       if (presents) await time(view, 'webgpu', (v) => show(field, v, rows, columns));
-      await time(view, 'webgpu-read-back', (v) => field.decode(...v, rows, columns, false));
+      await time(view, 'webgpu-read-back', (v) => field.decode(...v, rows, columns, false, 0));
     }
     if (!presents) skipped.push('webgpu without reading back: this browser does not draw with the device');
     field.free();
@@ -147,7 +147,7 @@ function opening(engine: string, module: CpuModule, bytes: Uint8Array, rows: num
   const file: TesseraFile = new module.TesseraFile(bytes);
   const parse_seconds = since();
   const pass = (divisor: number) => {
-    file.decode(0, rows, 0, columns, Math.max(1, Math.round(rows / divisor)), Math.max(1, Math.round(columns / divisor)), false);
+    file.decode(0, rows, 0, columns, Math.max(1, Math.round(rows / divisor)), Math.max(1, Math.round(columns / divisor)), false, 0);
     return since();
   };
   const coarse_seconds = pass(16);
@@ -158,7 +158,7 @@ function opening(engine: string, module: CpuModule, bytes: Uint8Array, rows: num
 }
 
 async function show(field: GpuField, view: View, rows: number, columns: number): Promise<void> {
-  (await field.present(...view, rows, columns, false)).close();
+  (await field.present(...view, rows, columns, false, 0)).close();
 }
 
 /** What the browser tells of the device: makers and families, but rarely a name. */

@@ -1,4 +1,4 @@
-// The shortcut sheet. Single keys can be confined to the picture, for people whose speech input types letters.
+// The shortcut sheet. Single keys can be confined to the viewer, for people whose speech input types letters.
 
 import { recall, remember } from './theme';
 
@@ -14,9 +14,13 @@ const SHEET: readonly (readonly [string, readonly (readonly [string, string])[]]
     ['R', 'place a region without dragging'], ['Tab', 'reach the handles'], ['Arrows', 'move a handle by a part; Shift by eight'], ['Delete', 'remove the region'],
     ['I', 'invert'], ['Enter', 'keep'], ['Esc', 'leave'], ['Ctrl Z', 'undo'], ['Ctrl Shift Z', 'redo'],
   ]],
+  ['Play', [
+    ['Space', 'play, pause'], ['← →', 'a second back or on; with Shift five'], ['Home End', 'to the start, to the end'], ['L', 'loop'],
+    ['< >', 'slower, faster'], ['G', 'spectrogram of a sound'],
+  ]],
   ['Compare', [['V', 'compare with the original'], ['L', 'slider'], ['F', 'flicker'], ['Space', 'swap in flicker'], ['D', 'difference'], ['T', 'tint parts by PSNR']]],
   ['Inspect', [['X', 'inspect parts'], ['Arrows', 'next part']]],
-  ['File', [['O', 'open'], ['S', 'save the cropped .inr'], ['P', 'save a PNG'], ['?', 'this sheet']]],
+  ['File', [['O', 'open'], ['S', 'save the cropped .inr'], ['P', 'save a PNG or WAV'], ['?', 'this sheet']]],
 ];
 
 export class Help {
@@ -58,7 +62,7 @@ export class Help {
       this.everywhere = box.checked;
       remember(KEY, box.checked ? 'yes' : 'no');
     });
-    label.append(box, 'Single keys work anywhere on the page, not only on the picture');
+    label.append(box, 'Single keys work anywhere on the page, not only on the viewer');
     const close = document.createElement('button');
     close.type = 'button';
     close.textContent = 'Close';

@@ -37,7 +37,7 @@ export class Intake {
     } else if (this.#viewer.file) {
       this.#viewer.compareWith(file, file.name).catch((error: unknown) => this.#viewer.report(error));
     } else {
-      this.#hooks.say(`${file.name} is a picture. Open an .inr file first to compare with it, or make one: tessera encode ${file.name} -o picture.inr`);
+      this.#hooks.say(`${file.name} is a picture. Open an .inr file of it first to compare with it, or make one: tessera encode ${file.name} -o picture.inr`);
     }
   }
 

@@ -9,6 +9,7 @@ type Row = readonly [label: string, value: string];
 const MODELS: Readonly<Record<string, string>> = { siren: 'SIREN', 'per-partition': 'SIREN per partition', 'local-global': 'Local-Global SIREN' };
 const CHANNELS: Readonly<Record<number, string>> = { 1: 'grey', 2: 'grey and opacity', 3: 'RGB', 4: 'RGB and opacity' };
 const FORMATS: Readonly<Record<string, string>> = { u8: '8 bit', u16: '16 bit', f32: 'float' };
+const AMPLITUDE: Readonly<Record<number, string>> = { 1: 'mono', 2: 'stereo' };
 const COLOURS: Readonly<Record<string, string>> = { srgb: 'sRGB', unknown: 'of a profile that was not kept', linear: 'linear light', none: 'none' };
 
 export class Panel {
@@ -63,17 +64,16 @@ export class Panel {
   }
 
   #file(info: FileInfo, name: string): HTMLElement {
-    const [rows = 0, columns = 0] = info.shape;
-    const [r = [0, rows], c = [0, columns]] = info.bounds;
     const partial = info.present < info.partitions;
+    const colour = info.colour === 'none' ? '' : `, ${COLOURS[info.colour] ?? info.colour}`;
     return section('File', list([
       ['Name', name],
-      ['Kind', `picture, ${CHANNELS[info.channels] ?? `${info.channels} channels`}`],
-      ['Size', `${columns} × ${rows}`],
-      ...(partial ? [['Kept', `${c[1] - c[0]} × ${r[1] - r[0]} at ${c[0]}, ${r[0]}`] as Row] : []),
-      ['Source', `${FORMATS[info.format] ?? info.format}, ${COLOURS[info.colour] ?? info.colour}`],
+      ['Kind', `${info.kind}${channels(info)}`],
+      ...sizes(info),
+      ...(partial ? [['Kept', kept(info)] as Row] : []),
+      ['Source', `${FORMATS[info.format] ?? info.format}${colour}`],
       ['Bytes', integer(info.bytes)],
-      ['Bits per pixel', info.bits_per_sample.toFixed(3)],
+      [`Bits per ${sample(info)}`, info.bits_per_sample.toFixed(3)],
       ['Format', `version ${info.version}`],
     ]));
   }
@@ -107,17 +107,17 @@ export class Panel {
   }
 
   #network(info: FileInfo): HTMLElement {
-    const [rows = 1, columns = 1] = info.partitions_shape;
+    const parts = [...info.partitions_shape].reverse().map(integer).join(' × ');
     const trained = info.training as { program?: string; steps?: number; seed?: string; psnr_db?: number | null };
     return section('Network', list([
       ['Model', MODELS[info.model] ?? info.model],
-      ['Parts', info.present < info.partitions ? `${info.present} of ${columns} × ${rows}` : `${columns} × ${rows}`],
+      ['Parts', info.present < info.partitions ? `${integer(info.present)} of ${parts}` : parts],
       ...(info.local_width > 0 ? [['Local width', integer(info.local_width)] as Row] : []),
       ...(info.global_width > 0 ? [['Global width', integer(info.global_width)] as Row] : []),
       ['Hidden layers', integer(info.hidden_layers)],
       ['Omega', info.first_omega === info.hidden_omega ? `${info.first_omega}` : `${info.first_omega}, then ${info.hidden_omega}`],
       ['Parameters', integer(info.parameters)],
-      ['Multiply-adds', `${integer(info.macs_per_sample)} per pixel`],
+      ['Multiply-adds', `${integer(info.macs_per_sample)} per ${sample(info)}`],
       ['Weights', info.coding],
       ...(trained.steps ? [['Trained', `${integer(trained.steps)} steps, seed ${trained.seed ?? '?'}`] as Row] : []),
       ...(typeof trained.psnr_db === 'number' ? [['At training', decibels(trained.psnr_db)] as Row] : []),
@@ -130,7 +130,7 @@ export class Panel {
     const rows: Row[] = [['Engine', engine.engine]];
     if (timings) {
       rows.push(['Reading', duration(timings.bytes)], ['Checking', duration(timings.open)]);
-      if (timings.firstPicture !== null) rows.push(['First picture', duration(timings.firstPicture)]);
+      if (timings.firstPicture !== null) rows.push(['First look', duration(timings.firstPicture)]);
       if (timings.fullQuality !== null) rows.push(['Full quality', duration(timings.fullQuality)]);
     }
     const reason = text('p', engine.reason);
@@ -145,6 +145,37 @@ export class Panel {
       q ? [[`${label} PSNR`, decibels(q.psnrDb)], [`${label} SSIM`, q.ssim === null ? 'parts are missing' : q.ssim.toFixed(4)]] : [];
     return [section('Quality', list([['Original', compareTool.original.name], ...rows('Whole', compareTool.result.whole), ...rows('Visible', compareTool.visible)]))];
   }
+}
+
+function sample(info: FileInfo): string {
+  return { picture: 'pixel', video: 'pixel', sound: 'sample', shape: 'voxel' }[info.kind];
+}
+
+function channels(info: FileInfo): string {
+  if (info.kind === 'shape') return '';
+  const known = info.kind === 'sound' ? AMPLITUDE : CHANNELS;
+  return `, ${known[info.channels] ?? `${info.channels} channels`}`;
+}
+
+/** How much there is of it, along time and in space. */
+function sizes(info: FileInfo): Row[] {
+  const [first = 0] = info.shape;
+  const rate = info.rate[0] / info.rate[1];
+  const size: Row = ['Size', [...info.shape].reverse().map(integer).join(' × ')];
+  const length: Row[] = rate > 0 ? [['Length', `${(first / rate).toFixed(2)} s`]] : [];
+  if (info.kind === 'sound') return [...length, ['Samples', integer(first)], ['Rate', rate > 0 ? `${integer(rate)} per second` : 'unknown']];
+  return info.kind === 'video' ? [size, ...length, ['Rate', rate > 0 ? `${Number(rate.toFixed(3))} per second` : 'unknown']] : [size];
+}
+
+/** The bounding box of what is present. */
+function kept(info: FileInfo): string {
+  const rate = info.rate[0] / info.rate[1];
+  if (info.kind === 'sound' && rate > 0) {
+    const [start, end] = info.bounds[0] ?? [0, 0];
+    return `${(start / rate).toFixed(2)} to ${(end / rate).toFixed(2)} s`;
+  }
+  const axes = [...info.bounds].reverse();
+  return `${axes.map(([start, end]) => integer(end - start)).join(' × ')} at ${axes.map(([start]) => integer(start)).join(', ')}`;
 }
 
 function text(tag: string, content: string): HTMLElement {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { append, cropCommand, croppedName, dragEdges, invert, keepParts, keptPartitions, moveRegion, NO_CROP, partsSelector, placeRegion, removeStep, replaceWith, selectorFor, stepEdges } from './crop-model';
+import { append, cropCommand, croppedName, dragEdges, invert, keepParts, keptPartitions, moveRegion, NO_CROP, partsSelector, placeRegion, removeStep, replaceWith, selectorFor, timeSelector, stepEdges } from './crop-model';
 import { locate, PartitionGrid } from './grid';
 
 /** The file's rule for axes that do not divide: the first partitions are one sample larger. */
@@ -119,9 +119,41 @@ describe('selectors', () => {
     expect(partsSelector([0, 1, 2, 3, 7, 9, 10])).toBe('parts=0-3,7,9-10');
   });
 
+  const picture = { kind: 'picture', rate: [0, 1] } as const;
+
   it('prefers a box', () => {
-    expect(selectorFor(Uint32Array.of(9, 10, 17, 18), grid)).toBe('20x20+10+10');
-    expect(selectorFor(Uint32Array.of(9, 18), grid)).toBe('parts=9,18');
+    expect(selectorFor(Uint32Array.of(9, 10, 17, 18), grid, picture)).toBe('20x20+10+10');
+    expect(selectorFor(Uint32Array.of(9, 18), grid, picture)).toBe('parts=9,18');
+  });
+
+  it('names the times of a sound with as few digits as mean its samples', () => {
+    const sound = new PartitionGrid([4], Uint32Array.of(0, 11025, 11025, 22050, 22050, 33075, 33075, 44100));
+    const signal = { kind: 'sound', rate: [44100, 1] } as const;
+    expect(sound.rows).toBe(1);
+    expect(selectorFor(Uint32Array.of(1, 2), sound, signal)).toBe('t=0.25..0.75');
+    expect(selectorFor(Uint32Array.of(2, 3), sound, signal)).toBe('t=0.5..');
+    expect(selectorFor(Uint32Array.of(0, 3), sound, signal)).toBe('parts=0,3');
+    for (const [start, end] of [[12345, 23457], [1, 44099], [7, 8]] as const) {
+      const [from, to] = timeSelector(start, end, 44100, 44100).slice(2).split('..').map(Number) as [number, number];
+      expect([Math.floor(from * 44100 + 1e-6), Math.ceil(to * 44100 - 1e-6)]).toEqual([start, end]);
+    }
+  });
+
+  it('knows the planes of a video', () => {
+    const boxes = [0, 1].flatMap((t) => [0, 1].flatMap((r) => [0, 1].flatMap((c) => [t * 5, t * 5 + 5, r * 8, r * 8 + 8, c * 9, c * 9 + 9])));
+    const video = new PartitionGrid([2, 2, 2], Uint32Array.from(boxes));
+    const signal = { kind: 'video', rate: [10, 1] } as const;
+    expect([video.planeEdges, video.rowEdges, video.columnEdges]).toEqual([[0, 5, 10], [0, 8, 16], [0, 9, 18]]);
+    expect(video.at(9, 3, 7)).toBe(6);
+    expect(selectorFor(Uint32Array.of(0, 1, 2, 3), video, signal)).toBe('t=0..0.5');
+    expect(selectorFor(Uint32Array.of(1, 5), video, signal)).toBe('9x8+9+0');
+    expect(selectorFor(Uint32Array.of(5), video, signal)).toBe('parts=5');
+    const all = Uint32Array.from({ length: 8 }, (_, i) => i);
+    const box = replaceWith(NO_CROP, { row0: 1, row1: 2, column0: 1, column1: 2 });
+    expect([...keptPartitions(box, video, all)]).toEqual([0, 4]);
+    const later = stepEdges(box, 0, { vertical: 0, horizontal: 0, deep: -1 }, 0, 0, video, 1);
+    expect([...keptPartitions(later, video, all)]).toEqual([4]);
+    expect([...keptPartitions(moveRegion(later, 0, 0, 1, video, -1), video, all)]).toEqual([1]);
   });
 
   it('quotes file names for a shell', () => {

@@ -1,26 +1,26 @@
 // <tessera-viewer src crop controls>: opens, shows, crops and compares one file. The page is its first user.
 //
-// The element owns the file, the decoder and the tools; `controls.ts` owns buttons and keys; everything with arithmetic
-// in it is in modules of its own that need no browser.
+// The element owns the file, the decoder and the crop; a stage shows the kind of signal that the file holds (see
+// `stage.ts`); `controls.ts` owns the buttons and keys that all kinds share.
 
 import { type Mode } from '../state/url';
 import { Decoder, DecoderError } from '../worker/client';
-import type { EngineName, EngineState, OpenedFile } from '../worker/protocol';
-import { CompareTool, OriginalError } from './compare';
-import { Comparing } from './comparing';
+import type { EngineName, EngineState, FileInfo, OpenedFile } from '../worker/protocol';
 import { Controls } from './controls';
 import { cropCommand, croppedName, isWhole, selectorFor } from './crop-model';
-import { CropTool } from './crop-tool';
+import { CropSession } from './crop-session';
 import type { CropDetail, Timings, ViewerEvents } from './events';
-import { Gestures } from './gestures';
 import { PartitionGrid } from './grid';
-import { InspectTool } from './inspect';
-import { Overlay } from './overlay';
-import { Screen } from './screen';
+import { type CompareTool, OriginalError } from './picture/compare';
+import type { InspectTool } from './picture/inspect';
+import type { Overlay } from './picture/overlay';
+import type { Screen } from './picture/screen';
+import { PictureStage } from './picture/stage';
+import type { SharedView } from './picture/transform';
 import { nameOf, readBlob, readUrl } from './source';
+import type { Opened, Saved, Stage, StageHost } from './stage';
 import styles from './viewer.css?inline';
 import { template } from './template';
-import { type Region, restoreView, type SharedView, shareView } from './transform';
 import { explain, type Trouble } from './trouble';
 
 const sheet = new CSSStyleSheet();
@@ -34,108 +34,87 @@ export class TesseraViewer extends HTMLElement {
 
   readonly #root: ShadowRoot;
   readonly #decoder: Decoder;
-  readonly screen: Screen;
-  readonly overlay: Overlay;
-  readonly cropTool: CropTool;
-  readonly compareTool: CompareTool;
-  readonly inspectTool: InspectTool;
-  readonly gestures: Gestures;
+  readonly #crop: CropSession;
+  readonly #picture: PictureStage;
+  /** The stages of kinds that were opened before. */
+  readonly #stages = new Map<FileInfo['kind'], Stage>();
   readonly #controls: Controls;
-  readonly #comparing: Comparing;
+  readonly #frame: HTMLElement;
+  #stage: Stage;
   #observer: ResizeObserver | null = null;
 
   #source: Source | null = null;
   #opening: AbortController | null = null;
   #bytes: Blob | null = null;
-  #name = '';
-  #file: OpenedFile | null = null;
-  /** Number of the open file's opening, and how many openings there were: tiles carry it. */
-  #generation = 0;
+  #opened: Opened | null = null;
+  /** How many openings there were: each has its number. */
   #openings = 0;
-  #grid: PartitionGrid | null = null;
   #engine: EngineState = { engine: 'CPU', reason: 'No file is open.' };
   #mode: Mode = 'view';
-  #crop: CropDetail | null = null;
+  #detail: CropDetail | null = null;
   #sizeAsked = 0;
   #timings: Timings | null = null;
-  #opened = 0;
+  #openedAt = 0;
   #crashes = 0;
-  #pendingView: SharedView | null = null;
 
   constructor() {
     super();
     this.#root = this.attachShadow({ mode: 'open', delegatesFocus: false });
     this.#root.adoptedStyleSheets = [sheet];
     this.#root.append(template.content.cloneNode(true));
-    const get = <E extends HTMLElement>(selector: string) => this.#root.querySelector(selector) as E;
+    this.#frame = this.#root.querySelector('.frame') as HTMLElement;
     this.#decoder = new Decoder({
-      band: (band) => {
-        if (this.screen.receive(band)) this.#pictureArrived();
-      },
+      band: (band) => this.#picture.receive(band),
       engine: (state) => {
         this.#engine = state;
         this.#emit('engine', state);
       },
       crash: (message) => void this.#recover(message),
     });
-    this.screen = new Screen(get('canvas.picture'), get('canvas.overlay'), get('.backdrop'), {
-      request: (tiles) => this.#decoder.tiles(tiles),
-      drawOver: (context) => this.compareTool.draw(context),
-      drawOverlay: (context) => {
-        this.overlay.draw(context);
-        this.cropTool.layout();
-        this.#controls.layout();
-      },
-      moved: () => {
-        this.#emit('view', { scale: this.screen.view.scale });
-        this.#controls.refresh();
-        this.#comparing.visibleSoon();
-      },
-      quality: (done, total) => this.#quality(done, total),
-    });
-    this.overlay = new Overlay(this.screen);
-    this.cropTool = new CropTool(this.screen, get('.handles'), {
-      changed: () => this.#cropChanged(),
-      draft: (region) => {
-        this.overlay.draft = region;
-        this.screen.invalidate();
-      },
-      say: (text) => this.#controls.say(text),
-    });
-    this.compareTool = new CompareTool(this.screen, () => {
-      this.#controls.refresh();
-      this.screen.invalidate();
-    });
-    this.inspectTool = new InspectTool(this);
-    this.gestures = new Gestures(get('.stage'), this.screen, {
-      claim: (point) => {
-        const drag = this.cropTool.claim(point);
-        if (drag) this.inspectTool.hover(null);
-        return drag ?? this.inspectTool.claim(point);
-      },
-      hover: (point) => this.inspectTool.hover(point),
-    });
-    this.#controls = new Controls(this, this.#root);
-    this.#comparing = new Comparing(this.#decoder, this.screen, this.compareTool, {
-      opened: () => this.#file && { file: this.#file, generation: this.#generation },
-      replaced: () => (this.overlay.tint = null),
-      progress: (fraction) => this.#controls.comparing(fraction),
+    this.#crop = new CropSession(() => this.#cropChanged());
+    this.#picture = new PictureStage(this.#host(), {
       compared: () => {
-        this.#controls.refresh();
-        this.#emit('comparison', { original: this.compareTool.original?.name ?? null, result: this.compareTool.result, visible: this.compareTool.visible });
+        const { original, result, visible } = this.#picture.compareTool;
+        this.#emit('comparison', { original: original?.name ?? null, result, visible });
       },
-      report: (error) => this.report(error),
     });
+    this.#stages.set('picture', this.#picture);
+    this.#stage = this.#picture;
+    this.#controls = new Controls(this, this.#root);
+  }
+
+  #host(): StageHost {
+    const viewer = this;
+    return {
+      root: this.#root,
+      frame: this.#frame,
+      decoder: this.#decoder,
+      crop: this.#crop,
+      get mode() {
+        return viewer.#mode;
+      },
+      get opened() {
+        return viewer.#opened;
+      },
+      refresh: () => this.#controls.refresh(),
+      say: (text) => this.#controls.say(text),
+      report: (error) => this.report(error),
+      firstShown: () => this.#firstShown(),
+      quality: (done, total) => this.#quality(done, total),
+      moved: (scale) => {
+        this.#emit('view', { scale });
+        this.#controls.refresh();
+      },
+    };
   }
 
   connectedCallback(): void {
     this.#readColours();
-    const frame = this.#root.querySelector('.frame') as HTMLElement;
-    this.#observer = new ResizeObserver(() => this.#resize(frame));
-    this.#observer.observe(frame);
+    this.#observer = new ResizeObserver(() => this.#stage.resize(devicePixelRatio || 1));
+    this.#observer.observe(this.#frame);
     document.addEventListener('visibilitychange', this.#visibility);
     matchMedia('(prefers-color-scheme: dark)').addEventListener('change', this.#readColours);
-    this.#resize(frame);
+    this.#stage.resize(devicePixelRatio || 1);
   }
 
   disconnectedCallback(): void {
@@ -148,11 +127,8 @@ export class TesseraViewer extends HTMLElement {
   attributeChangedCallback(name: string, before: string | null, value: string | null): void {
     if (before === value) return;
     if (name === 'src' && value) void this.open({ url: value });
-    if (name === 'crop' && this.#file) void this.#cropByAttribute();
-    if (name === 'nearest') {
-      this.screen.nearest = value !== null;
-      this.#controls.refresh();
-    }
+    if (name === 'crop' && this.file) void this.#cropByAttribute();
+    if (name === 'nearest') this.#picture.nearest = value !== null;
   }
 
   get src(): string | null {
@@ -164,13 +140,33 @@ export class TesseraViewer extends HTMLElement {
   }
   /** What is open; `null` before. */
   get file(): OpenedFile | null {
-    return this.#file;
+    return this.#opened?.file ?? null;
   }
   get fileName(): string {
-    return this.#name;
+    return this.#opened?.name ?? '';
   }
   get grid(): PartitionGrid | null {
-    return this.#grid;
+    return this.#opened?.grid ?? null;
+  }
+  /** What shows the open file. */
+  get stage(): Stage {
+    return this.#stage;
+  }
+  get cropTool(): CropSession {
+    return this.#crop;
+  }
+  // Parts of the picture's stage.
+  get screen(): Screen {
+    return this.#picture.screen;
+  }
+  get overlay(): Overlay {
+    return this.#picture.overlay;
+  }
+  get compareTool(): CompareTool {
+    return this.#picture.compareTool;
+  }
+  get inspectTool(): InspectTool {
+    return this.#picture.inspectTool;
   }
   get engine(): EngineState {
     return this.#engine;
@@ -180,10 +176,10 @@ export class TesseraViewer extends HTMLElement {
   }
   /** What is kept, with exact sizes. */
   get cropDetail(): CropDetail | null {
-    return this.#crop;
+    return this.#detail;
   }
   get nearest(): boolean {
-    return this.screen.nearest;
+    return this.#picture.nearest;
   }
   set nearest(value: boolean) {
     this.toggleAttribute('nearest', value);
@@ -200,27 +196,21 @@ export class TesseraViewer extends HTMLElement {
     return this.#mode;
   }
   set mode(mode: Mode) {
-    if (mode === this.#mode || (!this.#file && mode !== 'view')) return;
-    if (this.#mode === 'crop' && this.cropTool.active) this.cropTool.leave();
+    if (mode === this.#mode || (mode !== 'view' && !(this.#opened && this.#stage.modes.includes(mode)))) return;
+    if (this.#mode === 'crop' && this.#crop.active) this.#crop.leave();
     this.#mode = mode;
-    this.overlay.showGrid = mode === 'crop' || mode === 'inspect';
-    this.overlay.cursor = null;
-    if (mode === 'crop') this.cropTool.enter();
-    this.compareTool.setActive(mode === 'compare');
-    this.inspectTool.setActive(mode === 'inspect');
+    if (mode === 'crop') this.#crop.enter();
+    this.#stage.modeChanged();
     this.#controls.refresh();
-    this.screen.invalidate();
     this.#emit('mode', { mode });
-    if (mode === 'compare') void this.#comparing.whole();
   }
 
   /** What a link keeps of the view; setting it before a file is open applies it to the next one. */
   get sharedView(): SharedView | null {
-    return this.#file ? shareView(this.screen.view, this.screen.viewport) : null;
+    return this.#picture.sharedView;
   }
   set sharedView(view: SharedView | null) {
-    if (this.#file && this.screen.size && view) this.screen.show(restoreView(view, this.screen.viewport, this.screen.size));
-    else this.#pendingView = view;
+    this.#picture.sharedView = view;
   }
 
   /** Loads the decoder before there is a file, so that the first one opens at once. */
@@ -258,17 +248,15 @@ export class TesseraViewer extends HTMLElement {
       const file = await this.#decoder.call({ type: 'open', generation, bytes, allowGpu: true }, { transfer: [bytes.buffer] });
       abort.signal.removeEventListener('abort', stop);
       abort.signal.throwIfAborted();
-      if (file.info.kind !== 'picture') {
-        throw new DecoderError({ kind: 'unsupported', message: `The file holds a ${file.info.kind}; this page shows pictures. \`tessera decode\` writes it to a file.` });
-      }
+      const checked = performance.now();
+      const stage = await this.#stageOf(file.info.kind);
+      abort.signal.throwIfAborted();
       this.#bytes = kept;
-      this.#name = name;
       this.#crashes = 0;
-      this.#opened = read;
-      this.#timings = { bytes: read - begun, open: performance.now() - read, firstPicture: null, fullQuality: null };
+      this.#openedAt = read;
+      this.#timings = { bytes: read - begun, open: checked - read, firstPicture: null, fullQuality: null };
       this.#opening = null;
-      this.#generation = generation;
-      this.#take(file);
+      this.#take({ file, generation, name, grid: new PartitionGrid(file.info.partitions_shape, file.boxes) }, stage);
       return true;
     } catch (error) {
       if (this.#opening !== abort) return false;
@@ -276,30 +264,37 @@ export class TesseraViewer extends HTMLElement {
       this.#controls.progress(null, true);
       if (abort.signal.aborted || (error instanceof DOMException && error.name === 'AbortError') || (error instanceof DecoderError && error.kind === 'cancelled')) {
         this.#emit('close', null);
-        if (this.#file) await this.#reopen(true);
       } else {
         this.#fail(explain(error, head, name));
-        // A refused file may have replaced the open one in the decoder.
-        if (this.#file) await this.#reopen(true);
       }
+      // A refused file may have replaced the open one in the decoder.
+      if (this.#opened) await this.#reopen(true);
       return false;
     }
   }
 
-  #take(file: OpenedFile): void {
-    const [rows = 1, columns = 1] = file.info.shape;
+  /** The stage of a kind; its code is loaded with the first file of that kind. */
+  async #stageOf(kind: FileInfo['kind']): Promise<Stage> {
+    const known = this.#stages.get(kind);
+    if (known) return known;
+    const host = this.#host();
+    const stage = await loadStage(kind, host, this.#picture);
+    this.#stages.set(kind, stage);
+    return stage;
+  }
+
+  #take(opened: Opened, stage: Stage): void {
     this.mode = 'view';
-    this.#file = file;
-    this.#grid = new PartitionGrid(file.info.partitions_shape, file.boxes);
-    this.compareTool.setOriginal(null);
-    this.overlay.setGrid(this.#grid, file.present);
-    this.cropTool.reset(this.#grid, file.present);
-    this.screen.reset({ width: columns, height: rows }, this.#generation);
-    this.screen.fit(this.keptBounds());
-    if (this.#pendingView && this.screen.size) this.screen.show(restoreView(this.#pendingView, this.screen.viewport, this.screen.size));
-    this.#pendingView = null;
+    if (stage !== this.#stage) this.#stage.close();
+    this.#stage = stage;
+    this.#opened = opened;
     this.#controls.opened();
-    this.#emit('load', { name: this.#name, file });
+    stage.resize(devicePixelRatio || 1);
+    stage.readColours();
+    stage.open(opened);
+    this.#crop.reset(opened.grid, opened.file.present);
+    this.#controls.refresh();
+    this.#emit('load', { name: opened.name, file: opened.file });
     if (this.hasAttribute('crop')) void this.#cropByAttribute();
   }
 
@@ -308,18 +303,17 @@ export class TesseraViewer extends HTMLElement {
     this.#opening?.abort();
     this.#opening = null;
     this.#decoder.stop();
-    this.#file = null;
-    this.#grid = null;
+    this.#stage.close();
+    this.#opened = null;
     this.#source = null;
     this.mode = 'view';
-    this.screen.reset(null);
     this.#controls.opened();
     this.#emit('close', null);
   }
 
   cancel(): void {
     if (this.#opening) this.#opening.abort();
-    else this.#comparing.cancel();
+    else this.#picture.cancel();
   }
 
   retry(): void {
@@ -329,20 +323,21 @@ export class TesseraViewer extends HTMLElement {
   /** Gives the open file back to the decoder: after a restart, without WebGPU where that may be the cause. */
   async #reopen(allowGpu: boolean): Promise<void> {
     const kept = this.#bytes;
-    if (!kept) return;
+    const opened = this.#opened;
+    if (!kept || !opened) return;
     try {
       const bytes = new Uint8Array(await kept.arrayBuffer());
       // Another file is on its way, or the file was closed: the decoder must not end up with this one.
-      if (this.#opening || !this.#file || this.#bytes !== kept) return;
-      await this.#decoder.call({ type: 'open', generation: this.#generation, bytes, allowGpu }, { transfer: [bytes.buffer] });
-      this.screen.refresh();
+      if (this.#opening || this.#opened !== opened) return;
+      await this.#decoder.call({ type: 'open', generation: opened.generation, bytes, allowGpu }, { transfer: [bytes.buffer] });
+      this.#stage.reopened();
     } catch (error) {
-      this.#fail(explain(error, null, this.#name));
+      this.#fail(explain(error, null, opened.name));
     }
   }
 
   async #recover(message: string): Promise<void> {
-    if (!this.#file || this.#opening) return;
+    if (!this.#opened || this.#opening) return;
     this.#crashes += 1;
     if (this.#crashes > 2) {
       this.#fail({ title: 'The decoder stopped', message, advice: 'The file stays open; reload the page to try again.', kind: 'environment' });
@@ -360,7 +355,7 @@ export class TesseraViewer extends HTMLElement {
   report(error: unknown): void {
     if (error instanceof DecoderError && error.kind === 'cancelled') return;
     if (error instanceof DOMException && error.name === 'AbortError') return;
-    const trouble = error instanceof OriginalError ? { title: 'No comparison', message: error.message, advice: '', kind: 'source' } : explain(error, null, this.#name);
+    const trouble = error instanceof OriginalError ? { title: 'No comparison', message: error.message, advice: '', kind: 'source' } : explain(error, null, this.fileName);
     this.#controls.notice(trouble, false);
     this.#emit('error', trouble);
   }
@@ -371,134 +366,108 @@ export class TesseraViewer extends HTMLElement {
   }
 
   #quality(done: number, total: number): void {
-    if (!this.#file) return;
+    if (!this.#opened) return;
     this.#progress('quality', done, total);
     if (done === total && this.#timings && this.#timings.firstPicture !== null && this.#timings.fullQuality === null) {
-      this.#timings = { ...this.#timings, fullQuality: performance.now() - this.#opened };
+      this.#timings = { ...this.#timings, fullQuality: performance.now() - this.#openedAt };
       this.#emit('timings', this.#timings);
     }
   }
 
-  #pictureArrived(): void {
+  #firstShown(): void {
     if (!this.#timings || this.#timings.firstPicture !== null) return;
-    this.#timings = { ...this.#timings, firstPicture: performance.now() - this.#opened };
+    this.#timings = { ...this.#timings, firstPicture: performance.now() - this.#openedAt };
     this.#progress('decode', 1, 1);
     this.#emit('timings', this.#timings);
   }
 
-  /** Region of the picture that is kept: what "show all" shows. */
-  keptBounds(): Region {
-    const size = this.screen.size ?? { width: 1, height: 1 };
-    const info = this.#file?.info;
-    const state = this.cropTool.state;
-    if (state.applied && this.#grid) {
-      const box = this.#grid.boundsOf(this.cropTool.kept);
-      if (box.row1 > box.row0) return box;
-    }
-    const [rows = [0, size.height], columns = [0, size.width]] = info?.bounds ?? [];
-    return rows[1] > rows[0] && columns[1] > columns[0]
-      ? { row0: rows[0], row1: rows[1], column0: columns[0], column1: columns[1] }
-      : { row0: 0, row1: size.height, column0: 0, column1: size.width };
-  }
-
   #cropChanged(): void {
-    const file = this.#file;
-    const grid = this.#grid;
-    if (!file || !grid) return;
-    const state = this.cropTool.state;
-    const kept = this.cropTool.kept;
-    this.overlay.crop = this.cropTool.active ? state : null;
-    this.overlay.setKept(state, file.present);
+    const opened = this.#opened;
+    if (!opened) return;
+    const { file, grid, generation } = opened;
+    const state = this.#crop.state;
+    const kept = this.#crop.kept;
+    this.#stage.cropChanged();
     this.#controls.refresh();
     const asked = ++this.#sizeAsked;
     const finish = (croppedBytes: number) => {
-      if (asked !== this.#sizeAsked || file !== this.#file) return;
-      const selector = isWhole(state) || kept.length === file.present.length ? null : selectorFor(kept, grid);
-      this.#crop = { kept: kept.length, present: file.present.length, bytes: file.info.bytes, croppedBytes, selector };
-      this.#controls.size(this.#crop);
-      this.#emit('crop', this.#crop);
+      if (asked !== this.#sizeAsked || opened !== this.#opened) return;
+      const selector = isWhole(state) || kept.length === file.present.length ? null : selectorFor(kept, grid, file.info);
+      this.#detail = { kept: kept.length, present: file.present.length, bytes: file.info.bytes, croppedBytes, selector };
+      this.#controls.size(this.#detail);
+      this.#emit('crop', this.#detail);
     };
     if (kept.length === file.present.length) finish(file.info.bytes);
     else if (kept.length === 0) finish(0);
-    else this.#decoder.call({ type: 'size', generation: this.#generation, parts: kept }).then(finish, (error: unknown) => this.report(error));
+    else this.#decoder.call({ type: 'size', generation, parts: kept }).then(finish, (error: unknown) => this.report(error));
   }
 
   async #cropByAttribute(): Promise<void> {
     const selector = this.getAttribute('crop');
-    if (!selector) this.cropTool.clear();
+    if (!selector) this.#crop.clear();
     else await this.cropTo(selector).catch((error: unknown) => this.report(error));
   }
 
   /** Crops to a selector of the common grammar. Rejects with the reason where it does not fit the file. */
   async cropTo(selector: string): Promise<void> {
-    const parts = await this.#decoder.call({ type: 'select', generation: this.#generation, selector, snap: this.cropTool.state.snap });
-    this.cropTool.keep([...parts]);
+    const generation = this.#opened?.generation ?? 0;
+    const parts = await this.#decoder.call({ type: 'select', generation, selector, snap: this.#crop.state.snap });
+    this.#crop.keep([...parts]);
   }
 
   /** The cropped file: a byte copy of the kept chunks. */
-  async croppedFile(): Promise<{ readonly name: string; readonly blob: Blob }> {
-    const kept = this.cropTool.kept;
-    const bytes = await this.#decoder.call({ type: 'crop', generation: this.#generation, parts: kept });
-    const whole = kept.length === this.#file?.present.length;
-    return { name: whole ? this.#name : croppedName(this.#name, 'inr'), blob: new Blob([bytes as Uint8Array<ArrayBuffer>], { type: 'application/octet-stream' }) };
+  async croppedFile(): Promise<Saved> {
+    const opened = this.#opened;
+    const kept = this.#crop.kept;
+    const bytes = await this.#decoder.call({ type: 'crop', generation: opened?.generation ?? 0, parts: kept });
+    const whole = kept.length === opened?.file.present.length;
+    const name = opened?.name ?? 'file.inr';
+    return { name: whole ? name : croppedName(name, 'inr'), blob: new Blob([bytes as Uint8Array<ArrayBuffer>], { type: 'application/octet-stream' }) };
+  }
+
+  /** What is kept as a file of the kind's usual format: a PNG, a WAV, a mesh. */
+  async exported(progress: (fraction: number) => void = () => {}): Promise<Saved> {
+    return this.#stage.export(progress);
   }
 
   /** A PNG of what is kept, one pixel per stored sample. */
-  async png(progress?: (fraction: number) => void): Promise<{ readonly name: string; readonly blob: Blob }> {
-    const kept = this.cropTool.kept;
-    const blob = await this.#decoder.call({ type: 'png', generation: this.#generation, parts: kept }, progress ? { progress } : {});
-    const whole = kept.length === this.#file?.present.length;
-    return { name: whole ? `${this.#name.replace(/\.inr$/i, '')}.png` : croppedName(this.#name, 'png'), blob };
+  async png(progress: (fraction: number) => void = () => {}): Promise<Saved> {
+    return this.#picture.export(progress);
   }
 
   /** The command line that makes the same crop. */
   command(): string {
-    return cropCommand(this.#name || 'file.inr', this.cropTool.kept);
+    return cropCommand(this.fileName || 'file.inr', this.#crop.kept);
   }
 
   /** The stored samples of the whole canvas as RGBA, decoded by the engine in use; transparent where absent. */
   async pixels(): Promise<ImageData> {
-    const data = await this.#decoder.call({ type: 'samples', generation: this.#generation });
-    const [, columns = 1] = this.#file?.info.shape ?? [];
-    return new ImageData(data as Uint8ClampedArray<ArrayBuffer>, columns);
+    return this.#picture.pixels();
   }
 
   /** How many samples each engine decoded since the file was opened. */
   async decodedSamples(): Promise<Readonly<Record<EngineName, number>>> {
-    return this.#decoder.call({ type: 'decoded', generation: this.#generation });
+    return this.#decoder.call({ type: 'decoded', generation: this.#opened?.generation ?? 0 });
   }
 
   /** What the canvas shows now: pixels of the visible part of the picture, and its place in the whole at this zoom. */
   visiblePixels(): { readonly x: number; readonly y: number; readonly data: ImageData } | null {
-    return this.screen.visiblePixels();
+    return this.#picture.screen.visiblePixels();
   }
 
   /** Resolves when the current view is decoded at full quality. */
   async settled(): Promise<void> {
-    while (this.#opening || (this.#file && !this.screen.complete)) await new Promise((resolve) => setTimeout(resolve, 20));
+    while (this.#opening || (this.#opened && !this.#stage.complete)) await new Promise((resolve) => setTimeout(resolve, 20));
   }
 
   /** Opens the comparison with a picture file. */
   async compareWith(blob: Blob, name: string): Promise<void> {
-    if (!(await this.#comparing.take(blob, name))) return;
-    if (this.#mode === 'compare') await this.#comparing.whole();
-    else this.mode = 'compare';
+    if (await this.#picture.compareWith(blob, name)) this.mode = 'compare';
   }
 
-  #resize(frame: HTMLElement): void {
-    this.screen.resize(frame.clientWidth, frame.clientHeight, devicePixelRatio || 1);
-  }
+  readonly #visibility = () => this.#stage.visibility(document.hidden);
 
-  readonly #visibility = () => {
-    this.#decoder.pause(document.hidden);
-    if (!document.hidden) this.screen.invalidate();
-  };
-
-  /** Takes the colours of the canvas from the style sheet; call it after changing the theme. */
-  readonly #readColours = () => {
-    this.overlay.readColours(this.#root.querySelector('.frame') as HTMLElement);
-    this.screen.invalidate();
-  };
+  readonly #readColours = () => this.#stage.readColours();
 
   /** Offers a key that was pressed elsewhere on the page; `true` where it was one of the viewer's. */
   handleKey(event: KeyboardEvent): boolean {
@@ -510,5 +479,13 @@ export class TesseraViewer extends HTMLElement {
 
   #emit<K extends keyof ViewerEvents>(type: K, detail: ViewerEvents[K]): void {
     this.dispatchEvent(new CustomEvent(type, { detail }));
+  }
+}
+
+async function loadStage(kind: FileInfo['kind'], host: StageHost, picture: PictureStage): Promise<Stage> {
+  switch (kind) {
+    case 'picture': return picture;
+    case 'sound': return new (await import('./sound/stage')).SoundStage(host);
+    default: throw new DecoderError({ kind: 'unsupported', message: `The file holds a ${kind}; this page does not show it. \`tessera decode\` writes it to a file.` });
   }
 }

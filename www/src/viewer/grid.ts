@@ -1,97 +1,137 @@
-// The partition grid of a picture, and what boxes of samples mean on it.
+// The partition grid of a signal, and what boxes of samples mean on it.
 //
 // The borders come from the decoder (`partition_boxes`), not from a formula of our own: a second formula could disagree
 // with the file's rule by one sample and nobody would see it.
 
-import type { Region } from './transform';
+import type { Region } from './picture/transform';
 
-/** A half-open rectangle of partitions. */
+/** A half-open box of partitions. Without planes it reaches through all of them; grids of pictures and sounds have one. */
 export interface PartitionRectangle {
   readonly row0: number;
   readonly row1: number;
   readonly column0: number;
   readonly column1: number;
+  readonly plane0?: number;
+  readonly plane1?: number;
+}
+
+/** A box of samples, in edges; without planes it reaches through all of them. */
+export interface CropBox extends Region {
+  readonly plane0?: number;
+  readonly plane1?: number;
 }
 
 /** Which partitions a box of samples means: those that it touches, or those that lie inside it whole. */
 export type Snap = 'outer' | 'inner';
 
 export class PartitionGrid {
-  /** Partitions along both axes. */
+  /** Partitions along the axes. A sound is one plane of one row, a picture one plane; the planes of a video are times,
+   * those of a shape its first direction. */
+  readonly planes: number;
   readonly rows: number;
   readonly columns: number;
-  /** Sample edges between partitions: `rows + 1` and `columns + 1` ascending numbers. */
+  /** Sample edges between partitions: ascending, one more than there are partitions. */
+  readonly planeEdges: readonly number[];
   readonly rowEdges: readonly number[];
   readonly columnEdges: readonly number[];
 
-  /** `boxes` holds row0, row1, column0, column1 of every partition, row-major over the factors. */
+  /** `boxes` holds start and end along every axis of every partition, row-major over the factors. */
   constructor(factors: readonly number[], boxes: Uint32Array) {
-    const [rows = 1, columns = 1] = factors;
-    this.rows = rows;
-    this.columns = columns;
-    this.rowEdges = [0, ...Array.from({ length: rows }, (_, r) => boxes[r * columns * 4 + 1] ?? 0)];
-    this.columnEdges = [0, ...Array.from({ length: columns }, (_, c) => boxes[c * 4 + 3] ?? 0)];
+    const axes = factors.length;
+    const missing = 3 - axes;
+    const edges = Array.from({ length: 3 }, (_, place) => {
+      const axis = place - missing;
+      if (axis < 0) return [0, 1];
+      const stride = factors.slice(axis + 1).reduce((product, n) => product * n, 1);
+      return [0, ...Array.from({ length: factors[axis] ?? 1 }, (_, i) => boxes[i * stride * 2 * axes + 2 * axis + 1] ?? 0)];
+    });
+    [this.planeEdges = [0, 1], this.rowEdges = [0, 1], this.columnEdges = [0, 1]] = edges;
+    this.planes = this.planeEdges.length - 1;
+    this.rows = this.rowEdges.length - 1;
+    this.columns = this.columnEdges.length - 1;
   }
 
   get count(): number {
-    return this.rows * this.columns;
+    return this.planes * this.rows * this.columns;
   }
 
-  /** Sample box of a rectangle of partitions. */
-  region(r: PartitionRectangle): Region {
+  /** All samples. */
+  get whole(): CropBox {
+    return this.region({ plane0: 0, plane1: this.planes, row0: 0, row1: this.rows, column0: 0, column1: this.columns });
+  }
+
+  /** Sample box of a box of partitions. */
+  region(r: PartitionRectangle): CropBox {
     return {
       row0: this.rowEdges[r.row0] ?? 0,
       row1: this.rowEdges[r.row1] ?? 0,
       column0: this.columnEdges[r.column0] ?? 0,
       column1: this.columnEdges[r.column1] ?? 0,
+      ...(this.planes > 1 ? { plane0: this.planeEdges[r.plane0 ?? 0] ?? 0, plane1: this.planeEdges[r.plane1 ?? this.planes] ?? 0 } : {}),
     };
   }
 
-  /** Sample box of one partition. */
-  partition(index: number): Region {
-    const row = Math.floor(index / this.columns);
+  /** Plane, row and column of a partition. */
+  place(index: number): { readonly plane: number; readonly row: number; readonly column: number } {
     const column = index % this.columns;
-    return this.region({ row0: row, row1: row + 1, column0: column, column1: column + 1 });
+    const row = Math.floor(index / this.columns) % this.rows;
+    return { plane: Math.floor(index / (this.columns * this.rows)), row, column };
   }
 
-  /** The smallest region around some partitions; of none, one that ends before it begins. */
-  boundsOf(parts: Iterable<number>): Region {
-    const box = { row0: Infinity, row1: 0, column0: Infinity, column1: 0 };
+  /** Sample box of one partition. */
+  partition(index: number): CropBox {
+    const { plane, row, column } = this.place(index);
+    return this.region({ plane0: plane, plane1: plane + 1, row0: row, row1: row + 1, column0: column, column1: column + 1 });
+  }
+
+  /** The smallest box around some partitions; of none, one that ends before it begins. */
+  boundsOf(parts: Iterable<number>): CropBox {
+    const box = { plane0: Infinity, plane1: 0, row0: Infinity, row1: 0, column0: Infinity, column1: 0 };
     for (const part of parts) {
       const p = this.partition(part);
+      box.plane0 = Math.min(box.plane0, p.plane0 ?? 0);
+      box.plane1 = Math.max(box.plane1, p.plane1 ?? 1);
       box.row0 = Math.min(box.row0, p.row0);
       box.row1 = Math.max(box.row1, p.row1);
       box.column0 = Math.min(box.column0, p.column0);
       box.column1 = Math.max(box.column1, p.column1);
     }
-    return box;
+    const { plane0, plane1, ...rest } = box;
+    return this.planes > 1 ? box : rest;
   }
 
   /** The partition that holds a point; points outside belong to the border. */
-  at(row: number, column: number): number {
-    return locate(this.rowEdges, row) * this.columns + locate(this.columnEdges, column);
+  at(row: number, column: number, plane = 0): number {
+    return (locate(this.planeEdges, plane) * this.rows + locate(this.rowEdges, row)) * this.columns + locate(this.columnEdges, column);
   }
 
   /** The partitions that a box of samples means; `null` for none (an empty box, or nothing whole inside). */
-  snap(box: Region, snap: Snap): PartitionRectangle | null {
+  snap(box: CropBox, snap: Snap): PartitionRectangle | null {
     const rows = snapAxis(this.rowEdges, box.row0, box.row1, snap);
     const columns = snapAxis(this.columnEdges, box.column0, box.column1, snap);
-    return rows && columns ? { row0: rows[0], row1: rows[1], column0: columns[0], column1: columns[1] } : null;
+    const planes = snapAxis(this.planeEdges, box.plane0 ?? 0, box.plane1 ?? Infinity, snap);
+    if (!rows || !columns || !planes) return null;
+    return {
+      row0: rows[0], row1: rows[1], column0: columns[0], column1: columns[1],
+      ...(this.planes > 1 ? { plane0: planes[0], plane1: planes[1] } : {}),
+    };
   }
 
-  /** The one rectangle that a set of partitions fills exactly; `null` for any other shape. */
+  /** The one box that a set of partitions fills exactly; `null` for any other shape. */
   rectangleOf(partitions: Iterable<number>): PartitionRectangle | null {
-    let row0 = this.rows, row1 = 0, column0 = this.columns, column1 = 0, count = 0;
+    let plane0 = this.planes, plane1 = 0, row0 = this.rows, row1 = 0, column0 = this.columns, column1 = 0, count = 0;
     for (const index of partitions) {
-      const row = Math.floor(index / this.columns);
-      const column = index % this.columns;
+      const { plane, row, column } = this.place(index);
+      plane0 = Math.min(plane0, plane);
+      plane1 = Math.max(plane1, plane + 1);
       row0 = Math.min(row0, row);
       row1 = Math.max(row1, row + 1);
       column0 = Math.min(column0, column);
       column1 = Math.max(column1, column + 1);
       count += 1;
     }
-    return count > 0 && (row1 - row0) * (column1 - column0) === count ? { row0, row1, column0, column1 } : null;
+    if (count === 0 || (plane1 - plane0) * (row1 - row0) * (column1 - column0) !== count) return null;
+    return { row0, row1, column0, column1, ...(this.planes > 1 ? { plane0, plane1 } : {}) };
   }
 }
 

@@ -2,18 +2,18 @@
 
 import { icon, type IconName } from './icons';
 
-const button = (action: string, label: string, name: IconName, extra = '') =>
+export const button = (action: string, label: string, name: IconName, extra = '') =>
   `<button type="button" data-action="${action}" ${extra}>${icon(name)}<span>${label}</span></button>`;
-const plain = (action: string, label: string, extra = '') => `<button type="button" data-action="${action}" ${extra}><span>${label}</span></button>`;
-const iconButton = (action: string, label: string, name: IconName, extra = '') =>
+export const plain = (action: string, label: string, extra = '') => `<button type="button" data-action="${action}" ${extra}><span>${label}</span></button>`;
+export const iconButton = (action: string, label: string, name: IconName, extra = '') =>
   `<button type="button" class="square" data-action="${action}" aria-label="${label}" title="${label}" ${extra}>${icon(name)}</button>`;
-const choice = (action: string, value: string, label: string, title: string) =>
+export const choice = (action: string, value: string, label: string, title: string) =>
   `<button type="button" data-action="${action}" data-value="${value}" aria-pressed="false" title="${title}">${label}</button>`;
 
 export const template = document.createElement('template');
 template.innerHTML = `
 <div class="frame" part="frame">
-  <div class="stage" part="stage" role="application" tabindex="0" aria-label="Picture" aria-describedby="description">
+  <div class="stage" part="stage" hidden role="application" tabindex="0" aria-label="Picture" aria-describedby="description">
     <div class="backdrop" hidden></div>
     <canvas class="picture" part="picture"></canvas>
     <canvas class="overlay" part="overlay"></canvas>
@@ -77,7 +77,7 @@ template.innerHTML = `
   <output class="inspected">Point at a partition, or move with the arrow keys.</output>
 </div>
 <div class="bar" part="toolbar" role="group" aria-label="Viewer">
-  <div class="group zoomers">
+  <div class="group kind zoomers">
     ${iconButton('out', 'Zoom out (-)', 'minus')}
     <input class="zoom" name="zoom" aria-label="Zoom in percent" inputmode="decimal" size="6" value="100 %" autocomplete="off">
     ${iconButton('in', 'Zoom in (+)', 'plus')}
@@ -92,7 +92,7 @@ template.innerHTML = `
   <div class="size" part="status"><strong></strong><span class="exact"></span></div>
   <div class="group savers">
     ${button('save-inr', 'Save .inr', 'save', 'class="primary" aria-keyshortcuts="S"')}
-    ${button('save-png', 'Save PNG', 'picture', 'aria-keyshortcuts="P"')}
+    ${button('export', 'Save PNG', 'picture', 'aria-keyshortcuts="P"')}
   </div>
 </div>
 <p class="hidden-text" id="description"></p>

@@ -16,12 +16,16 @@ export interface Trouble {
   readonly offset?: number;
 }
 
-/** First bytes of files that people take for `.inr` files. */
+/** First bytes of files that people take for `.inr` files; -1 stands for any byte. */
 const OTHERS: readonly (readonly [string, readonly number[], string])[] = [
   ['a PNG picture', [0x89, 0x50, 0x4e, 0x47], 'picture'],
   ['a JPEG picture', [0xff, 0xd8, 0xff], 'picture'],
   ['a GIF picture', [0x47, 0x49, 0x46, 0x38], 'picture'],
-  ['a WebP picture or RIFF sound', [0x52, 0x49, 0x46, 0x46], 'picture'],
+  ['a WAV sound', [0x52, 0x49, 0x46, 0x46, -1, -1, -1, -1, 0x57, 0x41, 0x56, 0x45], 'sound'],
+  ['a FLAC sound', [0x66, 0x4c, 0x61, 0x43], 'sound'],
+  ['an Ogg sound', [0x4f, 0x67, 0x67, 0x53], 'sound'],
+  ['an MP3 sound', [0x49, 0x44, 0x33], 'sound'],
+  ['a WebP picture', [0x52, 0x49, 0x46, 0x46], 'picture'],
   ['a TIFF picture', [0x49, 0x49, 0x2a, 0x00], 'picture'],
   ['a PDF document', [0x25, 0x50, 0x44, 0x46], 'other'],
   ['a ZIP archive', [0x50, 0x4b, 0x03, 0x04], 'archive'],
@@ -33,7 +37,7 @@ const OTHERS: readonly (readonly [string, readonly number[], string])[] = [
 /** What other kind of file some bytes are, by their beginning. */
 export function otherKind(bytes: Uint8Array | null): { readonly name: string; readonly group: string } | null {
   if (!bytes) return null;
-  const found = OTHERS.find(([, magic]) => magic.every((b, i) => bytes[i] === b));
+  const found = OTHERS.find(([, magic]) => magic.every((b, i) => b < 0 || bytes[i] === b));
   return found ? { name: found[0], group: found[2] } : null;
 }
 
@@ -46,6 +50,7 @@ export function explain(error: unknown, bytes: Uint8Array | null, fileName: stri
   if (other && error instanceof DecoderError && (error.kind === 'malformed' || error.kind === 'unsupported')) {
     const advice = {
       picture: `To make an .inr file of it: tessera encode ${plainName(fileName)} -o ${plainName(fileName).replace(/\.[^.]*$/, '')}.inr. To compare with it, open an .inr file first.`,
+      sound: `To make an .inr file of it: tessera encode ${fileName} -o ${fileName.replace(/\.[^.]*$/, '')}.inr.`,
       archive: 'Unpack it, and open the .inr file inside.',
       page: 'The address probably leads to a page about the file, or to a sign-in page, not to the file itself.',
       other: 'Choose a file that Tessera made.',

@@ -8,9 +8,9 @@
 // that needs numbers (saving, comparing), pixels are read back.
 
 import { canPresent, pixelsOf } from './presentation';
-import type { EngineName, EngineState, Pixels, PlainError } from './protocol';
+import type { EngineName, EngineState, FileInfo, Pixels, PlainError } from './protocol';
 import { type CpuModule, type GpuField, type GpuModule, loadCpu, loadGpu, type TesseraFile } from './wasm';
-import type { Region } from '../viewer/transform';
+import type { Region } from '../viewer/picture/transform';
 
 /** A device that takes longer for a piece of some milliseconds has gone. */
 const GPU_DEADLINE_MS = 30_000;
@@ -110,22 +110,22 @@ export class Engine {
   }
 
   /** Numbers: RGBA of 8 bits. */
-  async decode(r: Region, rows: number, columns: number, nearest: boolean): Promise<Uint8Array> {
+  async decode(r: Region, rows: number, columns: number, nearest: boolean, frame = 0): Promise<Uint8Array> {
     const pixels = await this.#onDevice(rows, columns, async (field) => {
-      const found = await field.decode(r.row0, r.row1, r.column0, r.column1, rows, columns, nearest);
+      const found = await field.decode(r.row0, r.row1, r.column0, r.column1, rows, columns, nearest, frame);
       if (found.length !== rows * columns * 4) throw new Error('the device returned a picture of another size');
       return found;
     });
-    return pixels ?? this.decodeOnCpu(r, rows, columns, nearest);
+    return pixels ?? this.decodeOnCpu(r, rows, columns, nearest, frame);
   }
 
   /** What the screen shows: an image that never left the device where that is possible, numbers otherwise. */
-  async show(r: Region, rows: number, columns: number, nearest: boolean): Promise<Pixels> {
+  async show(r: Region, rows: number, columns: number, nearest: boolean, frame = 0): Promise<Pixels> {
     if (this.#presents) {
-      const image = await this.#onDevice(rows, columns, (field) => field.present(r.row0, r.row1, r.column0, r.column1, rows, columns, nearest));
+      const image = await this.#onDevice(rows, columns, (field) => field.present(r.row0, r.row1, r.column0, r.column1, rows, columns, nearest, frame));
       if (image) return image;
     }
-    return clamped(await this.decode(r, rows, columns, nearest));
+    return clamped(await this.decode(r, rows, columns, nearest, frame));
   }
 
   /** Runs some work on the device; `null` where there is none, or where it failed and was refused. */
@@ -143,12 +143,28 @@ export class Engine {
     }
   }
 
-  decodeOnCpu(r: Region, rows: number, columns: number, nearest: boolean): Uint8Array {
+  decodeOnCpu(r: Region, rows: number, columns: number, nearest: boolean, frame = 0): Uint8Array {
     const begun = performance.now();
-    const pixels = this.file.decode(r.row0, r.row1, r.column0, r.column1, rows, columns, nearest);
+    const pixels = this.file.decode(r.row0, r.row1, r.column0, r.column1, rows, columns, nearest, frame);
     this.#learn('CPU', rows * columns, performance.now() - begun);
     this.#decoded.CPU += rows * columns;
     return pixels;
+  }
+
+  /** Values of a signal of any kind. */
+  async values(edges: Float64Array, shape: Uint32Array): Promise<Float32Array> {
+    const samples = shape.reduce((product, n) => product * n, 1);
+    const values = await this.#onDevice(samples, 1, async (field) => {
+      const found = await field.decode_values(edges, shape, false);
+      if (found.length !== samples * this.file.info().channels) throw new Error('the device returned another number of values');
+      return found;
+    });
+    if (values) return values;
+    const begun = performance.now();
+    const found = this.file.decode_values(edges, shape, false);
+    this.#learn('CPU', samples, performance.now() - begun);
+    this.#decoded.CPU += samples;
+    return found;
   }
 
   /** Starts WebGPU behind the first picture, and hands the file over once the device agrees with the CPU. */
@@ -156,6 +172,8 @@ export class Engine {
     if (this.#deviceRefused || this.#fileRefused || this.#field || !this.#bytes) return;
     const bytes = this.#bytes;
     try {
+      // Playing needs a few thousand samples at a time, and soon: the way to a device and back takes longer than they do.
+      if (this.file.info().kind === 'sound') throw new UnsuitableFile('sound is decoded in short pieces, for which the CPU is faster');
       if (!('gpu' in navigator)) throw new Error('this browser has no WebGPU');
       this.#gpuStart ??= loadGpu().then(async (module) => {
         this.#gpu = module;
@@ -184,22 +202,37 @@ export class Engine {
 
   async #disagreement(field: GpuField): Promise<number> {
     const info = this.file.info();
-    const [rows = [0, 1], columns = [0, 1]] = info.bounds;
+    if (info.kind === 'shape') return this.#valueDisagreement(field, info.bounds);
+    const [columns = [0, 1], rows = [0, 1], frames = [0, 1]] = [...info.bounds].reverse();
+    const frame = frames[0];
     const side = 24;
-    const expected = this.file.decode(rows[0], rows[1], columns[0], columns[1], side, side, false);
+    const expected = this.file.decode(rows[0], rows[1], columns[0], columns[1], side, side, false, frame);
     // The first call compiles, the second one tells the speed.
-    await deadline(field.decode(rows[0], rows[1], columns[0], columns[1], side, side, false));
+    await deadline(field.decode(rows[0], rows[1], columns[0], columns[1], side, side, false, frame));
     const begun = performance.now();
-    const found = await deadline(field.decode(rows[0], rows[1], columns[0], columns[1], side, side, false));
+    const found = await deadline(field.decode(rows[0], rows[1], columns[0], columns[1], side, side, false, frame));
     this.#learn('WebGPU', side * side, performance.now() - begun);
     if (found.length !== expected.length) return 255;
     if (this.#presents) {
-      const image = await deadline(field.present(rows[0], rows[1], columns[0], columns[1], side, side, false));
+      const image = await deadline(field.present(rows[0], rows[1], columns[0], columns[1], side, side, false, frame));
       const shown = pixelsOf(image);
       // Images are premultiplied, so that colours of nearly transparent pixels come back coarsely.
       this.#presents = shown !== null && worstOf(shown, expected, true) <= AGREEMENT;
     }
     return worstOf(found, expected, false);
+  }
+
+  /** As `#disagreement`, in the same unit, of a signal that is no picture. */
+  async #valueDisagreement(field: GpuField, bounds: FileInfo['bounds']): Promise<number> {
+    const edges = new Float64Array(bounds.flat());
+    const shape = new Uint32Array(bounds.map(() => 8));
+    const expected = this.file.decode_values(edges, shape, false);
+    await deadline(field.decode_values(edges, shape, false));
+    const begun = performance.now();
+    const found = await deadline(field.decode_values(edges, shape, false));
+    this.#learn('WebGPU', found.length, performance.now() - begun);
+    if (found.length !== expected.length) return 255;
+    return expected.reduce((worst, value, i) => Math.max(worst, apart(value, found[i] ?? NaN)), 0);
   }
 
   #refuse(sentence: string, cause: unknown): void {
@@ -225,6 +258,12 @@ function worstOf(found: ArrayLike<number>, expected: Uint8Array, premultiplied: 
   let worst = 0;
   for (let i = 0; i < expected.length; i++) worst = Math.max(worst, Math.abs(seen(found, i) - seen(expected, i)));
   return worst;
+}
+
+/** Code values of 255 between two values of the field. */
+function apart(a: number, b: number): number {
+  if (Number.isNaN(a) || Number.isNaN(b)) return Number.isNaN(a) && Number.isNaN(b) ? 0 : 255;
+  return Math.abs(a - b) * 127.5;
 }
 
 /** The same bytes, in the type that canvases take. */

@@ -1,6 +1,6 @@
 // What the page and the decoding worker say to each other. Plain data only: every message is cloned or transferred.
 
-import type { Region } from '../viewer/transform';
+import type { Region } from '../viewer/picture/transform';
 
 /** What a file says about itself; the `info()` of the wasm module. */
 export interface FileInfo {
@@ -8,6 +8,10 @@ export interface FileInfo {
   /** Samples along each axis: rows, columns for a picture. */
   readonly shape: readonly number[];
   readonly channels: number;
+  /** Samples (sound) or frames (video) per second as a fraction; 0/1 where time plays no part. */
+  readonly rate: readonly [number, number];
+  /** A decoded value of 1 stands for this amplitude in the source. */
+  readonly amplitude: number;
   readonly format: string;
   readonly colour: string;
   readonly alpha: boolean;
@@ -42,7 +46,7 @@ export interface OpenedFile {
   /** Partitions that are present, ascending, and the bytes of their chunks. */
   readonly present: Uint32Array;
   readonly chunkBytes: Uint32Array;
-  /** row0, row1, column0, column1 of every partition of the grid. */
+  /** Start and end along each axis of every partition of the grid: row0, row1, column0, column1 for a picture. */
   readonly boxes: Uint32Array;
 }
 
@@ -55,6 +59,17 @@ export interface TileRequest {
   readonly rows: number;
   readonly columns: number;
   readonly nearest: boolean;
+  /** Which frame of a video, from 0. */
+  readonly frame: number;
+}
+
+/** Values of a signal of any kind, for sound and shapes. */
+export interface ValueRequest {
+  readonly generation: number;
+  /** Start and end along each axis, in sample edges of the original canvas. */
+  readonly edges: readonly number[];
+  /** Samples along each axis. */
+  readonly shape: readonly number[];
 }
 
 export interface Quality {
@@ -94,7 +109,8 @@ export type Call =
   | { readonly type: 'size'; readonly generation: number; readonly parts: Uint32Array }
   | { readonly type: 'crop'; readonly generation: number; readonly parts: Uint32Array }
   | { readonly type: 'samples'; readonly generation: number }
-  | { readonly type: 'png'; readonly generation: number; readonly parts: Uint32Array }
+  | { readonly type: 'png'; readonly generation: number; readonly parts: Uint32Array; readonly frame: number }
+  | ({ readonly type: 'values' } & ValueRequest)
   | { readonly type: 'compare'; readonly generation: number; readonly original: Uint8Array }
   /** How many samples each engine decoded since the file was opened. */
   | { readonly type: 'decoded'; readonly generation: number }
@@ -109,6 +125,8 @@ export interface Answers {
   crop: Uint8Array;
   samples: Uint8ClampedArray;
   png: Blob;
+  /** `[samples * channels]`, not a number where a partition is absent. */
+  values: Float32Array;
   compare: Comparison;
   compareRegion: Quality | null;
   decoded: Readonly<Record<EngineName, number>>;
@@ -137,7 +155,7 @@ export type FromWorker =
   | { readonly kind: 'answer'; readonly id: number; readonly value: unknown }
   | { readonly kind: 'refusal'; readonly id: number; readonly error: PlainError }
   /** Some rows of a tile, ready to show. */
-  | { readonly kind: 'band'; readonly generation: number; readonly key: string; readonly row: number; readonly rows: number; readonly columns: number; readonly pixels: Pixels; readonly done: boolean }
+  | { readonly kind: 'band'; readonly generation: number; readonly frame: number; readonly key: string; readonly row: number; readonly rows: number; readonly columns: number; readonly pixels: Pixels; readonly done: boolean }
   | { readonly kind: 'engine'; readonly state: EngineState }
   /** Progress of a long call (a whole decode), 0 to 1. */
   | { readonly kind: 'progress'; readonly id: number; readonly fraction: number }

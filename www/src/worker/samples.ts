@@ -2,7 +2,7 @@
 
 import { type CpuModule } from './wasm';
 import type { Comparison, OpenedFile, Quality } from './protocol';
-import type { Region } from '../viewer/transform';
+import type { Region } from '../viewer/picture/transform';
 
 /** Pictures above this many samples are shown, zoomed and cropped, but not held in memory whole. */
 export const WHOLE_PICTURE_SAMPLES = 1 << 26;

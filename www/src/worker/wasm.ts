@@ -23,7 +23,8 @@ export interface TesseraFile {
   select(selector: string, snap: 'outer' | 'inner'): Uint32Array;
   cropped_bytes(parts: Uint32Array): number;
   crop(parts: Uint32Array): Uint8Array;
-  decode(row0: number, row1: number, column0: number, column1: number, rows: number, columns: number, nearest: boolean): Uint8Array;
+  decode(row0: number, row1: number, column0: number, column1: number, rows: number, columns: number, nearest: boolean, frame: number): Uint8Array;
+  decode_values(edges: Float64Array, shape: Uint32Array, nearest: boolean): Float32Array;
   free(): void;
 }
 
@@ -35,9 +36,10 @@ export interface GpuModule {
 }
 
 export interface GpuField {
-  decode(row0: number, row1: number, column0: number, column1: number, rows: number, columns: number, nearest: boolean): Promise<Uint8Array>;
+  decode(row0: number, row1: number, column0: number, column1: number, rows: number, columns: number, nearest: boolean, frame: number): Promise<Uint8Array>;
   /** The same picture as an image that never leaves the device. Only where `canPresent()` of presentation.ts says so. */
-  present(row0: number, row1: number, column0: number, column1: number, rows: number, columns: number, nearest: boolean): Promise<ImageBitmap>;
+  present(row0: number, row1: number, column0: number, column1: number, rows: number, columns: number, nearest: boolean, frame: number): Promise<ImageBitmap>;
+  decode_values(edges: Float64Array, shape: Uint32Array, nearest: boolean): Promise<Float32Array>;
   free(): void;
 }
 

@@ -32,7 +32,7 @@ const send = (message: ToWorker) => scope.onmessage?.({ data: message });
 const call = (id: number, what: Call) => send({ kind: 'call', id, call: what });
 const open = (id: number, generation: number, byte: number) => call(id, { type: 'open', generation, bytes: new Uint8Array([byte]), allowGpu: false });
 const tile = (generation: number): TileRequest => ({
-  generation, key: '8x8/0,0', region: { row0: 0, row1: 8, column0: 0, column1: 8 }, rows: 8, columns: 8, nearest: false,
+  generation, key: '8x8/0,0', region: { row0: 0, row1: 8, column0: 0, column1: 8 }, rows: 8, columns: 8, nearest: false, frame: 0,
 });
 const bands = () => received.filter((message) => message.kind === 'band').map((message) => [message.generation, 'buffer' in message.pixels ? message.pixels[0] : null]);
 const rest = () => new Promise((resolve) => setTimeout(resolve, 60));

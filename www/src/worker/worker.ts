@@ -5,7 +5,7 @@
 import { clamped, Engine } from './engine';
 import type { Call, FromWorker, OpenedFile, PlainError, TileRequest, ToWorker } from './protocol';
 import { Measurement, WHOLE_PICTURE_SAMPLES } from './samples';
-import type { Region } from '../viewer/transform';
+import type { Region } from '../viewer/picture/transform';
 
 /** Time of one piece of work: short enough for a live size line, long enough that calls cost nothing. */
 const PIECE_MS = 30;
@@ -76,7 +76,7 @@ async function answer(id: number, call: Call): Promise<void> {
   running.add(id);
   try {
     const value = await run(id, call);
-    const transfer = value instanceof Uint8Array || value instanceof Uint8ClampedArray ? [value.buffer as ArrayBuffer] : [];
+    const transfer = value instanceof Uint8Array || value instanceof Uint8ClampedArray || value instanceof Float32Array ? [value.buffer as ArrayBuffer] : [];
     post({ kind: 'answer', id, value }, transfer);
   } catch (error) {
     if (isTrap(error)) post({ kind: 'crash', message: String((error as Error).message) });
@@ -105,7 +105,9 @@ async function run(id: number, call: Call): Promise<unknown> {
     case 'samples':
       return new Uint8ClampedArray(await wholePicture(id));
     case 'png':
-      return picture(id, call.parts);
+      return picture(id, call.parts, call.frame);
+    case 'values':
+      return values(id, call.edges, call.shape);
     case 'compare': {
       const file = current();
       measurement = new Measurement(engine.module, file, await wholePicture(id), call.original);
@@ -135,8 +137,7 @@ async function open(call: Extract<Call, { type: 'open' }>): Promise<OpenedFile> 
   gpuAllowed = call.allowGpu;
   gpuAsked = false;
   const info = file.info();
-  const boxes = info.kind === 'picture' ? file.partition_boxes() : new Uint32Array();
-  opened = { info, present: file.present(), chunkBytes: file.chunk_bytes(), boxes };
+  opened = { info, present: file.present(), chunkBytes: file.chunk_bytes(), boxes: file.partition_boxes() };
   generation = call.generation;
   return opened;
 }
@@ -179,12 +180,12 @@ async function drain(end: 'first' | 'last', onCpu: boolean): Promise<void> {
       const rows = Math.min(tile.rows - row, engine.rowsFor(tile.columns, PIECE_MS, onCpu || undefined));
       const piece = band(tile.region, tile.rows, row, rows);
       const pixels = onCpu
-        ? clamped(engine.decodeOnCpu(piece, rows, tile.columns, tile.nearest))
-        : await exclusive(async () => (fits() ? engine.show(piece, rows, tile.columns, tile.nearest) : null));
+        ? clamped(engine.decodeOnCpu(piece, rows, tile.columns, tile.nearest, tile.frame))
+        : await exclusive(async () => (fits() ? engine.show(piece, rows, tile.columns, tile.nearest, tile.frame) : null));
       // Another file was opened while this piece waited for its turn.
       if (!pixels) break;
       const done = row + rows === tile.rows;
-      post({ kind: 'band', generation: tile.generation, key: tile.key, row, rows, columns: tile.columns, pixels, done }, ['buffer' in pixels ? pixels.buffer : pixels]);
+      post({ kind: 'band', generation: tile.generation, frame: tile.frame, key: tile.key, row, rows, columns: tile.columns, pixels, done }, ['buffer' in pixels ? pixels.buffer : pixels]);
       row += rows;
       await tick();
     }
@@ -217,7 +218,7 @@ async function wholePicture(id: number): Promise<Uint8Array> {
   return result;
 }
 
-async function stored(id: number, box: Region): Promise<Uint8Array> {
+async function stored(id: number, box: Region, frame = 0): Promise<Uint8Array> {
   const file = current();
   const rows = box.row1 - box.row0;
   const columns = box.column1 - box.column0;
@@ -231,7 +232,7 @@ async function stored(id: number, box: Region): Promise<Uint8Array> {
     const region = { row0: box.row0 + row, row1: box.row0 + row + count, column0: box.column0, column1: box.column1 };
     const piece = await exclusive(async () => {
       if (opened !== file) throw new Cancelled('Cancelled.');
-      return engine.decode(region, count, columns, false);
+      return engine.decode(region, count, columns, false, frame);
     });
     result.set(piece, row * columns * 4);
     row += count;
@@ -241,23 +242,53 @@ async function stored(id: number, box: Region): Promise<Uint8Array> {
   return result;
 }
 
+/** Values of a signal of any kind, decoded in turn with everything else. */
+async function values(id: number, edges: readonly number[], shape: readonly number[]): Promise<Float32Array> {
+  const file = current();
+  const [count = 1, ...rest] = shape;
+  const each = rest.reduce((product, n) => product * n, 1);
+  const channels = file.info.channels;
+  if (count * each * channels > WHOLE_PICTURE_SAMPLES) {
+    throw new LimitError(`${count * each} samples are more than this page decodes at once. Use \`tessera decode\`, or crop it first.`);
+  }
+  const result = new Float32Array(count * each * channels);
+  const [start = 0, end = 0, ...others] = edges;
+  for (let first = 0; first < count; ) {
+    const some = Math.min(count - first, engine.rowsFor(each, PIECE_MS));
+    const at = (i: number) => (i === count ? end : start + ((end - start) / count) * i);
+    const piece = await exclusive(async () => {
+      if (cancelled.has(id) || opened !== file) throw new Cancelled('Cancelled.');
+      return engine.values(new Float64Array([at(first), at(first + some), ...others]), new Uint32Array([some, ...rest]));
+    });
+    result.set(piece, first * each * channels);
+    first += some;
+    post({ kind: 'progress', id, fraction: first / count });
+    await tick();
+  }
+  startGpuBehindFirstPicture();
+  return result;
+}
+
 /** A PNG of the bounding box of some partitions; the others inside it are transparent. */
-async function picture(id: number, parts: Uint32Array): Promise<Blob> {
+async function picture(id: number, parts: Uint32Array, frame: number): Promise<Blob> {
   const file = current();
   const keep = new Set(parts);
   const box = { row0: Infinity, row1: 0, column0: Infinity, column1: 0 };
-  const edges = (part: number) => file.boxes.subarray(part * 4, part * 4 + 4) as unknown as [number, number, number, number];
-  for (const part of parts) {
+  // The last two axes are rows and columns; a video has one for its frames before them.
+  const axes = file.info.shape.length;
+  const edges = (part: number) => file.boxes.subarray((part + 1) * 2 * axes - 4, (part + 1) * 2 * axes) as unknown as [number, number, number, number];
+  const shown = (part: number) => axes === 2 || (frame >= (file.boxes[part * 6] ?? 0) && frame < (file.boxes[part * 6 + 1] ?? 0));
+  for (const part of parts.filter(shown)) {
     const [row0, row1, column0, column1] = edges(part);
     box.row0 = Math.min(box.row0, row0);
     box.row1 = Math.max(box.row1, row1);
     box.column0 = Math.min(box.column0, column0);
     box.column1 = Math.max(box.column1, column1);
   }
-  if (parts.length === 0) throw new Error('Nothing is kept, so there is no picture to save.');
+  if (box.row1 === 0) throw new Error('Nothing is kept here, so there is no picture to save.');
   const columns = box.column1 - box.column0;
-  const pixels = await stored(id, box);
-  for (const part of file.present) {
+  const pixels = await stored(id, box, frame);
+  for (const part of file.present.filter(shown)) {
     if (keep.has(part)) continue;
     const [row0, row1, column0, column1] = edges(part);
     const left = Math.max(column0, box.column0) - box.column0;

@@ -2,7 +2,7 @@
 
 import { LayerStore, pictureRectangle } from './layers';
 import { planTiles, type Tile, tileRegion } from './tiles';
-import type { FromWorker, TileRequest } from '../worker/protocol';
+import type { FromWorker, TileRequest } from '../../worker/protocol';
 import { fitRegion, keepInSight, type Region, type Size, type View, visibleRegion, zoomAround } from './transform';
 
 /** Wheel and pinch send dozens of zooms a second; tiles are asked for when they rest this long. */
@@ -10,7 +10,9 @@ const SETTLE_MS = 90;
 
 export interface ScreenHooks {
   /** Asks the decoder for tiles, in this order, in place of all earlier ones. */
-  request(tiles: readonly TileRequest[]): void;
+  request(tiles: readonly Omit<TileRequest, 'frame'>[]): void;
+  /** Draws what shows through where there are no tiles. */
+  drawUnder(context: CanvasRenderingContext2D): void;
   /** Draws over the finished picture on the same canvas (comparison) and on the overlay (grid, selection). */
   drawOver(context: CanvasRenderingContext2D): void;
   drawOverlay(context: CanvasRenderingContext2D): void;
@@ -38,6 +40,8 @@ export class Screen {
   #fitted: Region | null = null;
   #wanted = new Map<string, Tile>();
   #total = 0;
+  /** Frames pass by too fast for tiles. */
+  #passing = false;
   #frame = 0;
   #settling: ReturnType<typeof setTimeout> | undefined;
 
@@ -81,6 +85,7 @@ export class Screen {
   /** Starts with another picture, or with none. `generation` is the number of its opening, which its tiles carry. */
   reset(size: Size | null, generation = 0): void {
     this.#generation = generation;
+    this.#passing = false;
     this.#layers.clear();
     this.#wanted.clear();
     this.#size = size;
@@ -174,8 +179,20 @@ export class Screen {
     this.#plan();
   }
 
+  /** Forgets all tiles, because another frame takes their place, and asks for its own unless it only passes by. */
+  replaced(plan: boolean): void {
+    this.#layers.clear();
+    this.#wanted.clear();
+    this.#passing = !plan;
+    clearTimeout(this.#settling);
+    this.#settling = undefined;
+    if (plan) this.#plan();
+    else this.#hooks.request([]);
+    this.invalidate();
+  }
+
   #plan(): void {
-    if (!this.#size) return;
+    if (!this.#size || this.#passing) return;
     const region = visibleRegion(this.#view, this.#viewport, this.#size);
     const finest = region ? this.#layers.finest(region, this.#size, this.#nearest) : 0;
     const tiles = planTiles(this.#view, this.#viewport, this.#size, this.#nearest, (tile) => this.#layers.has(tile), finest);
@@ -231,6 +248,7 @@ export class Screen {
     css.setProperty('transform', `translate(${place.x / this.#ratio}px, ${place.y / this.#ratio}px)`);
     css.setProperty('width', `${place.width / this.#ratio}px`);
     css.setProperty('height', `${place.height / this.#ratio}px`);
+    this.#hooks.drawUnder(this.#context);
     this.#layers.draw(this.#context, this.#view, this.#viewport, this.#size, this.#nearest);
     this.#hooks.drawOver(this.#context);
     this.#hooks.drawOverlay(this.#overlayContext);

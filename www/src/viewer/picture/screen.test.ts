@@ -1,5 +1,7 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import type { TileRequest } from '../worker/protocol';
+import type { TileRequest as Request } from '../../worker/protocol';
+
+type TileRequest = Omit<Request, 'frame'>;
 import { Screen } from './screen';
 
 // The screen only passes pixels on; a canvas that swallows every call is enough here.
@@ -16,7 +18,7 @@ vi.stubGlobal('requestAnimationFrame', () => 1);
 vi.stubGlobal('cancelAnimationFrame', () => undefined);
 
 describe('screen', () => {
-  let asked: readonly TileRequest[] = [];
+  let asked: readonly Omit<TileRequest, 'frame'>[] = [];
   let screen: Screen;
 
   const show = (generation: number) => {
@@ -26,7 +28,7 @@ describe('screen', () => {
   };
   const answer = (tile: TileRequest, generation = tile.generation) =>
     screen.receive({
-      kind: 'band', generation, key: tile.key, row: 0, rows: tile.rows, columns: tile.columns,
+      kind: 'band', frame: 0, generation, key: tile.key, row: 0, rows: tile.rows, columns: tile.columns,
       pixels: new Uint8ClampedArray(tile.rows * tile.columns * 4), done: true,
     });
 
@@ -35,7 +37,7 @@ describe('screen', () => {
     const canvas = () => new FakeCanvas() as unknown as HTMLCanvasElement;
     screen = new Screen(canvas(), canvas(), canvas(), {
       request: (tiles) => { asked = tiles; },
-      drawOver: () => {}, drawOverlay: () => {}, moved: () => {}, quality: () => {},
+      drawUnder: () => {}, drawOver: () => {}, drawOverlay: () => {}, moved: () => {}, quality: () => {},
     });
     screen.resize(100, 100, 1);
     return () => vi.useRealTimers();

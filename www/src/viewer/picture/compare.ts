@@ -2,7 +2,7 @@
 
 import { pictureRectangle } from './layers';
 import type { Screen } from './screen';
-import type { Comparison, Quality } from '../worker/protocol';
+import type { Comparison, Quality } from '../../worker/protocol';
 import type { Region, Size } from './transform';
 
 export type CompareView = 'slider' | 'flicker' | 'difference';

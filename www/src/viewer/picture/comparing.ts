@@ -1,7 +1,7 @@
 // Asking the decoder how far the picture is from an original: the whole of it once, what is visible after every move.
 
-import type { Decoder } from '../worker/client';
-import type { OpenedFile, Quality } from '../worker/protocol';
+import type { Decoder } from '../../worker/client';
+import type { OpenedFile, Quality } from '../../worker/protocol';
 import { type CompareTool, readOriginal } from './compare';
 import type { Screen } from './screen';
 import { visibleRegion } from './transform';

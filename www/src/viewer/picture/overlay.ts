@@ -1,7 +1,7 @@
 // What is drawn over the picture: the partition grid, what a crop drops, region outlines, the quality tint, the cursor.
 
-import { keptPartitions, type CropState, isRegion } from './crop-model';
-import { locate, type PartitionGrid } from './grid';
+import { keptPartitions, type CropState, isRegion } from '../crop-model';
+import { locate, type PartitionGrid } from '../grid';
 import { pictureRectangle } from './layers';
 import type { Screen } from './screen';
 import { type Region, visibleRegion } from './transform';
@@ -36,6 +36,8 @@ export class Overlay {
   tint: Float32Array | null = null;
   /** The partition under the pointer or the keyboard cursor. */
   cursor: number | null = null;
+  /** The frame of a video that is on the screen. */
+  plane = 0;
   /** A rectangle being dragged, in samples. */
   draft: Region | null = null;
 
@@ -64,6 +66,7 @@ export class Overlay {
     this.#gridAlpha = 0;
     this.tint = null;
     this.cursor = null;
+    this.plane = 0;
     this.draft = null;
     this.crop = null;
   }
@@ -89,6 +92,7 @@ export class Overlay {
     const ys = grid.rowEdges.map((edge) => place.y + Math.round((edge * place.height) / size.height));
     const cells: Cells = {
       grid, xs, ys,
+      first: locate(grid.planeEdges, this.plane) * grid.rows * grid.columns,
       row0: locate(grid.rowEdges, visible.row0),
       row1: locate(grid.rowEdges, visible.row1 - 1e-6) + 1,
       column0: locate(grid.columnEdges, visible.column0),
@@ -126,13 +130,13 @@ export class Overlay {
     return moving;
   }
 
-  #drawFaded(context: CanvasRenderingContext2D, { grid, xs, ys, row0, row1, column0, column1 }: Cells): void {
+  #drawFaded(context: CanvasRenderingContext2D, { grid, first, xs, ys, row0, row1, column0, column1 }: Cells): void {
     context.fillStyle = this.colours.ground;
     for (let row = row0; row < row1; row++) {
       for (let column = column0; column < column1; ) {
-        const alpha = this.#faded[row * grid.columns + column] ?? 0;
+        const alpha = this.#faded[first + row * grid.columns + column] ?? 0;
         let end = column + 1;
-        while (end < column1 && this.#faded[row * grid.columns + end] === alpha) end += 1;
+        while (end < column1 && this.#faded[first + row * grid.columns + end] === alpha) end += 1;
         if (alpha > 0) {
           context.globalAlpha = Math.min(1, alpha);
           fillCell(context, xs[column], ys[row], xs[end], ys[row + 1]);
@@ -156,7 +160,7 @@ export class Overlay {
     context.globalAlpha = 1;
   }
 
-  #drawGrid(context: CanvasRenderingContext2D, { grid, xs, ys, row0, row1, column0, column1 }: Cells, place: { width: number; height: number }): void {
+  #drawGrid(context: CanvasRenderingContext2D, { grid, first, xs, ys, row0, row1, column0, column1 }: Cells, place: { width: number; height: number }): void {
     if (this.#gridAlpha === 0) return;
     const small = place.width / grid.columns < SMALLEST_CELL || place.height / grid.rows < SMALLEST_CELL;
     const width = Math.max(1, Math.round(this.#screen.ratio));
@@ -174,7 +178,7 @@ export class Overlay {
     context.globalAlpha = this.#gridAlpha;
     context.fillStyle = this.colours.accent;
     const kept = (row: number, column: number) =>
-      row >= 0 && column >= 0 && row < grid.rows && column < grid.columns && this.#kept[row * grid.columns + column] === 1;
+      row >= 0 && column >= 0 && row < grid.rows && column < grid.columns && this.#kept[first + row * grid.columns + column] === 1;
     const thick = 2 * width;
     const whole = this.#kept.every((v) => v === 1);
     for (let row = row0; row < row1 && !whole; row++) {
@@ -217,8 +221,7 @@ export class Overlay {
   }
 
   #drawCursor(context: CanvasRenderingContext2D, { grid, xs, ys }: Cells, part: number): void {
-    const row = Math.floor(part / grid.columns);
-    const column = part % grid.columns;
+    const { row, column } = grid.place(part);
     const x = xs[column] ?? 0, y = ys[row] ?? 0;
     const width = Math.max(2, Math.round(2 * this.#screen.ratio));
     for (const [colour, inset] of [['rgb(0 0 0 / 0.6)', -width], [this.colours.accent, 0]] as const) {
@@ -231,6 +234,8 @@ export class Overlay {
 
 interface Cells {
   readonly grid: PartitionGrid;
+  /** The first partition of the plane that is shown. */
+  readonly first: number;
   readonly xs: readonly number[];
   readonly ys: readonly number[];
   readonly row0: number;

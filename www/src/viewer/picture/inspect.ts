@@ -1,9 +1,9 @@
 // Inspecting: what one partition is, under the pointer or under a cursor that the arrow keys move.
 
-import { ARROWS } from './crop-tool';
-import type { TesseraViewer } from './element';
+import { ARROWS } from '../crop-session';
 import type { Drag, StagePoint } from './gestures';
-import { bytes, decibels, exactBytes } from './text';
+import type { PictureStage } from './stage';
+import { bytes, decibels, exactBytes } from '../text';
 import { toPicture } from './transform';
 
 export interface Inspected {
@@ -15,14 +15,14 @@ export interface Inspected {
 }
 
 export class InspectTool {
-  readonly #viewer: TesseraViewer;
+  readonly #stage: PictureStage;
   #active = false;
   inspected: Inspected | null = null;
   /** Called whenever another partition is inspected; `spoken` by the keyboard. */
   changed: (spoken: boolean) => void = () => undefined;
 
-  constructor(viewer: TesseraViewer) {
-    this.#viewer = viewer;
+  constructor(stage: PictureStage) {
+    this.#stage = stage;
   }
 
   setActive(active: boolean): void {
@@ -31,20 +31,20 @@ export class InspectTool {
   }
 
   hover(point: StagePoint | null): void {
-    const grid = this.#viewer.grid;
-    const size = this.#viewer.screen.size;
-    const shows = this.#active || this.#viewer.mode === 'crop';
+    const grid = this.#stage.opened?.grid;
+    const size = this.#stage.screen.size;
+    const shows = this.#active || this.#stage.host.mode === 'crop';
     if (!shows || !grid || !size) return;
-    const at = point && toPicture(this.#viewer.screen.view, point.x, point.y);
+    const at = point && toPicture(this.#stage.screen.view, point.x, point.y);
     const inside = at && at.row >= 0 && at.column >= 0 && at.row < size.height && at.column < size.width;
-    this.#set(inside ? grid.at(at.row, at.column) : null, false);
+    this.#set(inside ? grid.at(at.row, at.column, this.#stage.frame) : null, false);
   }
 
   /** A tap shows what a hover shows. */
   claim(start: StagePoint): Drag | null {
     if (!this.#active || start.event.pointerType === 'mouse') return null;
     let last = start;
-    const screen = this.#viewer.screen;
+    const screen = this.#stage.screen;
     return {
       move: (p) => {
         screen.pan(p.x - last.x, p.y - last.y);
@@ -60,21 +60,23 @@ export class InspectTool {
   /** Moves the cursor; `true` where the key was one of ours. */
   key(event: KeyboardEvent): boolean {
     const arrow = ARROWS[event.key];
-    const grid = this.#viewer.grid;
+    const grid = this.#stage.opened?.grid;
     if (!this.#active || !arrow || !grid || event.ctrlKey || event.altKey || event.metaKey) return false;
     const many = event.shiftKey ? 8 : 1;
-    const { screen } = this.#viewer;
+    const { screen } = this.#stage;
     const middle = toPicture(screen.view, screen.viewport.width / 2, screen.viewport.height / 2);
-    const from = this.#viewer.overlay.cursor ?? grid.at(middle.row, middle.column);
-    const moves = this.#viewer.overlay.cursor !== null;
-    const row = Math.min(grid.rows - 1, Math.max(0, Math.floor(from / grid.columns) + (moves ? arrow[0] * many : 0)));
-    const column = Math.min(grid.columns - 1, Math.max(0, (from % grid.columns) + (moves ? arrow[1] * many : 0)));
-    this.#set(row * grid.columns + column, true);
+    const from = this.#stage.overlay.cursor ?? grid.at(middle.row, middle.column, this.#stage.frame);
+    const moves = this.#stage.overlay.cursor !== null;
+    const at = grid.place(from);
+    const row = Math.min(grid.rows - 1, Math.max(0, at.row + (moves ? arrow[0] * many : 0)));
+    const column = Math.min(grid.columns - 1, Math.max(0, at.column + (moves ? arrow[1] * many : 0)));
+    this.#set((at.plane * grid.rows + row) * grid.columns + column, true);
     return true;
   }
 
   #set(part: number | null, spoken: boolean): void {
-    const { overlay, screen, grid } = this.#viewer;
+    const { overlay, screen } = this.#stage;
+    const grid = this.#stage.opened?.grid;
     if (overlay.cursor === part && this.inspected?.part === (part ?? undefined)) return;
     overlay.cursor = part;
     this.inspected = null;
@@ -93,16 +95,17 @@ export class InspectTool {
   }
 
   #describe(part: number): string {
-    const { grid, file, compareTool } = this.#viewer;
+    const { opened, compareTool } = this.#stage;
+    const { grid, file } = opened ?? {};
     if (!grid || !file) return '';
     const box = grid.partition(part);
-    const row = Math.floor(part / grid.columns);
-    const name = `Part ${part} [${row},${part % grid.columns}]`;
+    const { plane, row, column } = grid.place(part);
+    const name = `Part ${part} [${[...(grid.planes > 1 ? [plane] : []), row, column].join(',')}]`;
     const place = `${box.column1 - box.column0}x${box.row1 - box.row0}+${box.column0}+${box.row0}`;
     const index = file.present.indexOf(part);
     if (index < 0) return `${name}\n${place}\nnot in this file`;
     const size = file.chunkBytes[index] ?? 0;
-    const samples = (box.column1 - box.column0) * (box.row1 - box.row0);
+    const samples = (box.column1 - box.column0) * (box.row1 - box.row0) * ((box.plane1 ?? 1) - (box.plane0 ?? 0));
     const lines = [name, place, `${size < 1000 ? bytes(size) : `${bytes(size)} (${exactBytes(size)})`}, ${((size * 8) / samples).toFixed(2)} bits per pixel`];
     const psnr = compareTool.result?.partitions[part];
     if (psnr !== undefined && !Number.isNaN(psnr)) lines.push(`PSNR ${decibels(psnr)}`);

@@ -1,29 +1,21 @@
-// The crop tool: drags on the stage, nine handles that are buttons, and the history behind them.
+// The crop tool of the picture: drags on the stage, and nine handles that are buttons.
 //
 // Handles are real buttons in the page, not shapes on a canvas: they get focus, names and target sizes from the browser.
 
-import {
-  append, type CropState, dragEdges, type Handle, invert, isRegion, keepParts, keptPartitions, moveRegion, NO_CROP, placeRegion, removeStep,
-  replaceWith, type RegionKind, stepEdges,
-} from './crop-model';
+import { type CropState, dragEdges, type Handle, isRegion, moveRegion, placeRegion, removeStep, stepEdges } from '../crop-model';
+import { ARROWS, type CropSession } from '../crop-session';
 import type { Drag, StagePoint } from './gestures';
-import type { PartitionGrid, Snap } from './grid';
-import { History } from './history';
+import type { PartitionGrid } from '../grid';
 import { pictureRectangle } from './layers';
 import type { Screen } from './screen';
 import { type Region, toPicture, visibleRegion } from './transform';
 
 export interface CropHooks {
-  /** The state, or a state in the making, changed. */
-  changed(): void;
   /** A rectangle follows the pointer. */
   draft(region: Region | null): void;
   /** Words for a screen reader. */
   say(text: string): void;
 }
-
-/** What the next drag does. */
-export type DragMode = 'new' | RegionKind;
 
 const HANDLES: readonly (Handle & { readonly name: string })[] = [
   { name: 'Top left corner', vertical: -1, horizontal: -1 },
@@ -37,106 +29,20 @@ const HANDLES: readonly (Handle & { readonly name: string })[] = [
   { name: 'Bottom right corner', vertical: 1, horizontal: 1 },
 ];
 
-/** Arrow keys as partitions down and right. */
-export const ARROWS: Readonly<Record<string, readonly [number, number]>> = {
-  ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1],
-};
-
 export class CropTool {
   readonly #screen: Screen;
   readonly #layer: HTMLElement;
+  readonly #crop: CropSession;
   readonly #hooks: CropHooks;
   readonly #buttons: HTMLButtonElement[];
   #chips: HTMLButtonElement[] = [];
-  #grid: PartitionGrid | null = null;
-  #present: Uint32Array = new Uint32Array();
-  #history = new History<CropState>(NO_CROP);
-  /** A state in the making, while a pointer is down. */
-  #draft: CropState | null = null;
-  #entry: CropState = NO_CROP;
-  #active = false;
-  mode: DragMode = 'new';
 
-  constructor(screen: Screen, layer: HTMLElement, hooks: CropHooks) {
+  constructor(screen: Screen, layer: HTMLElement, crop: CropSession, hooks: CropHooks) {
     this.#screen = screen;
     this.#layer = layer;
+    this.#crop = crop;
     this.#hooks = hooks;
     this.#buttons = HANDLES.map((handle) => this.#button(handle));
-  }
-
-  /** The current state, with what is being dragged. */
-  get state(): CropState {
-    return this.#draft ?? this.#history.current;
-  }
-  get kept(): Uint32Array {
-    return this.#grid ? keptPartitions(this.state, this.#grid, this.#present) : this.#present;
-  }
-  get active(): boolean {
-    return this.#active;
-  }
-  get canUndo(): boolean {
-    return this.#history.canUndo;
-  }
-  get canRedo(): boolean {
-    return this.#history.canRedo;
-  }
-
-  reset(grid: PartitionGrid | null, present: Uint32Array): void {
-    this.#grid = grid;
-    this.#present = present;
-    this.#history = new History<CropState>(NO_CROP);
-    this.#draft = null;
-    this.mode = 'new';
-    this.#hooks.changed();
-  }
-
-  enter(): void {
-    this.#active = true;
-    this.#entry = this.#history.current;
-    if (this.#entry.applied) this.#history.push({ ...this.#entry, applied: false });
-    this.#hooks.changed();
-  }
-
-  /** Leaves with everything as it is. */
-  leave(): void {
-    this.#active = false;
-    this.#draft = null;
-    this.#hooks.draft(null);
-    this.#hooks.changed();
-  }
-
-  /** Leaves and goes back to the state at entry (Escape). Undo brings the abandoned crop back. */
-  abandon(): void {
-    this.#history.push(this.#entry);
-    this.leave();
-  }
-
-  /** Hides what is dropped. */
-  apply(): void {
-    const state = this.#history.current;
-    if (state.steps.length > 0 && this.kept.length > 0) this.#history.push({ ...state, applied: true });
-    this.leave();
-  }
-
-  undo(): void {
-    this.#history.undo();
-    this.#hooks.changed();
-  }
-  redo(): void {
-    this.#history.redo();
-    this.#hooks.changed();
-  }
-  invert(): void {
-    this.#push(invert(this.#history.current));
-  }
-  clear(): void {
-    this.#push({ ...NO_CROP, snap: this.#history.current.snap });
-  }
-  setSnap(snap: Snap): void {
-    if (snap !== this.#history.current.snap) this.#push({ ...this.#history.current, snap });
-  }
-  keep(parts: readonly number[]): void {
-    if (this.#grid) this.#push(keepParts(this.#history.current, parts, this.#grid));
   }
 
   /** Adds a region in the middle of what is seen and puts the focus on it: the way without a drag. */
@@ -148,32 +54,16 @@ export class CropTool {
       row0: seen.row0 + (seen.row1 - seen.row0) / 3, row1: seen.row1 - (seen.row1 - seen.row0) / 3,
       column0: seen.column0 + (seen.column1 - seen.column0) / 3, column1: seen.column1 - (seen.column1 - seen.column0) / 3,
     };
-    this.#commit(box, this.mode);
+    this.#crop.push(this.#crop.withBox(box, this.#crop.mode));
     this.#buttons[4]?.focus();
-  }
-
-  #push(state: CropState): void {
-    this.#history.push(state);
-    this.#hooks.changed();
-  }
-
-  #commit(box: Region, mode: DragMode): void {
-    const state = this.#history.current;
-    this.#push(mode === 'new' ? replaceWith(state, box) : append(state, mode, box));
-  }
-
-  /** With nothing cropped yet, the handles stand at the borders of the picture. */
-  #withRegion(state: CropState): CropState {
-    const size = this.#screen.size;
-    if (state.steps.length > 0 || !size) return state;
-    return replaceWith(state, { row0: 0, row1: size.height, column0: 0, column1: size.width });
   }
 
   /** A drag on the stage draws a rectangle; a plain click takes the partition under it. */
   claim(start: StagePoint): Drag | null {
-    const grid = this.#grid;
-    if (!this.#active || !grid || !this.#screen.size) return null;
-    const mode: DragMode = start.event.shiftKey ? 'add' : start.event.ctrlKey || start.event.metaKey ? 'remove' : this.mode;
+    const crop = this.#crop;
+    const grid = crop.grid;
+    if (!crop.active || !grid || !this.#screen.size) return null;
+    const mode = crop.modeOf(start.event);
     const from = toPicture(this.#screen.view, start.x, start.y);
     const boxTo = (p: StagePoint): Region => {
       const to = toPicture(this.#screen.view, p.x, p.y);
@@ -183,28 +73,22 @@ export class CropTool {
       };
     };
     const preview = (box: Region) => {
-      const state = this.#history.current;
-      this.#draft = mode === 'new' ? replaceWith(state, box) : append(state, mode, box);
       this.#hooks.draft(box);
-      this.#hooks.changed();
-    };
-    const done = () => {
-      this.#draft = null;
-      this.#hooks.draft(null);
+      crop.draft(crop.withBox(box, mode));
     };
     return {
       move: (p) => preview(boxTo(p)),
       end: (p, moved) => {
-        done();
+        this.#hooks.draft(null);
         const box = moved ? boxTo(p) : grid.partition(grid.at(from.row, from.column));
         const size = this.#screen.size;
         const inside = size && (moved || (from.row >= 0 && from.column >= 0 && from.row < size.height && from.column < size.width));
-        if (inside && grid.snap(box, 'outer')) this.#commit(box, mode);
-        else this.#hooks.changed();
+        crop.draft(inside && grid.snap(box, 'outer') ? crop.withBox(box, mode) : null);
+        crop.settle(true);
       },
       cancel: () => {
-        done();
-        this.#hooks.changed();
+        this.#hooks.draft(null);
+        crop.settle(false);
       },
     };
   }
@@ -224,16 +108,17 @@ export class CropTool {
 
   #key(event: KeyboardEvent, handle: Handle): void {
     const arrow = ARROWS[event.key];
-    const grid = this.#grid;
-    const state = this.#withRegion(this.#history.current);
+    const crop = this.#crop;
+    const grid = crop.grid;
+    const state = crop.withRegion(crop.settled);
     if (!grid || event.altKey || event.ctrlKey || event.metaKey) return;
     if (arrow) {
       const many = event.shiftKey ? 8 : 1;
       const [down, right] = [arrow[0] * many, arrow[1] * many];
       const centre = handle.vertical === 0 && handle.horizontal === 0;
-      this.#push(centre ? moveRegion(state, state.active, down, right, grid) : stepEdges(state, state.active, handle, down, right, grid));
+      crop.push(centre ? moveRegion(state, state.active, down, right, grid) : stepEdges(state, state.active, handle, down, right, grid));
     } else if (event.key === 'Delete' || event.key === 'Backspace') {
-      this.#push(removeStep(state, state.active));
+      crop.push(removeStep(state, state.active));
       this.#hooks.say('Region removed.');
     } else return;
     event.preventDefault();
@@ -241,13 +126,14 @@ export class CropTool {
   }
 
   #grab(event: PointerEvent, button: HTMLButtonElement, handle: Handle): void {
-    const grid = this.#grid;
+    const crop = this.#crop;
+    const grid = crop.grid;
     if (!grid || event.button !== 0) return;
     event.preventDefault();
     event.stopPropagation();
     button.focus();
     button.setPointerCapture(event.pointerId);
-    const state = this.#withRegion(this.#history.current);
+    const state = crop.withRegion(crop.settled);
     const step = state.steps[state.active];
     if (!isRegion(step)) return;
     const centre = handle.vertical === 0 && handle.horizontal === 0;
@@ -257,17 +143,13 @@ export class CropTool {
     const move = (e: PointerEvent) => {
       const down = (e.clientY - start.y) * ratio;
       const right = (e.clientX - start.x) * ratio;
-      this.#draft = centre
+      crop.draft(centre
         ? placeRegion(state, state.active, box.row0 + down, box.column0 + right, grid)
-        : dragEdges(state, state.active, handle, (handle.vertical < 0 ? box.row0 : box.row1) + down, (handle.horizontal < 0 ? box.column0 : box.column1) + right, grid);
-      this.#hooks.changed();
+        : dragEdges(state, state.active, handle, (handle.vertical < 0 ? box.row0 : box.row1) + down, (handle.horizontal < 0 ? box.column0 : box.column1) + right, grid));
     };
     const stop = (keep: boolean) => {
       button.removeEventListener('pointermove', move);
-      const draft = this.#draft;
-      this.#draft = null;
-      if (keep && draft) this.#push(draft);
-      else this.#hooks.changed();
+      crop.settle(keep);
     };
     button.addEventListener('pointermove', move);
     button.addEventListener('pointerup', () => stop(true), { once: true });
@@ -277,9 +159,9 @@ export class CropTool {
   /** Puts the handles where the region is. */
   layout(): void {
     const size = this.#screen.size;
-    const grid = this.#grid;
-    const shown = this.#active && size && grid;
-    const state = this.#withRegion(this.state);
+    const grid = this.#crop.grid;
+    const shown = this.#crop.active && size && grid;
+    const state = this.#crop.withRegion(this.#crop.state);
     const step = state.steps[state.active];
     const region = shown && isRegion(step) ? grid.snap(step.box, state.snap) : null;
     const box = shown && isRegion(step) ? (region ? grid.region(region) : step.box) : null;
@@ -311,7 +193,8 @@ export class CropTool {
   /** A small numbered button at every other region, to choose it. */
   #layoutChips(state: CropState | null): void {
     const size = this.#screen.size;
-    const grid = this.#grid;
+    const crop = this.#crop;
+    const grid = crop.grid;
     const regions = state && grid && size ? state.steps.flatMap((step, index) => (isRegion(step) && index !== state.active ? [{ index, step }] : [])) : [];
     while (this.#chips.length > regions.length) this.#chips.pop()?.remove();
     while (this.#chips.length < regions.length) {
@@ -319,7 +202,7 @@ export class CropTool {
       chip.type = 'button';
       chip.className = 'chip';
       chip.addEventListener('click', () => {
-        this.#push({ ...this.#history.current, active: Number(chip.dataset['index']) });
+        crop.push({ ...crop.settled, active: Number(chip.dataset['index']) });
         this.#buttons[4]?.focus();
       });
       this.#layer.append(chip);

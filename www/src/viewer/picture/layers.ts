@@ -2,7 +2,7 @@
 
 import { layerFor, type Layer, type Tile, tilesOver } from './tiles';
 import type { Region, Size, View } from './transform';
-import type { Pixels } from '../worker/protocol';
+import type { Pixels } from '../../worker/protocol';
 
 /** Pixels of tiles kept in memory (4 bytes each); what is on screen is kept in any case. */
 const BUDGET_PIXELS = 24 << 20;
