@@ -6,7 +6,7 @@ use tessera_core::field::{self, FieldSpec, Model};
 use tessera_core::format::{self, Document, Reader, TrainingRecord};
 use tessera_core::grid::{Grid, UNIT_RANGE};
 use tessera_core::selection::{Selector, Snap};
-use tessera_core::signal::{ColourSpace, SampleFormat, SignalKind};
+use tessera_core::signal::{ColourSpace, SampleFormat, SignalInfo, SignalKind};
 use tessera_core::{Error, metrics};
 use wasm_bindgen::prelude::{JsValue, wasm_bindgen};
 
@@ -27,6 +27,7 @@ struct FileInfo<'a> {
     partitions_shape: &'a [u32],
     partitions: u32,
     present: usize,
+    empty: usize,
     model: Model,
     local_width: u32,
     global_width: u32,
@@ -44,7 +45,15 @@ struct FileInfo<'a> {
     file_id: String,
     version: String,
     bounds: Vec<[u32; 2]>,
+    placement: Option<Place>,
     training: Training<'a>,
+}
+
+/// Where the samples of a shape lie in the coordinates of its source.
+#[derive(Debug, Serialize)]
+struct Place {
+    origin: [f64; 3],
+    spacing: f64,
 }
 
 /// How a field was trained; the seed as text, because 64 bits do not fit into a JavaScript number.
@@ -72,13 +81,15 @@ export interface FileInfo {
   /** A decoded value of 1 stands for this amplitude in the source. */
   amplitude: number;
   format: "u8" | "u16" | "f32";
-  colour: "none" | "srgb" | "unknown" | "linear";
+  colour: "none" | "srgb" | "unknown" | "linear" | "distance";
   alpha: boolean;
   /** Partitions along each axis. */
   partitions_shape: number[];
   partitions: number;
   /** How many of them the file holds. */
   present: number;
+  /** How many never had a network, because there is nothing in them; only shapes have such. */
+  empty: number;
   model: "siren" | "per-partition" | "local-global";
   local_width: number;
   global_width: number;
@@ -99,6 +110,8 @@ export interface FileInfo {
   version: string;
   /** Bounding box of what is present: start and end along each axis. */
   bounds: [number, number][];
+  /** Where the first sample of a shape lies in the coordinates of its source, and how far apart samples are. */
+  placement: { origin: [number, number, number]; spacing: number } | null;
   training: {
     program: string;
     preset: string;
@@ -187,6 +200,7 @@ impl TesseraFile {
             partitions_shape: grid.factors(),
             partitions: grid.partitions(),
             present: reader.present().len(),
+            empty: reader.empty().len(),
             model: spec.model,
             local_width: spec.local_width,
             global_width: spec.global_width,
@@ -204,6 +218,7 @@ impl TesseraFile {
             file_id: reader.file_id().to_string(),
             version: format!("{major}.{minor}"),
             bounds: bounds.iter().map(|r| [r.start, r.end]).collect(),
+            placement: signal.placement.map(|p| Place { origin: p.origin, spacing: p.spacing }),
             training: training(reader.training()),
         };
         to_object(&info)
@@ -303,6 +318,11 @@ impl TesseraFile {
 }
 
 impl TesseraFile {
+    /// What the file holds, without its samples.
+    pub(crate) fn signal(&self) -> &SignalInfo {
+        &self.document.signal
+    }
+
     /// Opening reads the head alone, so it is done again instead of keeping a borrow of `bytes`.
     fn reader(&self) -> Result<Reader<'_>, JsValue> {
         Reader::open(&self.bytes).map_err(thrown)

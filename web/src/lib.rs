@@ -19,6 +19,8 @@ pub mod picture;
 mod present;
 #[cfg(feature = "bench")]
 pub mod rehearsal;
+#[cfg(feature = "cpu")]
+pub mod surface;
 pub mod values;
 
 use wasm_bindgen::prelude::wasm_bindgen;

@@ -64,7 +64,7 @@ export class Panel {
   }
 
   #file(info: FileInfo, name: string): HTMLElement {
-    const partial = info.present < info.partitions;
+    const partial = info.present + info.empty < info.partitions;
     const colour = info.colour === 'none' ? '' : `, ${COLOURS[info.colour] ?? info.colour}`;
     return section('File', list([
       ['Name', name],
@@ -112,6 +112,7 @@ export class Panel {
     return section('Network', list([
       ['Model', MODELS[info.model] ?? info.model],
       ['Parts', info.present < info.partitions ? `${integer(info.present)} of ${parts}` : parts],
+      ...(info.empty > 0 ? [['Empty parts', integer(info.empty)] as Row] : []),
       ...(info.local_width > 0 ? [['Local width', integer(info.local_width)] as Row] : []),
       ...(info.global_width > 0 ? [['Global width', integer(info.global_width)] as Row] : []),
       ['Hidden layers', integer(info.hidden_layers)],

@@ -486,6 +486,7 @@ async function loadStage(kind: FileInfo['kind'], host: StageHost, picture: Pictu
   switch (kind) {
     case 'picture': return picture;
     case 'sound': return new (await import('./sound/stage')).SoundStage(host);
+    case 'shape': return new (await import('./shape/stage')).ShapeStage(host);
     default: throw new DecoderError({ kind: 'unsupported', message: `The file holds a ${kind}; this page does not show it. \`tessera decode\` writes it to a file.` });
   }
 }

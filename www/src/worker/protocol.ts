@@ -19,6 +19,8 @@ export interface FileInfo {
   readonly partitions_shape: readonly number[];
   readonly partitions: number;
   readonly present: number;
+  /** How many never had a network, because there is nothing in them; only shapes have such. */
+  readonly empty: number;
   readonly model: string;
   readonly local_width: number;
   readonly global_width: number;
@@ -37,6 +39,8 @@ export interface FileInfo {
   readonly version: string;
   /** Bounding box of what is present: start and end per axis, in samples. */
   readonly bounds: readonly (readonly [number, number])[];
+  /** Where a shape's first sample lies in the coordinates of its source, and how far apart samples are. */
+  readonly placement: { readonly origin: readonly [number, number, number]; readonly spacing: number } | null;
   readonly training: Readonly<Record<string, unknown>>;
 }
 
@@ -70,6 +74,14 @@ export interface ValueRequest {
   readonly edges: readonly number[];
   /** Samples along each axis. */
   readonly shape: readonly number[];
+}
+
+/** Triangles; corners in units of the samples that were taken, sample `i` of an axis at `i`. */
+export interface SurfaceMesh {
+  readonly positions: Float32Array;
+  /** Of length one, outwards. */
+  readonly normals: Float32Array;
+  readonly triangles: Uint32Array;
 }
 
 export interface Quality {
@@ -111,6 +123,8 @@ export type Call =
   | { readonly type: 'samples'; readonly generation: number }
   | { readonly type: 'png'; readonly generation: number; readonly parts: Uint32Array; readonly frame: number }
   | ({ readonly type: 'values' } & ValueRequest)
+  /** The surface of a shape; with `parts`, of these alone. */
+  | ({ readonly type: 'surface'; readonly parts: Uint32Array | null } & ValueRequest)
   | { readonly type: 'compare'; readonly generation: number; readonly original: Uint8Array }
   /** How many samples each engine decoded since the file was opened. */
   | { readonly type: 'decoded'; readonly generation: number }
@@ -127,6 +141,7 @@ export interface Answers {
   png: Blob;
   /** `[samples * channels]`, not a number where a partition is absent. */
   values: Float32Array;
+  surface: SurfaceMesh;
   compare: Comparison;
   compareRegion: Quality | null;
   decoded: Readonly<Record<EngineName, number>>;

@@ -3,12 +3,13 @@
 // `cargo xtask web` writes them to src/wasm. They are looked up with a glob, so that type check, unit tests and a build
 // work in a checkout without them; the page then says what is missing instead of failing to build.
 
-import type { FileInfo } from './protocol';
+import type { FileInfo, SurfaceMesh } from './protocol';
 
 /** Bindings of the small module: parse, verify, crop and the fused decode for the CPU. */
 export interface CpuModule {
   default(options: { module_or_path: URL | string }): Promise<unknown>;
   readonly TesseraFile: new (bytes: Uint8Array) => TesseraFile;
+  readonly SurfaceBuilder: new (file: TesseraFile, rows: number, columns: number) => SurfaceBuilder;
   /** Runs the decoder for some milliseconds, so that the browser optimises it before a file needs it. */
   warm_up(): void;
   compare(a: Uint8Array, b: Uint8Array, rows: number, columns: number): { psnr_db: number; ssim: number; mse: number };
@@ -25,6 +26,13 @@ export interface TesseraFile {
   crop(parts: Uint32Array): Uint8Array;
   decode(row0: number, row1: number, column0: number, column1: number, rows: number, columns: number, nearest: boolean, frame: number): Uint8Array;
   decode_values(edges: Float64Array, shape: Uint32Array, nearest: boolean): Float32Array;
+  free(): void;
+}
+
+/** Takes slices of a shape along its first axis and gives the surface around them. */
+export interface SurfaceBuilder {
+  push(slice: Float32Array): void;
+  finish(): SurfaceMesh & { free(): void };
   free(): void;
 }
 

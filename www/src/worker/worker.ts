@@ -3,7 +3,7 @@
 
 /// <reference lib="webworker" />
 import { clamped, Engine } from './engine';
-import type { Call, FromWorker, OpenedFile, PlainError, TileRequest, ToWorker } from './protocol';
+import type { Call, FromWorker, OpenedFile, PlainError, SurfaceMesh, TileRequest, ToWorker, ValueRequest } from './protocol';
 import { Measurement, WHOLE_PICTURE_SAMPLES } from './samples';
 import type { Region } from '../viewer/picture/transform';
 
@@ -76,7 +76,7 @@ async function answer(id: number, call: Call): Promise<void> {
   running.add(id);
   try {
     const value = await run(id, call);
-    const transfer = value instanceof Uint8Array || value instanceof Uint8ClampedArray || value instanceof Float32Array ? [value.buffer as ArrayBuffer] : [];
+    const transfer = arrays(value).map((array) => array.buffer as ArrayBuffer);
     post({ kind: 'answer', id, value }, transfer);
   } catch (error) {
     if (isTrap(error)) post({ kind: 'crash', message: String((error as Error).message) });
@@ -107,7 +107,9 @@ async function run(id: number, call: Call): Promise<unknown> {
     case 'png':
       return picture(id, call.parts, call.frame);
     case 'values':
-      return values(id, call.edges, call.shape);
+      return values(id, call);
+    case 'surface':
+      return surface(id, call, call.parts);
     case 'compare': {
       const file = current();
       measurement = new Measurement(engine.module, file, await wholePicture(id), call.original);
@@ -116,6 +118,13 @@ async function run(id: number, call: Call): Promise<unknown> {
     case 'compareRegion':
       return measurement?.region(call.region) ?? null;
   }
+}
+
+/** What of an answer can be handed over instead of being copied. */
+function arrays(value: unknown): ArrayBufferView[] {
+  if (ArrayBuffer.isView(value)) return value instanceof Uint32Array ? [] : [value];
+  if (typeof value !== 'object' || value === null || !('triangles' in value)) return [];
+  return Object.values(value).filter((part) => ArrayBuffer.isView(part));
 }
 
 function current(): OpenedFile {
@@ -243,15 +252,75 @@ async function stored(id: number, box: Region, frame = 0): Promise<Uint8Array> {
 }
 
 /** Values of a signal of any kind, decoded in turn with everything else. */
-async function values(id: number, edges: readonly number[], shape: readonly number[]): Promise<Float32Array> {
+async function values(id: number, request: ValueRequest): Promise<Float32Array> {
+  const file = current();
+  const samples = request.shape.reduce((product, n) => product * n, 1);
+  if (samples * file.info.channels > WHOLE_PICTURE_SAMPLES) throw tooMany(samples);
+  const result = new Float32Array(samples * file.info.channels);
+  await slices(id, request, (piece, place) => result.set(piece, place));
+  return result;
+}
+
+/** The surface of a shape; of some parts alone, what the others hold counts as absent. */
+async function surface(id: number, request: ValueRequest, parts: Uint32Array | null): Promise<SurfaceMesh> {
+  const { edges, shape } = request;
+  const [planes = 1, rows = 1, columns = 1] = shape;
+  if (planes * rows * columns > WHOLE_PICTURE_SAMPLES) throw tooMany(planes * rows * columns);
+  const hides = parts && mask(edges, shape, parts);
+  const builder = new engine.module.SurfaceBuilder(engine.file, rows, columns);
+  try {
+    await slices(id, request, (piece, place) => {
+      for (let plane = 0; plane < piece.length / (rows * columns); plane++) {
+        const slice = piece.subarray(plane * rows * columns, (plane + 1) * rows * columns);
+        hides?.(slice, place / (rows * columns) + plane);
+        builder.push(slice);
+      }
+    });
+    const mesh = builder.finish();
+    const { positions, normals, triangles } = mesh;
+    mesh.free();
+    return { positions, normals, triangles };
+  } finally {
+    builder.free();
+  }
+}
+
+/** Takes the samples of all other parts out of a slice. */
+function mask(edges: readonly number[], shape: readonly number[], parts: Uint32Array): (slice: Float32Array, plane: number) => void {
+  const { info, boxes } = current();
+  const kept = new Uint8Array(info.partitions);
+  for (const part of parts) kept[part] = 1;
+  // The place along an axis of each of its samples, by the borders that the file itself gave.
+  const owners = shape.map((count, axis) => {
+    const stride = info.partitions_shape.slice(axis + 1).reduce((product, n) => product * n, 1);
+    const [start = 0, end = 1] = edges.slice(2 * axis);
+    return Uint32Array.from({ length: count }, (_, i) => {
+      const at = start + ((i + 0.5) * (end - start)) / count;
+      let owner = 0;
+      while (owner + 1 < (info.partitions_shape[axis] ?? 1) && at >= (boxes[(owner + 1) * stride * 6 + 2 * axis] ?? 0)) owner += 1;
+      return owner * stride;
+    });
+  });
+  const [planes, rows, columns] = owners as [Uint32Array, Uint32Array, Uint32Array];
+  return (slice, plane) => {
+    for (let row = 0; row < rows.length; row++) {
+      for (let column = 0; column < columns.length; column++) {
+        if (!kept[(planes[plane] ?? 0) + (rows[row] ?? 0) + (columns[column] ?? 0)]) slice[row * columns.length + column] = NaN;
+      }
+    }
+  };
+}
+
+function tooMany(samples: number): LimitError {
+  return new LimitError(`${samples} samples are more than this page decodes at once. Use \`tessera decode\`, or crop it first.`);
+}
+
+/** Decodes slices along the first axis, some at a time, in turn with everything else. `take` gets their values and the
+ * place of the first one. */
+async function slices(id: number, { edges, shape }: ValueRequest, take: (values: Float32Array, place: number) => void): Promise<void> {
   const file = current();
   const [count = 1, ...rest] = shape;
   const each = rest.reduce((product, n) => product * n, 1);
-  const channels = file.info.channels;
-  if (count * each * channels > WHOLE_PICTURE_SAMPLES) {
-    throw new LimitError(`${count * each} samples are more than this page decodes at once. Use \`tessera decode\`, or crop it first.`);
-  }
-  const result = new Float32Array(count * each * channels);
   const [start = 0, end = 0, ...others] = edges;
   for (let first = 0; first < count; ) {
     const some = Math.min(count - first, engine.rowsFor(each, PIECE_MS));
@@ -260,13 +329,12 @@ async function values(id: number, edges: readonly number[], shape: readonly numb
       if (cancelled.has(id) || opened !== file) throw new Cancelled('Cancelled.');
       return engine.values(new Float64Array([at(first), at(first + some), ...others]), new Uint32Array([some, ...rest]));
     });
-    result.set(piece, first * each * channels);
+    take(piece, first * each * file.info.channels);
     first += some;
     post({ kind: 'progress', id, fraction: first / count });
     await tick();
+    startGpuBehindFirstPicture();
   }
-  startGpuBehindFirstPicture();
-  return result;
 }
 
 /** A PNG of the bounding box of some partitions; the others inside it are transparent. */

@@ -161,8 +161,9 @@ export class TimeRegion {
       const button = this.#buttons[i];
       if (!button) return;
       button.hidden = false;
-      // In a short region the middle moves out of the way of both ends.
-      const away = side === 0 && x1 - x0 < 84 ? 40 : 0;
+      // In a short region the three stand one below the other.
+      const [tight, short] = [x1 - x0 < 48, x1 - x0 < 96];
+      const away = side === 0 ? (tight ? 72 : short ? 48 : 0) : tight ? side * 24 : 0;
       const x = side < 0 ? x0 : side > 0 ? x1 : (x0 + x1) / 2;
       button.style.setProperty('transform', `translate(${x}px, ${y + away}px)`);
       const label = side === 0 ? `${name}, ${this.#place.words(start)} to ${this.#place.words(end)}` : `${name}, ${this.#place.words(side < 0 ? start : end)}`;
