@@ -267,7 +267,11 @@ export class Controls {
   /** Keys of the element; the page passes on those that nothing else took. `true` where one was ours. */
   key(event: KeyboardEvent): boolean {
     const target = event.composedPath()[0];
-    const typing = target instanceof HTMLInputElement && target.type !== 'file';
+    const slides = target instanceof HTMLInputElement && target.type === 'range';
+    const typing = (target instanceof HTMLInputElement && target.type !== 'file' && !slides) || target instanceof HTMLSelectElement;
+    // Keys that the focused control takes itself.
+    if (target instanceof HTMLButtonElement && (event.key === ' ' || event.key === 'Enter')) return false;
+    if (slides && /^(Arrow|Home|End|Page)/.test(event.key)) return false;
     if (event.defaultPrevented || typing || !this.#viewer.file) return this.#keyWhileOpening(event, typing);
     const done = event.ctrlKey || event.metaKey ? this.#undoKey(event) : !event.altKey && this.#plainKey(event, target === this.#viewer.stage.element);
     if (done) event.preventDefault();

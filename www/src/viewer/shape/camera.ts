@@ -28,8 +28,8 @@ function multiply(a: Matrix, b: Matrix): Matrix {
 
 /** A point on the screen: CSS or device pixels as the given size, and its depth, growing away from the eye. */
 export interface Projected {
-  readonly x: number;
-  readonly y: number;
+  x: number;
+  y: number;
   readonly depth: number;
 }
 

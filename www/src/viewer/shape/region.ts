@@ -7,7 +7,7 @@ import type { Vector } from './camera';
 
 export interface SpacePlace {
   /** A point in samples to CSS pixels of the layer; `null` where it is not in sight. */
-  project(point: Vector): { readonly x: number; readonly y: number } | null;
+  project(point: Vector): { x: number; y: number } | null;
   say(text: string): void;
 }
 
@@ -128,10 +128,11 @@ export class SpaceRegion {
       const [from, to, of] = [[part?.plane0, part?.plane1, grid.planes], [part?.row0, part?.row1, grid.rows], [part?.column0, part?.column1, grid.columns]][axis] ?? [];
       return `${NAMES[axis]} ${(from ?? 0) + 1} to ${to ?? of} of ${of}`;
     };
+    const places = SIDES.map(({ axis, side }) => this.#place.project(side === 0 ? middle(box) : centre(box, axis, side)));
+    spread(places.filter((at) => at !== null), matchMedia('(pointer: coarse)').matches ? 46 : 30);
     SIDES.forEach(({ axis, side }, i) => {
-      const button = this.#buttons[i];
+      const [button, at] = [this.#buttons[i], places[i] ?? null];
       if (!button) return;
-      const at = this.#place.project(side === 0 ? middle(box) : centre(box, axis, side));
       button.hidden = at === null;
       if (!at) return;
       button.style.setProperty('transform', `translate(${at.x}px, ${at.y}px)`);
@@ -171,6 +172,28 @@ function middle({ low, high }: { low: Vector; high: Vector }): Vector {
 
 function centre(box: { low: Vector; high: Vector }, axis: Axis, side: -1 | 0 | 1): Vector {
   return middle(box).map((v, a) => (a === axis ? (side < 0 ? box.low[axis] : box.high[axis]) : v)) as unknown as Vector;
+}
+
+/** Moves points apart until each pair has at least this distance: handles of a small box must still be hit one by one. */
+export function spread(points: { x: number; y: number }[], distance: number): void {
+  for (let round = 0; round < 40; round++) {
+    let moved = false;
+    for (const [i, a] of points.entries()) {
+      for (const [j, b] of points.entries()) {
+        if (j <= i) continue;
+        const [dx, dy] = [b.x - a.x, b.y - a.y];
+        const apart = Math.hypot(dx, dy);
+        if (apart >= distance - 0.01) continue;
+        // Points in one place part in a direction of their own.
+        const [ux, uy] = apart > 1e-6 ? [dx / apart, dy / apart] : [Math.cos(i + 2 * j), Math.sin(i + 2 * j)];
+        const by = (distance - apart) / 2 + 0.01;
+        Object.assign(a, { x: a.x - ux * by, y: a.y - uy * by });
+        Object.assign(b, { x: b.x + ux * by, y: b.y + uy * by });
+        moved = true;
+      }
+    }
+    if (!moved) return;
+  }
 }
 
 function size(direction: { x: number; y: number } | undefined): number {
