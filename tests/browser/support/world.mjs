@@ -17,9 +17,12 @@ export const program = process.env.TESSERA_BIN ?? join(root, 'target/release/tes
 const samples = ['mosaic', 'chart', 'leaf'].flatMap((name) => [join(root, 'data', `${name}.inr`), join(dist, 'samples', `${name}.inr`)]);
 /** One sample of every kind: TESSERA_SAMPLE and TESSERA_SAMPLE_SOUND and so on name others than those of data/. */
 const kinds = { picture: process.env.TESSERA_SAMPLE ?? samples.find((path) => existsSync(path)) };
-for (const kind of ['sound', 'shape', 'video']) {
-  const listed = JSON.parse(readFileSync(join(root, 'data/samples.json'), 'utf8')).find((entry) => entry.kind === kind)?.file;
-  kinds[kind] = process.env[`TESSERA_SAMPLE_${kind.toUpperCase()}`] ?? (listed && join(root, 'data', listed));
+/** Where a file says what kind of signal it holds (docs/format.md), and its words for them. */
+const KIND_BYTE = 52;
+const KINDS = ['picture', 'sound', 'video', 'shape'];
+const encoded = readdirSync(join(root, 'data')).filter((name) => name.endsWith('.inr')).map((name) => join(root, 'data', name));
+for (const kind of KINDS.slice(1)) {
+  kinds[kind] = process.env[`TESSERA_SAMPLE_${kind.toUpperCase()}`] ?? encoded.find((path) => KINDS[readFileSync(path)[KIND_BYTE]] === kind);
 }
 /** Kinds other than pictures of which there is a sample. */
 export const otherKinds = ['sound', 'shape', 'video'].filter((kind) => kinds[kind] && existsSync(kinds[kind]));

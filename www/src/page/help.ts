@@ -16,11 +16,12 @@ const SHEET: readonly (readonly [string, readonly (readonly [string, string])[]]
   ]],
   ['Play', [
     ['Space', 'play, pause'], ['← →', 'a second back or on; with Shift five'], ['Home End', 'to the start, to the end'], ['L', 'loop'],
-    ['< >', 'slower, faster'], ['G', 'spectrogram of a sound'],
+    ['< >', 'slower, faster'], [', .', 'a frame of a video back or on'], ['G', 'spectrogram of a sound'],
   ]],
+  ['Shapes', [['Arrows', 'turn; with Shift move'], ['Drag', 'turn; with Shift move'], ['K', 'cut it open'], ['G', 'show the parts']]],
   ['Compare', [['V', 'compare with the original'], ['L', 'slider'], ['F', 'flicker'], ['Space', 'swap in flicker'], ['D', 'difference'], ['T', 'tint parts by PSNR']]],
   ['Inspect', [['X', 'inspect parts'], ['Arrows', 'next part']]],
-  ['File', [['O', 'open'], ['S', 'save the cropped .inr'], ['P', 'save a PNG or WAV'], ['?', 'this sheet']]],
+  ['File', [['O', 'open'], ['S', 'save the cropped .inr'], ['P', 'save a PNG, WAV, OBJ or APNG'], ['?', 'this sheet']]],
 ];
 
 export class Help {

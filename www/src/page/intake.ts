@@ -72,7 +72,7 @@ export class Intake {
     window.addEventListener('dragenter', (event) => {
       if (!event.dataTransfer?.types.some((type) => type === 'Files' || type === 'text/uri-list')) return;
       depth += 1;
-      words.textContent = this.#viewer.file ? 'Drop an .inr file, or the original to compare' : 'Drop an .inr file';
+      words.textContent = this.#viewer.file?.info.kind === 'picture' ? 'Drop an .inr file, or the original to compare' : 'Drop an .inr file';
       veil.hidden = false;
     });
     window.addEventListener('dragleave', () => {

@@ -1,12 +1,19 @@
 // Our own samples, listed in samples/samples.json beside the page.
 
+import { icon } from '../viewer/icons';
+
 export interface Sample {
   readonly name: string;
   readonly title: string;
   /** The encoded file and the picture that it was made from, relative to the list. */
   readonly file: string;
   readonly original?: string;
+  /** What kind of signal it is; pictures need not say. */
+  readonly kind?: string;
 }
+
+/** What stands for a sample that is no picture. */
+const SYMBOLS = { sound: 'spectrum', video: 'play', shape: 'section' } as const;
 
 const LIST = 'samples/samples.json';
 
@@ -38,13 +45,20 @@ export function showSamples(samples: readonly Sample[], cards: HTMLElement, menu
     const card = document.createElement('button');
     card.type = 'button';
     card.dataset['sample'] = sample.file;
-    if (sample.original) {
+    const { kind = 'picture' } = sample;
+    // Only pictures are their own preview.
+    if (sample.original && kind === 'picture') {
       const picture = document.createElement('img');
       picture.src = sampleAddress(sample.original);
       picture.alt = '';
       picture.loading = 'lazy';
       picture.decoding = 'async';
       card.append(picture);
+    } else if (kind in SYMBOLS) {
+      const symbol = document.createElement('div');
+      symbol.className = 'symbol';
+      symbol.innerHTML = icon(SYMBOLS[kind as keyof typeof SYMBOLS]);
+      card.append(symbol);
     }
     const caption = document.createElement('span');
     caption.textContent = sample.title;

@@ -147,7 +147,8 @@ describe('selectors', () => {
     expect(video.at(9, 3, 7)).toBe(6);
     expect(selectorFor(Uint32Array.of(0, 1, 2, 3), video, signal)).toBe('t=0..0.5');
     expect(selectorFor(Uint32Array.of(1, 5), video, signal)).toBe('9x8+9+0');
-    expect(selectorFor(Uint32Array.of(5), video, signal)).toBe('parts=5');
+    expect(selectorFor(Uint32Array.of(5), video, signal)).toBe('9x8+9+0@t=0.5..');
+    expect(selectorFor(Uint32Array.of(0, 5), video, signal)).toBe('parts=0,5');
     const all = Uint32Array.from({ length: 8 }, (_, i) => i);
     const box = replaceWith(NO_CROP, { row0: 1, row1: 2, column0: 1, column1: 2 });
     expect([...keptPartitions(box, video, all)]).toEqual([0, 4]);

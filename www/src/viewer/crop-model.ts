@@ -202,8 +202,8 @@ export interface SelectedSignal {
   readonly rate: readonly [number, number];
 }
 
-/** The shortest selector for a set: `WxH+X+Y` for a box of a picture or of all frames, `t=1.2..3.4` for a time, else the
- * list. */
+/** The shortest selector for a set: `WxH+X+Y` for a box of a picture or of all frames, `t=1.2..3.4` for a time, both
+ * joined by `@` for a box during a time, else the list. */
 export function selectorFor(parts: Uint32Array, grid: PartitionGrid, signal: SelectedSignal): string {
   const r = grid.rectangleOf(parts);
   if (!r || signal.kind === 'shape') return partsSelector(parts);
@@ -213,7 +213,9 @@ export function selectorFor(parts: Uint32Array, grid: PartitionGrid, signal: Sel
   const plane = `${box.column1 - box.column0}x${box.row1 - box.row0}+${box.column0}+${box.row0}`;
   if (grid.planes === 1 || (r.plane0 === 0 && r.plane1 === grid.planes)) return plane;
   const whole = r.row0 === 0 && r.column0 === 0 && r.row1 === grid.rows && r.column1 === grid.columns;
-  return whole && rate > 0 ? timeSelector(box.plane0 ?? 0, box.plane1 ?? 0, lastOf(grid.planeEdges), rate) : partsSelector(parts);
+  if (!(rate > 0)) return partsSelector(parts);
+  const time = timeSelector(box.plane0 ?? 0, box.plane1 ?? 0, lastOf(grid.planeEdges), rate);
+  return whole ? time : `${plane}@${time}`;
 }
 
 /** `t=1.2..3.4` with as few digits as name exactly the samples `start..end` of `count`. A time counts as a sample edge

@@ -487,6 +487,6 @@ async function loadStage(kind: FileInfo['kind'], host: StageHost, picture: Pictu
     case 'picture': return picture;
     case 'sound': return new (await import('./sound/stage')).SoundStage(host);
     case 'shape': return new (await import('./shape/stage')).ShapeStage(host);
-    default: throw new DecoderError({ kind: 'unsupported', message: `The file holds a ${kind}; this page does not show it. \`tessera decode\` writes it to a file.` });
+    case 'video': return new (await import('./video/stage')).VideoStage(host, picture);
   }
 }

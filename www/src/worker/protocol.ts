@@ -122,6 +122,10 @@ export type Call =
   | { readonly type: 'crop'; readonly generation: number; readonly parts: Uint32Array }
   | { readonly type: 'samples'; readonly generation: number }
   | { readonly type: 'png'; readonly generation: number; readonly parts: Uint32Array; readonly frame: number }
+  /** A frame of a video, or a part of it. */
+  | { readonly type: 'frame'; readonly generation: number; readonly frame: number; readonly region: Region; readonly rows: number; readonly columns: number }
+  /** Frames of a video as an animated PNG: the rectangle around some parts, others in it transparent. */
+  | { readonly type: 'clip'; readonly generation: number; readonly parts: Uint32Array; readonly start: number; readonly end: number; readonly rate: number }
   | ({ readonly type: 'values' } & ValueRequest)
   /** The surface of a shape; with `parts`, of these alone. */
   | ({ readonly type: 'surface'; readonly parts: Uint32Array | null } & ValueRequest)
@@ -140,6 +144,8 @@ export interface Answers {
   samples: Uint8ClampedArray;
   png: Blob;
   /** `[samples * channels]`, not a number where a partition is absent. */
+  frame: Pixels;
+  clip: Blob;
   values: Float32Array;
   surface: SurfaceMesh;
   compare: Comparison;

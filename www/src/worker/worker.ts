@@ -2,8 +2,10 @@
 // newer view, a cancel or a question about sizes never waits for an old picture.
 
 /// <reference lib="webworker" />
+import { AnimatedPng } from './apng';
 import { clamped, Engine } from './engine';
-import type { Call, FromWorker, OpenedFile, PlainError, SurfaceMesh, TileRequest, ToWorker, ValueRequest } from './protocol';
+import { pixelsOf } from './presentation';
+import type { Call, FromWorker, OpenedFile, Pixels, PlainError, SurfaceMesh, TileRequest, ToWorker, ValueRequest } from './protocol';
 import { Measurement, WHOLE_PICTURE_SAMPLES } from './samples';
 import type { Region } from '../viewer/picture/transform';
 
@@ -76,8 +78,7 @@ async function answer(id: number, call: Call): Promise<void> {
   running.add(id);
   try {
     const value = await run(id, call);
-    const transfer = arrays(value).map((array) => array.buffer as ArrayBuffer);
-    post({ kind: 'answer', id, value }, transfer);
+    post({ kind: 'answer', id, value }, handed(value));
   } catch (error) {
     if (isTrap(error)) post({ kind: 'crash', message: String((error as Error).message) });
     post({ kind: 'refusal', id, error: plain(error) });
@@ -106,6 +107,10 @@ async function run(id: number, call: Call): Promise<unknown> {
       return new Uint8ClampedArray(await wholePicture(id));
     case 'png':
       return picture(id, call.parts, call.frame);
+    case 'frame':
+      return frame(call);
+    case 'clip':
+      return clip(id, call);
     case 'values':
       return values(id, call);
     case 'surface':
@@ -121,6 +126,11 @@ async function run(id: number, call: Call): Promise<unknown> {
 }
 
 /** What of an answer can be handed over instead of being copied. */
+function handed(value: unknown): Transferable[] {
+  if ('ImageBitmap' in self && value instanceof ImageBitmap) return [value];
+  return arrays(value).map((array) => array.buffer as ArrayBuffer);
+}
+
 function arrays(value: unknown): ArrayBufferView[] {
   if (ArrayBuffer.isView(value)) return value instanceof Uint32Array ? [] : [value];
   if (typeof value !== 'object' || value === null || !('triangles' in value)) return [];
@@ -227,7 +237,7 @@ async function wholePicture(id: number): Promise<Uint8Array> {
   return result;
 }
 
-async function stored(id: number, box: Region, frame = 0): Promise<Uint8Array> {
+async function stored(id: number, box: Region, frame = 0, overall = (fraction: number) => fraction): Promise<Uint8Array> {
   const file = current();
   const rows = box.row1 - box.row0;
   const columns = box.column1 - box.column0;
@@ -245,7 +255,7 @@ async function stored(id: number, box: Region, frame = 0): Promise<Uint8Array> {
     });
     result.set(piece, row * columns * 4);
     row += count;
-    post({ kind: 'progress', id, fraction: row / rows });
+    post({ kind: 'progress', id, fraction: overall(row / rows) });
     await tick();
   }
   return result;
@@ -337,28 +347,62 @@ async function slices(id: number, { edges, shape }: ValueRequest, take: (values:
   }
 }
 
-/** A PNG of the bounding box of some partitions; the others inside it are transparent. */
-async function picture(id: number, parts: Uint32Array, frame: number): Promise<Blob> {
+/** One frame of a video, of the size that is asked for. */
+async function frame(call: Extract<Call, { type: 'frame' }>): Promise<Pixels> {
   const file = current();
-  const keep = new Set(parts);
-  const box = { row0: Infinity, row1: 0, column0: Infinity, column1: 0 };
-  // The last two axes are rows and columns; a video has one for its frames before them.
+  const { region, rows, columns } = call;
+  const decode = (part: Region, count: number) =>
+    exclusive(() => {
+      if (opened !== file) throw new Cancelled('Cancelled.');
+      return engine.show(part, count, columns, false, call.frame);
+    });
+  startGpuBehindFirstPicture();
+  if (engine.usesGpu) return decode(region, rows);
+  const pixels = new Uint8ClampedArray(rows * columns * 4);
+  for (let row = 0; row < rows; ) {
+    const count = Math.min(rows - row, engine.rowsFor(columns, PIECE_MS));
+    const piece = await decode(band(region, rows, row, count), count);
+    // A device that takes over meanwhile gives images; they are read here, once.
+    pixels.set('buffer' in piece ? piece : (pixelsOf(piece) ?? []), row * columns * 4);
+    row += count;
+    await tick();
+  }
+  return pixels;
+}
+
+type Box = readonly [row0: number, row1: number, column0: number, column1: number];
+
+/** Rows and columns of a part: the last two axes, a video has one for its frames before them. */
+function edges(file: OpenedFile, part: number): Box {
   const axes = file.info.shape.length;
-  const edges = (part: number) => file.boxes.subarray((part + 1) * 2 * axes - 4, (part + 1) * 2 * axes) as unknown as [number, number, number, number];
-  const shown = (part: number) => axes === 2 || (frame >= (file.boxes[part * 6] ?? 0) && frame < (file.boxes[part * 6 + 1] ?? 0));
-  for (const part of parts.filter(shown)) {
-    const [row0, row1, column0, column1] = edges(part);
+  return [...file.boxes.subarray((part + 1) * 2 * axes - 4, (part + 1) * 2 * axes)] as unknown as Box;
+}
+
+/** Whether a part has samples in a frame. */
+function inFrame(file: OpenedFile, part: number, frame: number): boolean {
+  return file.info.shape.length === 2 || (frame >= (file.boxes[part * 6] ?? 0) && frame < (file.boxes[part * 6 + 1] ?? 0));
+}
+
+/** The rectangle around some parts. */
+function around(file: OpenedFile, parts: Iterable<number>): Region {
+  const box = { row0: Infinity, row1: 0, column0: Infinity, column1: 0 };
+  for (const part of parts) {
+    const [row0, row1, column0, column1] = edges(file, part);
     box.row0 = Math.min(box.row0, row0);
     box.row1 = Math.max(box.row1, row1);
     box.column0 = Math.min(box.column0, column0);
     box.column1 = Math.max(box.column1, column1);
   }
   if (box.row1 === 0) throw new Error('Nothing is kept here, so there is no picture to save.');
+  return box;
+}
+
+/** A PNG of a rectangle of a frame; parts in it that are not kept are transparent. */
+async function still(file: OpenedFile, pixels: Uint8Array, box: Region, keep: ReadonlySet<number>, frame: number): Promise<Blob> {
   const columns = box.column1 - box.column0;
-  const pixels = await stored(id, box, frame);
-  for (const part of file.present.filter(shown)) {
-    if (keep.has(part)) continue;
-    const [row0, row1, column0, column1] = edges(part);
+  for (const part of file.present) {
+    if (keep.has(part) || !inFrame(file, part, frame)) continue;
+    const [row0, row1, column0, column1] = edges(file, part);
     const left = Math.max(column0, box.column0) - box.column0;
     const right = Math.min(column1, box.column1) - box.column0;
     for (let row = Math.max(row0, box.row0); row < Math.min(row1, box.row1) && right > left; row++) {
@@ -371,6 +415,26 @@ async function picture(id: number, parts: Uint32Array, frame: number): Promise<B
   if (!context) throw new Error('The browser gave no memory for a picture of this size. Crop it first.');
   context.putImageData(new ImageData(new Uint8ClampedArray(pixels.buffer as ArrayBuffer), columns), 0, 0);
   return canvas.convertToBlob({ type: 'image/png' });
+}
+
+/** A PNG of the bounding box of some partitions; of a video, of one frame of it. */
+async function picture(id: number, parts: Uint32Array, frame: number): Promise<Blob> {
+  const file = current();
+  const box = around(file, parts.filter((part) => inFrame(file, part, frame)));
+  return still(file, await stored(id, box, frame), box, new Set(parts), frame);
+}
+
+/** An animated PNG of the bounding box of some partitions. */
+async function clip(id: number, { parts, start, end, rate }: Extract<Call, { type: 'clip' }>): Promise<Blob> {
+  const file = current();
+  const box = around(file, parts);
+  const keep = new Set(parts);
+  const animation = new AnimatedPng(end - start, rate);
+  for (let at = start; at < end; at++) {
+    const pixels = await stored(id, box, at, (fraction) => (at - start + fraction) / (end - start));
+    animation.add(new Uint8Array(await (await still(file, pixels, box, keep, at)).arrayBuffer()));
+  }
+  return animation.finish();
 }
 
 /** A trap of the wasm module: its memory is in an unknown state, so the worker has to be replaced. */

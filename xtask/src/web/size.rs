@@ -14,6 +14,10 @@ const FIRST_PICTURE: u64 = 500_000;
 /// What is loaded behind it for WebGPU, in bytes after brotli.
 const GPU: u64 = 1_300_000;
 
+/// How the names begin of scripts that only kinds other than pictures load: those of their stages, of what time lines
+/// share, and of the player's audio thread.
+const KINDS: [&str; 4] = ["stage-", "gestures-", "timeline-", "processor-"];
+
 /// Prints a line for each path that it gets: bytes, and bytes after brotli at the level for static files.
 const MEASURE: &str = "const { readFileSync } = require('node:fs'); const { brotliCompressSync, constants } = require('node:zlib');
 const sizes = process.argv.slice(1).map((path) => { const bytes = readFileSync(path);
@@ -36,16 +40,19 @@ enum Part {
     Simd128,
     RelaxedSimd,
     Gpu,
+    /// With the first file of a kind other than pictures.
+    Kinds,
     /// Only by the benchmark page.
     Bench,
 }
 
 impl Part {
-    const ALL: [(Self, &str); 5] = [
+    const ALL: [(Self, &str); 6] = [
         (Self::First, "first picture"),
         (Self::Simd128, "first picture, without relaxed SIMD"),
         (Self::RelaxedSimd, "first picture, with relaxed SIMD"),
         (Self::Gpu, "WebGPU"),
+        (Self::Kinds, "sound, video, shapes"),
         (Self::Bench, "benchmark"),
     ];
 }
@@ -72,7 +79,7 @@ pub(super) fn report(workspace: &Workspace) -> Result<Result<()>> {
         table.row([name, Part::ALL[place].1.to_owned(), grouped(size.raw), grouped(size.brotli)]);
     }
     println!("\n{}", table.text());
-    let [always, simd128, relaxed, gpu, _] = sums;
+    let [always, simd128, relaxed, gpu, _, _] = sums;
     let one = if relaxed.brotli > simd128.brotli { relaxed } else { simd128 };
     let first = Size { raw: always.raw + one.raw, brotli: always.brotli + one.brotli };
     let mut over = Vec::new();
@@ -118,6 +125,8 @@ fn parts(workspace: &Workspace, files: &[PathBuf]) -> Result<Vec<Part>> {
             Some(part) => part,
             None if name.starts_with("bench") || name.starts_with("measure") || calls("generalfield_") => Part::Bench,
             None if calls("gpufield_") && !calls("tesserafile_") => Part::Gpu,
+            // Stages are loaded on demand; what they share, and the audio thread's script, with them.
+            None if KINDS.iter().any(|kind| name.starts_with(kind)) => Part::Kinds,
             None => Part::First,
         });
     }

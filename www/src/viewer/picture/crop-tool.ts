@@ -80,7 +80,8 @@ export class CropTool {
       move: (p) => preview(boxTo(p)),
       end: (p, moved) => {
         this.#hooks.draft(null);
-        const box = moved ? boxTo(p) : grid.partition(grid.at(from.row, from.column));
+        const { row0, row1, column0, column1 } = grid.partition(grid.at(from.row, from.column));
+        const box = moved ? boxTo(p) : { row0, row1, column0, column1 };
         const size = this.#screen.size;
         const inside = size && (moved || (from.row >= 0 && from.column >= 0 && from.row < size.height && from.column < size.width));
         crop.draft(inside && grid.snap(box, 'outer') ? crop.withBox(box, mode) : null);

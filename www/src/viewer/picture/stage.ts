@@ -142,7 +142,7 @@ export class PictureStage implements Stage {
   }
 
   resize(ratio: number): void {
-    this.screen.resize(this.host.frame.clientWidth, this.host.frame.clientHeight, ratio);
+    this.screen.resize(this.element.clientWidth, this.element.clientHeight, ratio);
   }
 
   readColours(): void {

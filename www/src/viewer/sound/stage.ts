@@ -10,7 +10,7 @@ import { TimeRegion } from '../time/region';
 import { clock, Timeline } from '../time/timeline';
 import { SoundData } from './data';
 import { type Colours, drawOver, drawSpectrogram, drawWaveform, RULER, type Scene } from './draw';
-import { TimeGestures } from './gestures';
+import { TimeGestures } from '../time/gestures';
 import { SPEEDS, STAGE, TOOLBAR } from './markup';
 import { Player } from './player';
 import { CHUNK } from './playhead';

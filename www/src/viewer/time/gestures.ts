@@ -1,7 +1,7 @@
 // Pointers on a time line: click to seek, drag to pan or scrub, wheel and pinch to zoom. A crop may claim a drag.
 
-import type { TimeDrag } from '../time/region';
-import type { Timeline } from '../time/timeline';
+import type { TimeDrag } from './region';
+import type { Timeline } from './timeline';
 
 export interface TimeGestureHooks {
   timeline(): Timeline | null;
