@@ -47,7 +47,7 @@ function readWav(bytes) {
   let at = 12;
   while (bytes.toString('latin1', at, at + 4) !== 'data') at += 8 + bytes.readUInt32LE(at + 4);
   const count = bytes.readUInt32LE(at + 4) / (bits / 8) / channels;
-  const value = (i) => (float ? bytes.readFloatLE(at + 8 + i * 4) : bits === 16 ? bytes.readInt16LE(at + 8 + i * 2) / 32768 : bytes.readIntLE(at + 8 + i * 3, 3) / 8388608);
+  const value = (i) => (float ? bytes.readFloatLE(at + 8 + i * 4) : bits === 8 ? (bytes[at + 8 + i] - 128) / 128 : bits === 16 ? bytes.readInt16LE(at + 8 + i * 2) / 32768 : bytes.readIntLE(at + 8 + i * 3, 3) / 8388608);
   return Array.from({ length: channels }, (_, c) => Float32Array.from({ length: count }, (_, i) => value(i * channels + c)));
 }
 

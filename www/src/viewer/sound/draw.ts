@@ -1,7 +1,7 @@
 // What the sound's canvas shows: the waveform by channel, or the spectrogram, the partitions, what a crop drops, the
 // ruler, and where playing is.
 
-import type { PartitionGrid } from '../grid';
+import { locate, type PartitionGrid } from '../grid';
 import { clock, digitsFor, marks, type Timeline } from '../time/timeline';
 import { PEAK, type SoundData } from './data';
 import { Spectrum } from './fourier';
@@ -150,12 +150,12 @@ function heat(t: number): [number, number, number, number] {
 
 /** Partitions, what is dropped, the ruler. */
 export function drawOver(context: CanvasRenderingContext2D, scene: Scene, position: number): void {
-  const { timeline, grid, kept, present, colours, ratio, width, height } = scene;
+  const { timeline, grid, kept, present, colours, ratio, height } = scene;
   const bottom = height - RULER * ratio;
   const edge = (column: number) => Math.round(timeline.x(grid.columnEdges[column] ?? 0));
-  for (let part = 0; part < grid.columns; part++) {
+  const whole = kept.every((k, i) => k === present[i]);
+  for (let part = locate(grid.columnEdges, timeline.seen.start); part < grid.columns && (grid.columnEdges[part] ?? 0) < timeline.seen.end; part++) {
     const [x0, x1] = [edge(part), edge(part + 1)];
-    if (x1 < 0 || x0 > width) continue;
     if (present[part] && !kept[part]) {
       context.globalAlpha = scene.applied ? 1 : 0.78;
       context.fillStyle = colours.ground;
@@ -169,7 +169,6 @@ export function drawOver(context: CanvasRenderingContext2D, scene: Scene, positi
       context.fillRect(x0, 0, line, bottom);
       context.globalAlpha = 1;
     }
-    const whole = kept.every((k, i) => k === present[i]);
     if (scene.showGrid && !whole && kept[part]) {
       context.fillStyle = colours.accent;
       if (!kept[part - 1]) context.fillRect(x0 - line, 0, 2 * line, bottom);

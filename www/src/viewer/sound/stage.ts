@@ -329,7 +329,7 @@ export class SoundStage implements Stage {
     const values = await data.stretch(start, end, progress);
     this.#silence(values, start, data.channels, kept);
     const whole = kept.every((k, part) => k === this.#present[part]);
-    const blob = wav(values, { rate: Math.round(data.rate), channels: data.channels, float: opened.file.info.format === 'f32' });
+    const blob = wav(values, { rate: Math.round(data.rate), channels: data.channels, bits: ({ u8: 8, u16: 16 } as const)[opened.file.info.format] ?? 32 });
     return { name: whole ? `${opened.name.replace(/\.inr$/i, '')}.wav` : croppedName(opened.name, 'wav'), blob };
   }
 
