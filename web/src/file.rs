@@ -243,9 +243,7 @@ impl TesseraFile {
     /// start, row end, column start, column end.
     pub fn partition_boxes(&self) -> Vec<u32> {
         let grid = self.document.field.grid();
-        (0..grid.partitions())
-            .flat_map(|p| grid.partition_box(p).into_iter().flat_map(|r| [r.start, r.end]))
-            .collect()
+        (0..grid.partitions()).flat_map(|p| grid.partition_box(p).into_iter().flat_map(|r| [r.start, r.end])).collect()
     }
 
     /// The partitions that `selector` names (in the grammar of the command line), ascending, present or not. `snap` is

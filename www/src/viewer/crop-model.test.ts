@@ -124,6 +124,8 @@ describe('selectors', () => {
   it('prefers a box', () => {
     expect(selectorFor(Uint32Array.of(9, 10, 17, 18), grid, picture)).toBe('20x20+10+10');
     expect(selectorFor(Uint32Array.of(9, 18), grid, picture)).toBe('parts=9,18');
+    // What is absent anyway needs no naming.
+    expect(selectorFor(Uint32Array.of(9, 18), grid, picture, Uint32Array.of(9, 18, 40))).toBe('20x20+10+10');
   });
 
   it('names the times of a sound with as few digits as mean its samples', () => {
@@ -149,6 +151,7 @@ describe('selectors', () => {
     expect(selectorFor(Uint32Array.of(1, 5), video, signal)).toBe('9x8+9+0');
     expect(selectorFor(Uint32Array.of(5), video, signal)).toBe('9x8+9+0@t=0.5..');
     expect(selectorFor(Uint32Array.of(0, 5), video, signal)).toBe('parts=0,5');
+    expect(selectorFor(Uint32Array.of(1, 5), video, { kind: 'shape', rate: [0, 1] })).toBe('box=0..10,0..8,9..18');
     const all = Uint32Array.from({ length: 8 }, (_, i) => i);
     const box = replaceWith(NO_CROP, { row0: 1, row1: 2, column0: 1, column1: 2 });
     expect([...keptPartitions(box, video, all)]).toEqual([0, 4]);

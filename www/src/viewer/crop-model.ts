@@ -203,11 +203,13 @@ export interface SelectedSignal {
 }
 
 /** The shortest selector for a set: `WxH+X+Y` for a box of a picture or of all frames, `t=1.2..3.4` for a time, both
- * joined by `@` for a box during a time, else the list. */
-export function selectorFor(parts: Uint32Array, grid: PartitionGrid, signal: SelectedSignal): string {
-  const r = grid.rectangleOf(parts);
-  if (!r || signal.kind === 'shape') return partsSelector(parts);
+ * joined by `@` for a box during a time, `box=0..8,0..8,4..8` for a box of a shape, else the list. Of `present`, where it
+ * is given, a box needs to hold no others. */
+export function selectorFor(parts: Uint32Array, grid: PartitionGrid, signal: SelectedSignal, present: Uint32Array | null = null): string {
+  const r = grid.rectangleOf(parts, present);
+  if (!r) return partsSelector(parts);
   const box = grid.region(r);
+  if (signal.kind === 'shape') return `box=${box.plane0 ?? 0}..${box.plane1 ?? lastOf(grid.planeEdges)},${box.row0}..${box.row1},${box.column0}..${box.column1}`;
   const rate = signal.rate[0] / signal.rate[1];
   if (signal.kind === 'sound') return rate > 0 ? timeSelector(box.column0, box.column1, lastOf(grid.columnEdges), rate) : partsSelector(parts);
   const plane = `${box.column1 - box.column0}x${box.row1 - box.row0}+${box.column0}+${box.row0}`;

@@ -392,7 +392,7 @@ export class TesseraViewer extends HTMLElement {
     const asked = ++this.#sizeAsked;
     const finish = (croppedBytes: number) => {
       if (asked !== this.#sizeAsked || opened !== this.#opened) return;
-      const selector = isWhole(state) || kept.length === file.present.length ? null : selectorFor(kept, grid, file.info);
+      const selector = isWhole(state) || kept.length === file.present.length ? null : selectorFor(kept, grid, file.info, file.present);
       this.#detail = { kept: kept.length, present: file.present.length, bytes: file.info.bytes, croppedBytes, selector };
       this.#controls.size(this.#detail);
       this.#emit('crop', this.#detail);

@@ -117,8 +117,9 @@ export class PartitionGrid {
     };
   }
 
-  /** The one box that a set of partitions fills exactly; `null` for any other shape. */
-  rectangleOf(partitions: Iterable<number>): PartitionRectangle | null {
+  /** The one box of which a set of partitions is all that counts: all of it, or with `present` all of it that is present;
+   * `null` for any other set. */
+  rectangleOf(partitions: Iterable<number>, present: Uint32Array | null = null): PartitionRectangle | null {
     let plane0 = this.planes, plane1 = 0, row0 = this.rows, row1 = 0, column0 = this.columns, column1 = 0, count = 0;
     for (const index of partitions) {
       const { plane, row, column } = this.place(index);
@@ -130,7 +131,12 @@ export class PartitionGrid {
       column1 = Math.max(column1, column + 1);
       count += 1;
     }
-    if (count === 0 || (plane1 - plane0) * (row1 - row0) * (column1 - column0) !== count) return null;
+    const inside = (index: number) => {
+      const { plane, row, column } = this.place(index);
+      return plane >= plane0 && plane < plane1 && row >= row0 && row < row1 && column >= column0 && column < column1;
+    };
+    const all = present ? present.reduce((sum, index) => sum + (inside(index) ? 1 : 0), 0) : (plane1 - plane0) * (row1 - row0) * (column1 - column0);
+    if (count === 0 || all !== count) return null;
     return { row0, row1, column0, column1, ...(this.planes > 1 ? { plane0, plane1 } : {}) };
   }
 }
