@@ -103,9 +103,9 @@ describe('video', needs('video'), () => {
     });
   }
 
-  describe('stepping and cropping', () => {
+  for (const gpu of [false, true]) describe(`stepping and cropping ${gpu ? 'on WebGPU' : 'without WebGPU'}`, needs('video', ...(gpu ? ['gpu'] : [])), () => {
     let browser;
-    before(async () => (browser = await launch()));
+    before(async () => (browser = await launch({ gpu })));
     after(async () => browser?.close());
     const frame = (t) => viewer(t, 'return viewer.stage.frame;');
 

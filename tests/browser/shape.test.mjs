@@ -100,10 +100,11 @@ describe('shapes', needs('shape'), () => {
     });
   }
 
-  test('it turns by pointer and by keys, zooms, and is cut open', async (context) => {
-    const browser = await launch();
+  for (const gpu of [false, true]) test(`it turns by pointer and by keys, zooms, and is cut open, ${gpu ? 'on WebGPU' : 'without WebGPU'}`, needs('shape', ...(gpu ? ['gpu'] : [])), async (context) => {
+    const browser = await launch({ gpu });
     context.after(() => browser.close());
     const t = await open(browser);
+    if (gpu) await t.page.locator('#engine[data-engine="WebGPU"]').waitFor({ timeout: 120_000 });
     const first = await seen(t);
     assert.ok(first.covered > 0.02 && first.covered < 0.9, `${first.covered} of the stage is covered`);
     const box = await t.viewer.locator('.stage.shape').boundingBox();
@@ -152,9 +153,9 @@ describe('shapes', needs('shape'), () => {
     assert.ok(apart(device, cpu) < 0.005, `they differ by ${apart(device, cpu)}`);
   });
 
-  describe('cropping', () => {
+  for (const gpu of [false, true]) describe(`cropping ${gpu ? 'on WebGPU' : 'without WebGPU'}`, needs('shape', ...(gpu ? ['gpu'] : [])), () => {
     let browser;
-    before(async () => (browser = await launch()));
+    before(async () => (browser = await launch({ gpu })));
     after(async () => browser?.close());
 
     const size = async (t) => {

@@ -5,6 +5,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { delimiter, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
+import { encodeSample } from './kinds.mjs';
 import { serve } from './server.mjs';
 
 /** The checkout. */
@@ -15,14 +16,21 @@ export const outputs = process.env.TESSERA_BROWSER_OUTPUTS ?? join(root, 'target
 
 export const program = process.env.TESSERA_BIN ?? join(root, 'target/release/tessera');
 const samples = ['mosaic', 'chart', 'leaf'].flatMap((name) => [join(root, 'data', `${name}.inr`), join(dist, 'samples', `${name}.inr`)]);
-/** One sample of every kind: TESSERA_SAMPLE and TESSERA_SAMPLE_SOUND and so on name others than those of data/. */
+/** One sample of every kind: those of data/, others that TESSERA_SAMPLE, TESSERA_SAMPLE_SOUND and so on name, or ones that
+ * the program makes now. */
 const kinds = { picture: process.env.TESSERA_SAMPLE ?? samples.find((path) => existsSync(path)) };
+/** Why there is none. */
+const withoutSample = {};
 /** Where a file says what kind of signal it holds (docs/format.md), and its words for them. */
 const KIND_BYTE = 52;
 const KINDS = ['picture', 'sound', 'video', 'shape'];
 const encoded = readdirSync(join(root, 'data')).filter((name) => name.endsWith('.inr')).map((name) => join(root, 'data', name));
 for (const kind of KINDS.slice(1)) {
   kinds[kind] = process.env[`TESSERA_SAMPLE_${kind.toUpperCase()}`] ?? encoded.find((path) => KINDS[readFileSync(path)[KIND_BYTE]] === kind);
+  if (kinds[kind] || !existsSync(program)) continue;
+  const made = encodeSample(kind, program, join(outputs, 'samples'));
+  kinds[kind] = made.path;
+  withoutSample[kind] = made.reason;
 }
 /** Kinds other than pictures of which there is a sample. */
 export const otherKinds = ['sound', 'shape', 'video'].filter((kind) => kinds[kind] && existsSync(kinds[kind]));
@@ -41,7 +49,7 @@ const missing = {
   browser: browserPath ? null : 'no Chromium: set CHROMIUM or put chromium on PATH',
   page: existsSync(join(dist, 'index.html')) && wasm.length > 0 ? null : `no built page with a decoder in ${dist}: run cargo xtask web`,
   sample: kinds.picture && existsSync(kinds.picture) ? null : 'no encoded sample: run the data program, or set TESSERA_SAMPLE',
-  ...Object.fromEntries(['sound', 'shape', 'video'].map((kind) => [kind, otherKinds.includes(kind) ? null : `no encoded ${kind}: run the data program, or set TESSERA_SAMPLE_${kind.toUpperCase()}`])),
+  ...Object.fromEntries(['sound', 'shape', 'video'].map((kind) => [kind, otherKinds.includes(kind) ? null : (withoutSample[kind] ?? `no encoded ${kind}: set TESSERA_SAMPLE_${kind.toUpperCase()}, or build the program`)])),
   program: existsSync(program) ? null : `no program ${program}: set TESSERA_BIN`,
   gpu: wasm.length > 1 ? null : 'the built page has no WebGPU module',
 };

@@ -174,6 +174,7 @@ export class CropTool {
       const x = (column: number) => (place.x + (column * place.width) / size.width) / ratio;
       const y = (row: number) => (place.y + (row * place.height) / size.height) / ratio;
       const tight = { x: x(box.column1) - x(box.column0) < 84, y: y(box.row1) - y(box.row0) < 84 };
+      const room = matchMedia('(pointer: coarse)').matches ? 48 : 32;
       const part = region ?? grid.snap(step && isRegion(step) ? step.box : box, 'outer');
       this.#buttons.forEach((button, i) => {
         const h = HANDLES[i];
@@ -183,7 +184,7 @@ export class CropTool {
         button.hidden = !centre && ((h.vertical === 0 && tight.y) || (h.horizontal === 0 && tight.x));
         const left = h.horizontal < 0 ? x(box.column0) : h.horizontal > 0 ? x(box.column1) : (x(box.column0) + x(box.column1)) / 2;
         const top = h.vertical < 0 ? y(box.row0) : h.vertical > 0 ? y(box.row1) : (y(box.row0) + y(box.row1)) / 2;
-        const away = centre && (tight.x || tight.y) ? Math.max(0, 36 - (y(box.row1) - y(box.row0)) / 2) + (y(box.row1) - y(box.row0)) / 2 + 12 : 0;
+        const away = centre && (tight.x || tight.y) ? (y(box.row1) - y(box.row0)) / 2 + room : 0;
         button.style.setProperty('transform', `translate(${left}px, ${top + away}px)`);
         button.setAttribute('aria-label', part ? describe(h, part, grid) : h.name);
       });
