@@ -30,6 +30,8 @@ export class SoundData {
   readonly channels: number;
   /** Samples per second. */
   readonly rate: number;
+  /** The largest value that a sample can have, at least full scale. */
+  readonly peak: number;
   readonly chunks: number;
   readonly peaks: readonly Peaks[];
   /** A sample of every stretch of the whole: `[COARSE * channels]`, not a number where absent; the first to arrive. */
@@ -51,6 +53,7 @@ export class SoundData {
     this.channels = channels;
     // A file that does not say is played at the usual rate.
     this.rate = rate[0] > 0 ? rate[0] / rate[1] : 44_100;
+    this.peak = Math.max(1, opened.file.info.amplitude);
     this.chunks = Math.ceil(this.samples / CHUNK);
     this.#known = new Uint8Array(this.chunks);
     const blocks = Math.ceil(this.samples / PEAK);
@@ -78,7 +81,7 @@ export class SoundData {
     return this.#known[index] === 1;
   }
 
-  /** The samples of a chunk by channel, in [-1, 1], not numbers where absent; `null` where it is not decoded. */
+  /** The samples of a chunk by channel, up to `peak`, not numbers where absent; `null` where it is not decoded. */
   chunk(index: number): readonly Float32Array[] | null {
     const chunk = this.#kept.get(index);
     if (!chunk) return null;
@@ -134,12 +137,12 @@ export class SoundData {
     return this.#scaled(await this.#decoder.call({ type: 'values', generation, edges: [start, end], shape: [count] }));
   }
 
-  /** From values of the field to amplitudes, which end at one as in a file. */
+  /** From values of the field to amplitudes, which end where those of the source could. */
   #scaled(values: Float32Array): Float32Array {
     const { amplitude } = this.#opened.file.info;
     for (let i = 0; i < values.length; i++) {
-      const value = (values[i] ?? 0) * amplitude;
-      values[i] = value > 1 ? 1 : value < -1 ? -1 : value;
+      const value = values[i] ?? 0;
+      values[i] = (value > 1 ? 1 : value < -1 ? -1 : value) * amplitude;
     }
     return values;
   }

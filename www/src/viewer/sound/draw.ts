@@ -44,7 +44,7 @@ export function drawWaveform(context: CanvasRenderingContext2D, scene: Scene): v
   context.lineWidth = Math.max(1, ratio);
   lanes(scene).forEach(({ top, height }, channel) => {
     const middle = top + height / 2;
-    const y = (value: number) => middle - value * (height / 2 - 6 * ratio);
+    const y = (value: number) => middle - (value / data.peak) * (height / 2 - 6 * ratio);
     context.fillStyle = colours.line;
     context.fillRect(0, Math.round(middle), width, 1);
     if (channel > 0) context.fillRect(0, Math.round(top), width, 1);
