@@ -26,9 +26,14 @@ use std::path::{Path, PathBuf};
 struct Sample {
     name: &'static str,
     title: &'static str,
-    /// The encoded field, made from `original` by `cargo xtask samples`.
+    /// The encoded field, made from the original by `cargo xtask samples`.
     file: String,
-    original: String,
+    /// A picture's original, which the page compares with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    original: Option<String>,
+    /// What it is, unless it is a picture.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<&'static str>,
 }
 
 /// Name, title and drawing of a sample.
@@ -44,7 +49,14 @@ const SAMPLES: [Entry; 3] = [
     ("leaf", "Leaf with transparency, 256 x 256", leaf::draw),
 ];
 
-/// The sound. The page plays no sounds yet, so it is not in the list.
+/// What the page shows beside pictures: name, title, kind. Those that are not encoded yet it leaves out.
+const OTHERS: [(&str, &str, &str); 3] = [
+    ("chime", "Chimes, a sound in stereo", "sound"),
+    ("tide", "A boat on the swell, a video", "video"),
+    ("knot", "Fluted knot, a 3D shape", "shape"),
+];
+
+/// The sound.
 const SOUND: &str = "chime";
 
 fn write_sound(path: &Path) -> Result<()> {
@@ -56,10 +68,21 @@ fn write_sound(path: &Path) -> Result<()> {
 }
 
 fn list() -> Vec<Sample> {
-    SAMPLES
-        .iter()
-        .map(|&(name, title, _)| Sample { name, title, file: format!("{name}.inr"), original: format!("{name}.png") })
-        .collect()
+    let pictures = SAMPLES.iter().map(|&(name, title, _)| Sample {
+        name,
+        title,
+        file: format!("{name}.inr"),
+        original: Some(format!("{name}.png")),
+        kind: None,
+    });
+    let others = OTHERS.iter().map(|&(name, title, kind)| Sample {
+        name,
+        title,
+        file: format!("{name}.inr"),
+        original: None,
+        kind: Some(kind),
+    });
+    pictures.chain(others).collect()
 }
 
 /// The folder of the committed samples.

@@ -18,6 +18,12 @@ export interface Opened {
   readonly name: string;
 }
 
+/** Whether a file takes the place of another state of itself (a field that is being trained): what somebody looks at then
+ * stays in sight. */
+export function replaces(opened: Opened, before: Opened | null): boolean {
+  return before !== null && before.name === opened.name && String(before.file.info.shape) === String(opened.file.info.shape);
+}
+
 /** A file to save. */
 export interface Saved {
   readonly name: string;

@@ -68,6 +68,10 @@ export class Screen {
   get ratio(): number {
     return this.#ratio;
   }
+  /** The view follows the window, because nobody has moved it. */
+  get fitted(): boolean {
+    return this.#fitted !== null;
+  }
   get nearest(): boolean {
     return this.#nearest;
   }

@@ -6,7 +6,7 @@ import type { Mode } from '../../state/url';
 import type { EngineName } from '../../worker/protocol';
 import { croppedName } from '../crop-model';
 import { ARROWS } from '../crop-session';
-import type { Opened, Saved, Stage, StageHost } from '../stage';
+import { type Opened, replaces, type Saved, type Stage, type StageHost } from '../stage';
 import { exactBytes, integer, percent } from '../text';
 import { CompareTool, type CompareView, OriginalError } from './compare';
 import { Comparing } from './comparing';
@@ -108,6 +108,7 @@ export class PictureStage implements Stage {
   }
 
   open(opened: Opened): void {
+    const view = replaces(opened, this.#opened) && !this.screen.fitted ? this.screen.view : null;
     this.#opened = opened;
     this.#frame = 0;
     const { file, grid, generation } = opened;
@@ -115,7 +116,8 @@ export class PictureStage implements Stage {
     this.compareTool.setOriginal(null);
     this.overlay.setGrid(grid, file.present);
     this.screen.reset({ width: columns, height: rows }, generation);
-    this.fit();
+    if (view) this.screen.show(view);
+    else this.fit();
     if (this.#pendingView && this.screen.size) this.screen.show(restoreView(this.#pendingView, this.screen.viewport, this.screen.size));
     this.#pendingView = null;
   }
@@ -195,7 +197,7 @@ export class PictureStage implements Stage {
   keptBounds(): Region {
     const size = this.screen.size ?? { width: 1, height: 1 };
     const { crop } = this.host;
-    if (crop.state.applied && crop.grid) {
+    if (crop.state.applied && crop.grid && crop.grid === this.#opened?.grid) {
       const box = crop.grid.boundsOf(crop.kept);
       if (box.row1 > box.row0) return box;
     }

@@ -6,7 +6,7 @@
 
 import type { Mode } from '../../state/url';
 import { croppedName } from '../crop-model';
-import type { Opened, Saved, Stage, StageHost } from '../stage';
+import { type Opened, replaces, type Saved, type Stage, type StageHost } from '../stage';
 import { exactBytes, integer } from '../text';
 import { Camera, FIELD, project, type Vector } from './camera';
 import { type Colour, type Look, type Mesh, partitionAt, type Renderer, wireframe } from './draw';
@@ -113,19 +113,22 @@ export class ShapeStage implements Stage {
   }
 
   open(opened: Opened): void {
+    const again = replaces(opened, this.#opened);
     this.close();
     this.#opened = opened;
     this.#present = new Uint8Array(opened.grid.count);
     for (const part of opened.file.present) this.#present[part] = 1;
     this.#kept = this.#present.slice();
-    this.#section = false;
-    this.#wireframe = false;
     this.#renderer.setGrid(opened.grid);
-    this.#renderer.setMesh(null);
-    this.camera.yaw = 0.6;
-    this.camera.pitch = 0.35;
-    this.#resetSection();
-    this.fit();
+    if (!again) {
+      this.#section = false;
+      this.#wireframe = false;
+      this.#renderer.setMesh(null);
+      this.camera.yaw = 0.6;
+      this.camera.pitch = 0.35;
+      this.#resetSection();
+      this.fit();
+    }
     this.#sample();
   }
 

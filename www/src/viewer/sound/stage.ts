@@ -3,7 +3,7 @@
 import type { Mode } from '../../state/url';
 import { croppedName } from '../crop-model';
 import { icon } from '../icons';
-import type { Opened, Saved, Stage, StageHost } from '../stage';
+import { type Opened, replaces, type Saved, type Stage, type StageHost } from '../stage';
 import { exactBytes, integer } from '../text';
 import type { Range } from '../time/range';
 import { TimeRegion } from '../time/region';
@@ -109,6 +109,7 @@ export class SoundStage implements Stage {
   }
 
   open(opened: Opened): void {
+    const before = replaces(opened, this.#open?.opened ?? null) ? this.#open : null;
     this.close();
     const data = new SoundData(opened, this.#host.decoder, {
       next: () => this.#next(),
@@ -116,7 +117,7 @@ export class SoundStage implements Stage {
       report: (error) => this.#host.report(error),
     });
     const player = new Player(data, { changed: () => this.#playing(), heard: (index) => this.#heard(index) });
-    const timeline = new Timeline(data.samples);
+    const timeline = before?.timeline ?? new Timeline(data.samples);
     this.#open = { opened, data, player, timeline };
     this.#present = new Uint8Array(opened.grid.count);
     for (const part of opened.file.present) this.#present[part] = 1;
@@ -124,9 +125,9 @@ export class SoundStage implements Stage {
     this.#seek.max = String(Math.round((1000 * data.samples) / data.rate));
     this.#setSpeed(1);
     timeline.width = this.#wave.canvas.width;
-    timeline.fit(this.#bounds());
+    if (!before) timeline.fit(this.#bounds());
     player.range = this.#bounds();
-    player.seek(player.range.start);
+    player.seek(before?.player.position ?? player.range.start);
     this.#invalidate();
     void data.pump();
   }

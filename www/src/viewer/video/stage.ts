@@ -10,7 +10,7 @@ import { icon } from '../icons';
 import type { PictureStage } from '../picture/stage';
 import { type Region, visibleRegion } from '../picture/transform';
 import { TimeGestures } from '../time/gestures';
-import type { Opened, Saved, Stage, StageHost } from '../stage';
+import { type Opened, replaces, type Saved, type Stage, type StageHost } from '../stage';
 import { exactBytes, integer } from '../text';
 import type { Range } from '../time/range';
 import { TimeRegion } from '../time/region';
@@ -110,7 +110,9 @@ export class VideoStage implements Stage {
   }
 
   open(opened: Opened): void {
-    this.close();
+    const frame = replaces(opened, this.#open?.opened ?? null) ? this.frame : null;
+    if (frame === null) this.close();
+    else this.#stop();
     const { shape, rate } = opened.file.info;
     const frames = shape[0] ?? 1;
     // A file that does not say is played at a usual rate.
@@ -126,15 +128,26 @@ export class VideoStage implements Stage {
     this.resize(this.#ratio);
     this.picture.open(opened);
     clock.setRange(this.#bounds(), performance.now());
-    this.seek(clock.range.start);
+    this.seek(frame ?? clock.range.start);
   }
 
-  close(): void {
+  /** Ends playing, and what is decoded for it. */
+  #stop(): void {
     cancelAnimationFrame(this.#tick);
     this.#tick = 0;
     this.#open?.ahead.close();
     this.#open = null;
-    this.#still = null;
+    this.#keep(null);
+  }
+
+  /** Takes a frame for the screen, and gives the one before back. */
+  #keep(still: Still | null): void {
+    if (this.#still && 'close' in this.#still.image) this.#still.image.close();
+    this.#still = still;
+  }
+
+  close(): void {
+    this.#stop();
     this.picture.under = null;
     this.picture.close();
     this.#host.frame.classList.remove('video');
@@ -259,8 +272,7 @@ export class VideoStage implements Stage {
       this.#host.report(error);
     });
     if (found) {
-      if (this.#still && 'close' in this.#still.image) this.#still.image.close();
-      this.#still = found.picture;
+      this.#keep(found.picture);
       this.picture.show(found.frame, false);
       this.#moved();
       this.#host.firstShown();
