@@ -24,7 +24,7 @@ mod tests {
 
     #[test]
     fn edges_come_in_pairs() {
-        assert_eq!(view(&[2.0, 5.0], &[3], false).unwrap(), View::region(&vec![2..5]));
+        assert_eq!(view(&[2.0, 5.0, 0.0, 4.0], &[3, 4], false).unwrap(), View::region(&vec![2..5, 0..4]));
         assert_eq!(view(&[0.0, 2.0, 1.0, 2.0], &[2, 1], true).unwrap(), View::region(&vec![0..2, 1..2]));
         assert!(view(&[0.0, 2.0, 1.0], &[2, 1], false).is_err());
         assert!(view(&[2.0, 2.0], &[2], false).is_err());
