@@ -145,7 +145,8 @@ mod tests {
         let drawn = tide::draw();
         assert_eq!(stored.len(), drawn.len());
         for (number, (stored, drawn)) in stored.into_iter().zip(drawn).enumerate() {
-            assert_eq!(stored.delay().numer_denom_ms(), (1000, tide::RATE.into()));
+            let (milliseconds, parts) = stored.delay().numer_denom_ms();
+            assert_eq!(milliseconds * u32::from(tide::RATE), 1000 * parts);
             let samples = image::DynamicImage::from(stored.into_buffer()).into_rgb8().into_raw();
             assert!(samples == drawn.samples, "frame {number} differs; run `cargo xtask samples`");
         }

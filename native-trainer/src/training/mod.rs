@@ -6,6 +6,7 @@
 //! | `setup` | what every loop checks and opens first |
 //! | `run` | the published loop: every weight every step; stop conditions, best weights, checkpoints |
 //! | `held` | the default loop: a still global network, groups of partitions one after the other |
+//! | `groups` | its groups of partitions, and whose turn a step is |
 //! | `engine` | what computes loss and gradients: |
 //! | `general` | - burn's general operations |
 //! | `fused` | - the fused CPU kernel of `tessera-core` |
@@ -28,6 +29,7 @@ mod engine;
 mod error;
 mod fused;
 mod general;
+mod groups;
 mod held;
 mod interpolation;
 #[cfg(feature = "gpu")]
