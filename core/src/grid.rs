@@ -176,7 +176,6 @@ impl Grid {
 
     /// Where the samples of `partition` lie in an array of all samples: one range for each of its rows along the last
     /// axis, in order.
-    #[expect(clippy::cast_possible_truncation, reason = "for an array in memory, whose indices fit")]
     pub fn partition_rows(&self, partition: u32) -> impl Iterator<Item = Range<usize>> {
         let mut bounds = self.partition_box(partition);
         let last = bounds.pop().unwrap_or_default();

@@ -213,13 +213,13 @@ impl Metadata {
 /// Ascending numbers as runs.
 fn runs(numbers: &[u32]) -> Vec<(u32, u32)> {
     let mut runs: Vec<(u32, u32)> = Vec::new();
-    let mut end = 0;
+    let mut end = 0_u32;
     for &number in numbers {
         match runs.last_mut() {
-            Some((_, length)) if number == end => *length += 1,
-            _ => runs.push((number - end, 1)),
+            Some((_, length)) if number == end => *length = length.saturating_add(1),
+            _ => runs.push((number.saturating_sub(end), 1)),
         }
-        end = number + 1;
+        end = number.saturating_add(1);
     }
     runs
 }

@@ -106,7 +106,7 @@ impl<'a> Reader<'a> {
 
     /// Whether nothing was cropped away.
     pub fn is_complete(&self) -> bool {
-        (self.present.len() + self.empty().len()) as u64 == u64::from(self.grid().partitions())
+        self.present.len().saturating_add(self.empty().len()) as u64 == u64::from(self.grid().partitions())
     }
 
     /// Major and minor version of the file.

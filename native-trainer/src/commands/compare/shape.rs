@@ -61,6 +61,10 @@ pub(super) fn run(arguments: &CompareArguments, mut a: Input, mut b: Input, repo
     let mut notes = std::mem::take(&mut a.notes);
     notes.append(&mut b.notes);
     let lattice = common_lattice(&a, &b, arguments)?;
+    for side in [&mut a, &mut b].into_iter().filter(|input| matches!(input.content, Content::Mesh(_))) {
+        // A mesh has no samples of its own.
+        side.side.bits_per_sample = metrics::bits_per_sample(side.side.bytes, lattice.samples() as u64);
+    }
     let (of_a, of_b) = (a.inside(&lattice)?, b.inside(&lattice)?);
     let info = SignalInfo::shape([1; 3], ShapeValue::Occupancy)?;
     let compared = of_a.iter().zip(&of_b).filter(|(x, y)| !(x.is_nan() || y.is_nan())).count();

@@ -262,6 +262,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::cast_possible_truncation, reason = "STL holds singles")]
     fn the_three_formats_hold_the_same_pyramid() {
         let (obj, notes) = read(OBJ.as_bytes(), "nameless").unwrap();
         assert_eq!((obj.triangles.len(), notes.len()), (6, 0));

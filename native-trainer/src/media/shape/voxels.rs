@@ -174,9 +174,8 @@ pub(super) fn read_npy(bytes: &[u8], name: &str) -> Result<Voxels> {
     let kind = entry("descr").and_then(quoted).ok_or_else(|| broken("its header names no type"))?;
     let fortran = entry("fortran_order").is_some_and(|text| text.starts_with("True"));
     let shape = entry("shape").and_then(|t| t.strip_prefix('(')).and_then(|t| t.split(')').next());
-    let shape: Option<Vec<u64>> = shape
-        .map(|t| t.split(',').map(str::trim).filter(|n| !n.is_empty()).map(|n| n.parse().ok()).collect())
-        .flatten();
+    let numbers_of = |t: &str| t.split(',').map(str::trim).filter(|n| !n.is_empty()).map(|n| n.parse().ok()).collect();
+    let shape: Option<Vec<u64>> = shape.and_then(numbers_of);
     let shape = shape.ok_or_else(|| broken("its header names no shape"))?;
     let shape: [u64; 3] =
         shape.try_into().map_err(|s: Vec<u64>| broken(&format!("it has {} axes, a shape has three", s.len())))?;
