@@ -24,14 +24,13 @@ pub struct Source {
 
 /// The kind of signal that a file holds: its first bytes decide, and its extension where they do not.
 pub fn kind_of(bytes: &[u8], path: &Path) -> Option<SignalKind> {
-    if picture::is_picture(bytes, path) {
-        Some(SignalKind::Picture)
-    } else if sound::is_sound(bytes, path) {
-        Some(SignalKind::Sound)
-    } else {
-        // Meshes have the weakest signatures, so they come last.
-        shape::is_shape(bytes, path).then_some(SignalKind::Shape)
-    }
+    // A sound that is called x.png is a sound.
+    let by = |path: &Path| {
+        let picture = picture::is_picture(bytes, path).then_some(SignalKind::Picture);
+        picture.or_else(|| sound::is_sound(bytes, path).then_some(SignalKind::Sound))
+    };
+    // Meshes have the weakest signatures, so they come last.
+    by(Path::new("")).or_else(|| by(path)).or_else(|| shape::is_shape(bytes, path).then_some(SignalKind::Shape))
 }
 
 /// Reads a file of any kind. `path` is for messages, and for formats without a signature; `sampling` is for shapes.
@@ -52,5 +51,22 @@ pub fn read_source(bytes: Vec<u8>, path: &Path, sampling: &Sampling) -> Result<S
             "cannot read {}: it is neither a picture nor a sound nor a shape of a known format",
             crate::output::shown(path)
         ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn first_bytes_come_before_extensions() {
+        let kind = |bytes: &[u8], path: &str| kind_of(bytes, Path::new(path));
+        assert_eq!(kind(b"RIFF\0\0\0\0WAVEfmt ", "x.png"), Some(SignalKind::Sound));
+        assert_eq!(kind(b"\x89PNG\r\n\x1a\n", "x.wav"), Some(SignalKind::Picture));
+        assert_eq!(kind(b"plain", "x.tga"), Some(SignalKind::Picture));
+        assert_eq!(kind(b"plain", "x.flac"), Some(SignalKind::Sound));
+        assert_eq!(kind(b"ply\nformat ascii 1.0\n", "x.wav"), Some(SignalKind::Sound));
+        assert_eq!(kind(b"ply\nformat ascii 1.0\n", "x"), Some(SignalKind::Shape));
+        assert_eq!(kind(b"plain", "x.txt"), None);
     }
 }
