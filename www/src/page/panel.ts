@@ -116,7 +116,7 @@ export class Panel {
       ...(info.local_width > 0 ? [['Local width', integer(info.local_width)] as Row] : []),
       ...(info.global_width > 0 ? [['Global width', integer(info.global_width)] as Row] : []),
       ['Hidden layers', integer(info.hidden_layers)],
-      ['Omega', info.first_omega === info.hidden_omega ? `${info.first_omega}` : `${info.first_omega}, then ${info.hidden_omega}`],
+      ['Omega', info.first_omega === info.hidden_omega ? short(info.first_omega) : `${short(info.first_omega)}, then ${short(info.hidden_omega)}`],
       ['Parameters', integer(info.parameters)],
       ['Multiply-adds', `${integer(info.macs_per_sample)} per ${sample(info)}`],
       ['Weights', info.coding],
@@ -195,4 +195,9 @@ function list(rows: readonly Row[]): HTMLElement {
   const element = document.createElement('dl');
   for (const [label, value] of rows) element.append(text('dt', label), text('dd', value));
   return element;
+}
+
+/** At most four digits: a float's own are noise. */
+function short(value: number): string {
+  return `${Number(value.toPrecision(4))}`;
 }
