@@ -45,6 +45,7 @@ fn info_of(fixture: &Fixture) -> SignalInfo {
         alpha: false,
         rate: (1, 1),
         amplitude: 1.0,
+        placement: None,
     }
 }
 

@@ -173,6 +173,11 @@ fn for_each_run(
 }
 
 #[cfg(test)]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::single_range_in_vec_init,
+    reason = "small figures; boxes of one axis"
+)]
 mod tests {
     use super::*;
     use tessera_core::grid::UNIT_RANGE;

@@ -2,10 +2,10 @@
 
 use cubecl::prelude::*;
 
-use super::gradient_layout::{Tile, UNITS};
-use super::gradient_products::products;
+use super::gradient_layout::Tile;
+use super::gradient_products::{products, sum_of};
 use super::kernel::{begin, sine};
-use super::layout::{BLOCK, layer_vectors};
+use super::layout::BLOCK;
 
 /// Four floats.
 type Four = Vector<f32, Const<4>>;

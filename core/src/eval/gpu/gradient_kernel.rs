@@ -27,7 +27,7 @@
 use cubecl::prelude::*;
 
 use super::gradient_forward::{joined_forward, merge_forward, output_error};
-use super::gradient_layout::{ITEM_WORDS, PADDING, Tile, UNITS};
+use super::gradient_layout::{ITEM_WORDS, PADDING, Tile};
 use super::gradient_products::{sums_of, turned_products, weight_gradient};
 use super::kernel::{cosine, sine};
 use super::layout::{BLOCK, layer_vectors};

@@ -152,6 +152,6 @@ pub(super) fn sums_of(sums: &Array<Vector<f32, Const<4>>>, #[comptime] lane: usi
 }
 
 #[cube]
-fn sum_of(four: Vector<f32, Const<4>>) -> f32 {
+pub(super) fn sum_of(four: Vector<f32, Const<4>>) -> f32 {
     (four.extract(0usize) + four.extract(1usize)) + (four.extract(2usize) + four.extract(3usize))
 }

@@ -264,6 +264,11 @@ impl<W: Write> ApngWriter<W> {
 }
 
 #[cfg(test)]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::type_complexity,
+    reason = "small figures, and everything about an animation at once"
+)]
 mod tests {
     use super::*;
     use std::io::Cursor;
@@ -280,7 +285,7 @@ mod tests {
 
     /// Two colours, so that a palette holds them.
     fn frame(format: FrameFormat, i: usize) -> Vec<u8> {
-        let sample = |p: usize, c: usize| if (p + i) % 3 == 0 { 40 + 50 * c as u8 } else { 200 };
+        let sample = |p: usize, c: usize| if (p + i).is_multiple_of(3) { 40 + 50 * c as u8 } else { 200 };
         let mut out = Vec::new();
         for p in 0..(format.width * format.height) as usize {
             for c in 0..format.channels as usize {

@@ -197,6 +197,7 @@ impl FolderWriter {
 }
 
 #[cfg(test)]
+#[expect(clippy::cast_possible_truncation, reason = "the figures of small tests fit")]
 mod tests {
     use super::*;
 

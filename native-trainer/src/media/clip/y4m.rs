@@ -105,8 +105,8 @@ impl<R: Read> Frames for Y4mFrames<R> {
             for (row, plane) in rows.iter_mut().zip(&planes[1..]) {
                 convert.chroma_row(plane, chroma_size, (across, down), y, row);
             }
-            for x in 0..width {
-                let (luma, cb, cr) = (convert.luma(planes[0], y * width + x), rows[0][x], rows[1][x]);
+            for (x, (cb, cr)) in rows[0].iter().zip(&rows[1]).enumerate() {
+                let luma = convert.luma(planes[0], y * width + x);
                 out.extend([
                     code(luma + 1.402 * cr),
                     code(luma - 0.344_136_3 * cb - 0.714_136_3 * cr),
@@ -249,6 +249,7 @@ impl<W: Write> Y4mWriter<W> {
 }
 
 #[cfg(test)]
+#[expect(clippy::cast_possible_truncation, reason = "the figures of small tests fit")]
 mod tests {
     use super::*;
 
