@@ -26,9 +26,9 @@ const EXIT_CODES: &str = "\
 Exit codes: 0 done · 2 usage · 3 unreadable or invalid input · 4 limit exceeded · 5 target missed,
 the file is written · 6 unsupported version · 130 interrupted, the file is written · 1 all else";
 
-/// Pictures as neural fields that can be cropped by copying bytes.
+/// Pictures, sounds, clips and shapes as neural fields that can be cropped by copying bytes.
 ///
-/// A `.inr` file holds one tiny network per partition of the picture and one that they share. Cropping copies the
+/// A `.inr` file holds one tiny network per partition of the signal and one that they share. Cropping copies the
 /// bytes of the partitions that stay: nothing is decoded, and what stays decodes to the same bits.
 #[derive(Debug, Parser)]
 #[command(name = "tessera", version, propagate_version = true, max_term_width = 110, after_help = EXIT_CODES)]
@@ -58,9 +58,9 @@ pub struct GlobalArguments {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Train a field for a picture and write it as .inr
+    /// Train a field for a picture, a sound, a clip or a shape and write it as .inr
     Encode(Box<EncodeArguments>),
-    /// Write a field back as a picture
+    /// Write a field back as what it was made of
     Decode(DecodeArguments),
     /// Keep or drop partitions by copying bytes
     Crop(CropArguments),
@@ -68,7 +68,7 @@ pub enum Command {
     Info(InfoArguments),
     /// Run every check that the format promises
     Verify(VerifyArguments),
-    /// PSNR, SSIM and bits per sample of two pictures or fields
+    /// How near two signals or fields are: PSNR, SSIM, IoU, bits per sample
     Compare(CompareArguments),
     /// Convert a PyTorch checkpoint of the published code
     Import(ImportArguments),
