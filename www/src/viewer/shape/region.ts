@@ -174,15 +174,16 @@ function centre(box: { low: Vector; high: Vector }, axis: Axis, side: -1 | 0 | 1
   return middle(box).map((v, a) => (a === axis ? (side < 0 ? box.low[axis] : box.high[axis]) : v)) as unknown as Vector;
 }
 
-/** Moves points apart until each pair has at least this distance: handles of a small box must still be hit one by one. */
+/** Moves points apart until each pair is at least `distance` apart along one axis of the screen, so that squares of that
+ * size around them do not overlap: handles of a small box must still be hit one by one. */
 export function spread(points: { x: number; y: number }[], distance: number): void {
-  for (let round = 0; round < 40; round++) {
+  for (let round = 0; round < 200; round++) {
     let moved = false;
     for (const [i, a] of points.entries()) {
       for (const [j, b] of points.entries()) {
         if (j <= i) continue;
         const [dx, dy] = [b.x - a.x, b.y - a.y];
-        const apart = Math.hypot(dx, dy);
+        const apart = Math.max(Math.abs(dx), Math.abs(dy));
         if (apart >= distance - 0.01) continue;
         // Points in one place part in a direction of their own.
         const [ux, uy] = apart > 1e-6 ? [dx / apart, dy / apart] : [Math.cos(i + 2 * j), Math.sin(i + 2 * j)];
