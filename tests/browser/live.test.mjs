@@ -34,8 +34,6 @@ test('a field is watched while it is trained', { ...needs('program'), timeout: 2
   try {
     const { page, opened, settled, close } = await openPage(browser, run.address);
     await opened();
-    await settled();
-    const early = await pixels(page);
     assert.match(await bar(page).textContent(), /Training mosaic\.png · step \d+ of 4000/);
 
     // Paused, nothing moves.
@@ -44,6 +42,8 @@ test('a field is watched while it is trained', { ...needs('program'), timeout: 2
     const step = () => page.evaluate(async () => (await (await fetch('live/state')).json()).step);
     await page.waitForTimeout(700);
     const paused = await step();
+    await settled();
+    const early = await pixels(page);
     await page.waitForTimeout(1500);
     assert.equal(await step(), paused);
     await page.screenshot({ path: output('live-paused.png') });

@@ -113,7 +113,9 @@ class Live {
   /** Opens the newest snapshot, unless the viewer is in use for something that it would disturb. */
   async #refresh(state: State): Promise<void> {
     const viewer = this.#viewer;
-    const idle = !viewer.busy && (viewer.mode === 'view' || (viewer.mode === 'compare' && this.#comparing)) && !viewer.cropDetail?.selector;
+    // A picture that is never shown whole because the next one comes would be of no use.
+    const shown = this.#shown === 0 || viewer.stage.complete;
+    const idle = shown && !viewer.busy && (viewer.mode === 'view' || (viewer.mode === 'compare' && this.#comparing)) && !viewer.cropDetail?.selector;
     if (state.snapshot <= this.#shown || !idle) return;
     if (this.#comparing && performance.now() - this.#comparedAt < COMPARE_MS && !state.finished) return;
     const response = await fetch(`live/field.inr?${state.snapshot}`, { cache: 'no-store' });
