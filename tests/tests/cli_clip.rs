@@ -1,5 +1,7 @@
 //! Clips from the command line: every source, every output, crops in space and time, odd and broken inputs.
 
+#![expect(clippy::cast_possible_truncation, reason = "the figures of small tests fit")]
+
 mod common;
 
 use std::path::Path;

@@ -1,5 +1,7 @@
 //! Sounds from the command line: every source, any length, crops by time, odd inputs.
 
+#![expect(clippy::single_range_in_vec_init, reason = "boxes of one axis")]
+
 mod common;
 
 use std::sync::OnceLock;

@@ -1,6 +1,6 @@
 //! Our networks, gradients and optimiser against what the published PyTorch model computed (`fixtures/README.md`).
 
-#![expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the figures of small tests fit")]
+#![expect(clippy::cast_possible_truncation, reason = "the figures of small tests fit")]
 
 mod common;
 

@@ -1,7 +1,5 @@
 //! The training loop: stop conditions, determinism, and runs that are interrupted and continued.
 
-#![expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the figures of small tests fit")]
-
 mod common;
 
 use std::path::Path;

@@ -1,5 +1,6 @@
 //! The parity fixtures and small plans that several tests share.
 
+#![expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the figures of small tests fit")]
 #![allow(dead_code, reason = "every test file is a crate of its own and uses a part of this")]
 
 use std::collections::BTreeMap;

@@ -104,7 +104,7 @@ class Live {
     pause.textContent = does === 'resume' ? 'Go on' : 'Pause';
     pause.disabled = this.#button('finish').disabled = state.finished !== null;
     this.#button('compare').hidden = !state.has_original;
-    const curve = layOut(state.curve, state.steps, WIDTH, HEIGHT);
+    const curve = layOut(state.curve, state.finished ? state.step : state.steps, WIDTH, HEIGHT);
     const svg = this.#bar.querySelector('svg') as SVGElement;
     svg.querySelector('path')?.setAttribute('d', curve?.path ?? '');
     svg.setAttribute('aria-label', curve ? `PSNR over the steps, from ${curve.low} to ${curve.high} dB` : 'PSNR over the steps');
