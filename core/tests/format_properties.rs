@@ -6,7 +6,7 @@ mod common;
 use common::{bodies, craft};
 use proptest::prelude::*;
 use tessera_core::field::{FieldSpec, Model, SplitMix64};
-use tessera_core::format::{Document, Reader, TrainingRecord, WeightCoding, crop, write};
+use tessera_core::format::{ChunkCoding, Document, Reader, TrainingRecord, WeightCoding, crop, write};
 use tessera_core::grid::{Grid, UNIT_RANGE};
 use tessera_core::signal::{SampleFormat, SignalInfo};
 
@@ -48,7 +48,7 @@ proptest! {
         prop_assert_eq!(&bytes, &write(&document, coding).unwrap());
         let reader = Reader::open(&bytes).unwrap();
         reader.verify().unwrap();
-        prop_assert_eq!(reader.coding(), coding);
+        prop_assert_eq!(reader.coding(), ChunkCoding::Plain(coding));
         prop_assert_eq!(reader.parameters(), document.field.parameters());
         prop_assert_eq!(reader.document().unwrap(), document);
         bodies::file(&bytes);

@@ -5,51 +5,82 @@ use crate::codec::WeightCoding;
 use crate::error::Error;
 use crate::grid::Grid;
 
-/// Draws a field's start weights from `seed`, all partitions present. The same seed gives the same weights on every
-/// machine: the generator is SplitMix64, and draws go tensor by tensor in the layout order of [`Field`].
-///
-/// # Errors
-/// As [`Field::new`].
-pub fn initialise(spec: &FieldSpec, grid: &Grid, seed: u64) -> Result<Field, Error> {
-    spec.validate_on(grid)?;
-    let mut random = SplitMix64(seed);
-    let mut shared = Vec::new();
-    for (index, layer) in spec.global_layers().iter().enumerate() {
-        draw(&mut random, layer, weight_bound(spec, layer, index == 0), &mut shared);
-    }
-    if let Some(layer) = spec.merge_layer() {
-        draw(&mut random, &layer, weight_bound(spec, &layer, false), &mut shared);
-    }
-    let layers = spec.local_layers();
-    let mut local = Vec::new();
-    for _ in 0..grid.partitions() {
-        for (index, layer) in layers.iter().enumerate() {
-            draw(&mut random, layer, weight_bound(spec, layer, index == 0), &mut local);
-        }
-    }
-    Field::new(spec.clone(), grid.clone(), (0..grid.partitions()).collect(), shared, local)
+/// Which weights a network starts from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum StartRule {
+    /// All weights are zero. No training starts so; weights of unknown origin are told by themselves.
+    #[default]
+    Zero,
+    /// As [`initialise`].
+    Drawn,
+    /// As [`initialise_centred`].
+    Centred,
 }
 
-/// [`initialise`], with first local layers that see their partition as a plain SIREN sees its whole signal.
+/// The start weights of a field, one network at a time.
 ///
-/// The published start weights see all coordinates, of which a partition is a small part: over it, each of its first
-/// sines turns by a fraction of a radian. Here the first weights are larger by half the number of partitions along
-/// their axis (never smaller), and the first biases keep the phase at the partition's centre. The merge begins by handing
-/// local features through: its local part is the identity over omega, its biases are zero. The field reaches the same
-/// error in a small part of the steps (`docs/benchmarks.md`).
-///
-/// # Errors
-/// As [`Field::new`].
-pub fn initialise_centred(spec: &FieldSpec, grid: &Grid, seed: u64) -> Result<Field, Error> {
-    let field = initialise(spec, grid, seed)?;
-    let layers = spec.local_layers();
-    let (Some(first), Some(last)) = (layers.first(), layers.last()) else { return Ok(field) };
-    let (turn, size) = (std::f32::consts::TAU / spec.first_omega, last.biases.end);
-    let mut local = field.local().to_vec();
-    for (partition, network) in (0..grid.partitions()).zip(local.chunks_exact_mut(size)) {
-        let bounds = grid.partition_box(partition);
-        for (axis, (range, &factor)) in bounds.iter().zip(grid.factors()).enumerate() {
-            let centre = grid.coordinate(axis, f64::from(range.start + range.end - 1) / 2.0);
+/// The generator is SplitMix64, and draws go tensor by tensor in the layout order of [`Field`], the shared weights first,
+/// so that any partition's place in the stream is known. Only single operations of IEEE 754 are used: the same seed gives
+/// the same weights, to the bit, on every machine.
+#[derive(Debug, Clone)]
+pub struct Start<'a> {
+    spec: &'a FieldSpec,
+    grid: &'a Grid,
+    seed: u64,
+    rule: StartRule,
+    layers: Vec<Layer>,
+}
+
+impl<'a> Start<'a> {
+    /// The start weights of `spec` on `grid`, which must suit each other.
+    pub fn new(spec: &'a FieldSpec, grid: &'a Grid, seed: u64, rule: StartRule) -> Self {
+        Self { spec, grid, seed, rule, layers: spec.local_layers() }
+    }
+
+    /// Weights of the global network and the merge layer.
+    pub fn shared(&self) -> Vec<f32> {
+        if self.rule == StartRule::Zero {
+            return self.spec.shared_layers().last().map_or_else(Vec::new, |layer| vec![0.0; layer.biases.end]);
+        }
+        let mut random = SplitMix64(self.seed);
+        let mut shared = Vec::new();
+        for (index, layer) in self.spec.shared_layers().iter().enumerate() {
+            draw(&mut random, layer, weight_bound(self.spec, layer, index == 0), &mut shared);
+        }
+        if let (StartRule::Centred, Some(merge)) = (self.rule, self.spec.merge_layer()) {
+            let width = merge.outputs;
+            for (i, weight) in shared[merge.weights.start..][..width * width].iter_mut().enumerate() {
+                *weight = if i % (width + 1) == 0 { 1.0 / self.spec.hidden_omega } else { 0.0 };
+            }
+            shared[merge.biases].fill(0.0);
+        }
+        shared
+    }
+
+    /// Weights of the local network of `partition`, which must be one of the grid.
+    pub fn local(&self, partition: u32) -> Vec<f32> {
+        let size = self.layers.last().map_or(0, |layer| layer.biases.end);
+        if self.rule == StartRule::Zero {
+            return vec![0.0; size];
+        }
+        let before = self.spec.shared_parameters() + u64::from(partition) * size as u64;
+        let mut random = SplitMix64(self.seed).skipped(before);
+        let mut local = Vec::with_capacity(size);
+        for (index, layer) in self.layers.iter().enumerate() {
+            draw(&mut random, layer, weight_bound(self.spec, layer, index == 0), &mut local);
+        }
+        if self.rule == StartRule::Centred {
+            self.centre(&mut local, partition);
+        }
+        local
+    }
+
+    fn centre(&self, network: &mut [f32], partition: u32) {
+        let Some(first) = self.layers.first() else { return };
+        let turn = std::f32::consts::TAU / self.spec.first_omega;
+        let bounds = self.grid.partition_box(partition);
+        for (axis, (range, &factor)) in bounds.iter().zip(self.grid.factors()).enumerate() {
+            let centre = self.grid.coordinate(axis, f64::from(range.start + range.end - 1) / 2.0);
             #[expect(clippy::cast_precision_loss, reason = "a scale needs no more digits")]
             let scale = (factor as f32 / 2.0).max(1.0);
             for unit in 0..first.outputs {
@@ -63,15 +94,36 @@ pub fn initialise_centred(spec: &FieldSpec, grid: &Grid, seed: u64) -> Result<Fi
             *bias -= turn * (*bias / turn).round();
         }
     }
-    let mut shared = field.shared().to_vec();
-    if let Some(merge) = spec.merge_layer() {
-        let width = merge.outputs;
-        for (i, weight) in shared[merge.weights.start..][..width * width].iter_mut().enumerate() {
-            *weight = if i % (width + 1) == 0 { 1.0 / spec.hidden_omega } else { 0.0 };
-        }
-        shared[merge.biases].fill(0.0);
+
+    fn field(&self) -> Result<Field, Error> {
+        self.spec.validate_on(self.grid)?;
+        let present: Vec<u32> = (0..self.grid.partitions()).collect();
+        let local = present.iter().flat_map(|&partition| self.local(partition)).collect();
+        Field::new(self.spec.clone(), self.grid.clone(), present, self.shared(), local)
     }
-    field.with_weights(shared, local)
+}
+
+/// Draws a field's start weights from `seed`, all partitions present. The same seed gives the same weights on every
+/// machine.
+///
+/// # Errors
+/// As [`Field::new`].
+pub fn initialise(spec: &FieldSpec, grid: &Grid, seed: u64) -> Result<Field, Error> {
+    Start::new(spec, grid, seed, StartRule::Drawn).field()
+}
+
+/// [`initialise`], with first local layers that see their partition as a plain SIREN sees its whole signal.
+///
+/// The published start weights see all coordinates, of which a partition is a small part: over it, each of its first
+/// sines turns by a fraction of a radian. Here the first weights are larger by half the number of partitions along
+/// their axis (never smaller), and the first biases keep the phase at the partition's centre. The merge begins by handing
+/// local features through: its local part is the identity over omega, its biases are zero. The field reaches the same
+/// error in a small part of the steps (`docs/benchmarks.md`).
+///
+/// # Errors
+/// As [`Field::new`].
+pub fn initialise_centred(spec: &FieldSpec, grid: &Grid, seed: u64) -> Result<Field, Error> {
+    Start::new(spec, grid, seed, StartRule::Centred).field()
 }
 
 /// The same field with other last biases: `biases` is `[present partitions, channels]`.
@@ -99,8 +151,9 @@ pub fn with_last_biases(field: &Field, biases: &[f32]) -> Result<Field, Error> {
     field.with_weights(field.shared().to_vec(), local)
 }
 
-/// The field with first local weights that `coding` holds exactly, and first biases that make up for the change at the
-/// centre of each partition.
+/// The field with first local weights that a coding holds exactly, and first biases that make up for the change at the
+/// centre of each partition. `rounded` gives a first local weight of a partition, by its place in the network's layout, as the
+/// coding holds it.
 ///
 /// First weights may be large (see [`initialise_centred`]), and a rounded one shifts the phase in proportion to the
 /// distance from the origin: on large pictures by radians. What is left is in proportion to the distance from the
@@ -108,12 +161,10 @@ pub fn with_last_biases(field: &Field, biases: &[f32]) -> Result<Field, Error> {
 ///
 /// # Errors
 /// [`Error::Parameter`] for weights that are not finite.
-pub fn recentred_for(field: &Field, coding: WeightCoding) -> Result<Field, Error> {
+pub fn recentred(field: &Field, rounded: impl Fn(u32, usize, f32) -> f32) -> Result<Field, Error> {
     let (spec, grid) = (field.spec(), field.grid());
     let layers = spec.local_layers();
-    let (Some(first), Some(last), true) = (layers.first(), layers.last(), coding != WeightCoding::F32) else {
-        return Ok(field.clone());
-    };
+    let (Some(first), Some(last)) = (layers.first(), layers.last()) else { return Ok(field.clone()) };
     let turn = std::f64::consts::TAU / f64::from(spec.first_omega);
     let mut local = field.local().to_vec();
     for (&partition, network) in field.present().iter().zip(local.chunks_exact_mut(last.biases.end)) {
@@ -122,10 +173,10 @@ pub fn recentred_for(field: &Field, coding: WeightCoding) -> Result<Field, Error
             let mut bias = f64::from(network[first.biases.start + unit]);
             for (axis, range) in bounds.iter().enumerate() {
                 let centre = grid.coordinate(axis, f64::from(range.start + range.end - 1) / 2.0);
-                let weight = &mut network[first.weights.start + axis * first.outputs + unit];
-                let rounded = coding.rounded(*weight);
-                bias += (f64::from(*weight) - f64::from(rounded)) * f64::from(centre);
-                *weight = rounded;
+                let place = first.weights.start + axis * first.outputs + unit;
+                let coded = rounded(partition, place, network[place]);
+                bias += (f64::from(network[place]) - f64::from(coded)) * f64::from(centre);
+                network[place] = coded;
             }
             #[expect(clippy::cast_possible_truncation, reason = "weights are 32-bit floats")]
             let bias = (bias - turn * (bias / turn).round()) as f32;
@@ -133,6 +184,17 @@ pub fn recentred_for(field: &Field, coding: WeightCoding) -> Result<Field, Error
         }
     }
     field.with_weights(field.shared().to_vec(), local)
+}
+
+/// [`recentred`] for a plain coding.
+///
+/// # Errors
+/// As [`recentred`].
+pub fn recentred_for(field: &Field, coding: WeightCoding) -> Result<Field, Error> {
+    if coding == WeightCoding::F32 {
+        return Ok(field.clone());
+    }
+    recentred(field, |_, _, weight| coding.rounded(weight))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "widths are at most 8192")]
@@ -153,6 +215,12 @@ fn draw(random: &mut SplitMix64, layer: &Layer, bound: f32, into: &mut Vec<f32>)
 pub struct SplitMix64(pub u64);
 
 impl SplitMix64 {
+    /// The generator after `count` more words.
+    #[must_use]
+    pub fn skipped(self, count: u64) -> Self {
+        Self(self.0.wrapping_add(count.wrapping_mul(0x9e37_79b9_7f4a_7c15)))
+    }
+
     /// The next 64 bits.
     pub fn next_word(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);

@@ -5,8 +5,10 @@ mod initial;
 mod spec;
 
 pub use automatic::{AutomaticRequest, automatic};
-pub use initial::{SplitMix64, initialise, initialise_centred, recentred_for, with_last_biases};
-pub use spec::{FieldSpec, Layer, Model, PUBLISHED_OMEGA};
+pub use initial::{
+    SplitMix64, Start, StartRule, initialise, initialise_centred, recentred, recentred_for, with_last_biases,
+};
+pub use spec::{FieldSpec, Layer, Model, PUBLISHED_OMEGA, tensors};
 
 use crate::error::{Error, check_limit};
 use crate::grid::Grid;

@@ -207,6 +207,16 @@ impl FieldSpec {
         let (w, g) = (self.local_width as usize, self.global_width as usize);
         Some(layer_at(start, w + g, w))
     }
+
+    /// All layers of the shared weights: global ones, then the merge. Empty without a global network.
+    pub fn shared_layers(&self) -> Vec<Layer> {
+        self.global_layers().into_iter().chain(self.merge_layer()).collect()
+    }
+}
+
+/// Where the tensors of a network lie: weights and biases of every layer in turn.
+pub fn tensors(layers: &[Layer]) -> Vec<Range<usize>> {
+    layers.iter().flat_map(|layer| [layer.weights.clone(), layer.biases.clone()]).collect()
 }
 
 fn layer_at(start: usize, inputs: usize, outputs: usize) -> Layer {

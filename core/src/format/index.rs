@@ -6,7 +6,7 @@
 //! sums of lengths and never stored.
 
 use super::cursor::{Cursor, push_varint};
-use crate::codec::WeightCoding;
+use crate::codec::{ChunkCoding, quantised};
 use crate::error::{Error, check_limit};
 use crate::field::FieldSpec;
 use crate::grid::Grid;
@@ -26,7 +26,7 @@ pub(super) struct Chunk {
     pub(super) partition: u32,
     /// The coding's id, known or not.
     pub(super) coding: u16,
-    /// Bytes of its payload. Only the shared chunk of a field without a global network has none.
+    /// Bytes of its payload. Only the shared chunk has none, in a field without a global network and quantised weights.
     pub(super) payload: u64,
     /// Where it starts in the file.
     pub(super) offset: u64,
@@ -137,6 +137,7 @@ pub(super) fn parse(
     if cursor.remaining() > 0 {
         return Err(cursor.malformed(format!("{} bytes follow its last entry", cursor.remaining())));
     }
+    check_codings(&cursor, &shared, &chunks)?;
     let end = place(data_start.saturating_add(shared.bytes()), &mut chunks);
     if end != file_bytes {
         return Err(cursor.malformed(if end > file_bytes {
@@ -194,18 +195,35 @@ fn presence(cursor: &mut Cursor<'_>, partitions: u32, data_bytes: u64) -> Result
     Ok(runs)
 }
 
-/// A chunk is empty exactly where there are no weights, and the plain codings have known lengths.
+/// A chunk is empty exactly where it has nothing to say, plain codings have known lengths, and quantised ones a least
+/// length. The global chunk of quantised weights is never empty: it begins with what all others need.
 fn check_payload(cursor: &Cursor<'_>, chunk: &Chunk, weights: u64) -> Result<(), Error> {
     let wrong = |expected: String| {
         let (name, payload) = (chunk.name(), chunk.payload);
         Err(cursor.malformed(format!("the {name} has {payload} bytes for {weights} weights, expected {expected}")))
     };
-    match WeightCoding::from_id(chunk.coding) {
-        _ if weights == 0 && chunk.payload > 0 => wrong("none".to_owned()),
+    let coding = ChunkCoding::from_id(chunk.coding);
+    let quantised = chunk.payload > 0 && coding == Some(ChunkCoding::Quantised);
+    match coding {
+        _ if weights == 0 && chunk.payload > 0 && !quantised => wrong("none".to_owned()),
         _ if weights > 0 && chunk.payload == 0 => wrong("some".to_owned()),
-        Some(coding) if coding.payload_bytes(weights) != chunk.payload => {
+        Some(ChunkCoding::Plain(coding)) if coding.payload_bytes(weights) != chunk.payload => {
             wrong(coding.payload_bytes(weights).to_string())
+        }
+        Some(ChunkCoding::Quantised) if chunk.payload > 0 => {
+            let least = quantised::least_bytes(weights, chunk.partition == SHARED);
+            if chunk.payload < least { wrong(format!("{least} at least")) } else { Ok(()) }
         }
         _ => Ok(()),
     }
+}
+
+/// Quantised chunks need what the global chunk says, and nothing else does.
+fn check_codings(cursor: &Cursor<'_>, shared: &Chunk, chunks: &[Chunk]) -> Result<(), Error> {
+    let quantised = |chunk: &Chunk| chunk.payload > 0 && chunk.coding == quantised::CODING;
+    let odd = chunks.iter().find(|chunk| quantised(chunk) != quantised(shared));
+    odd.map_or(Ok(()), |chunk| {
+        let name = chunk.name();
+        Err(cursor.malformed(format!("the {name} and the global chunk: only one of them is quantised")))
+    })
 }

@@ -32,19 +32,21 @@ mod cursor;
 mod document;
 mod head;
 mod index;
+mod ledger;
 mod metadata;
 mod prelude;
 mod reader;
 mod writer;
 
-pub use crate::codec::WeightCoding;
+pub use crate::codec::{ChunkCoding, WeightCoding};
 pub use checksum::FileId;
 pub use crop::crop;
 pub use document::{Document, TrainingRecord};
 pub use head::Head;
 pub use prelude::{MAGIC, PRELUDE_BYTES, VERSION};
+pub use ledger::{Ledger, LedgerRow};
 pub use reader::{ChunkInfo, Reader};
-pub use writer::write;
+pub use writer::{write, write_numbers, write_quantised};
 
 /// Media type of an `.inr` file.
 pub const MEDIA_TYPE: &str = "application/vnd.tessera.inr";

@@ -6,7 +6,8 @@ use super::document::{Document, TrainingRecord};
 use super::head::{Head, slice};
 use super::index::{Chunk, SHARED};
 use super::prelude::VERSION;
-use crate::codec::WeightCoding;
+use crate::codec::quantised::QuantisedReader;
+use crate::codec::{ChunkCoding, WeightCoding};
 use crate::error::{Error, Unsupported};
 use crate::field::{Field, FieldSpec};
 use crate::grid::Grid;
@@ -37,9 +38,9 @@ use crate::signal::SignalInfo;
 #[derive(Debug, Clone)]
 pub struct Reader<'a> {
     bytes: &'a [u8],
-    head: Head,
+    pub(super) head: Head,
     present: Vec<u32>,
-    coding: WeightCoding,
+    coding: ChunkCoding,
 }
 
 /// Where a chunk lies in a file.
@@ -64,7 +65,8 @@ impl<'a> Reader<'a> {
         for chunk in head.all_chunks() {
             known_coding(chunk)?;
         }
-        let coding = head.chunks.first().map(known_coding).transpose()?.unwrap_or_default();
+        let plain = ChunkCoding::Plain(WeightCoding::default());
+        let coding = head.chunks.first().map(known_coding).transpose()?.unwrap_or(plain);
         let present = head.chunks.iter().map(|chunk| chunk.partition).collect();
         Ok(Self { bytes, head, present, coding })
     }
@@ -90,7 +92,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The coding of the partitions' weights, that is of the first one where they differ.
-    pub fn coding(&self) -> WeightCoding {
+    pub fn coding(&self) -> ChunkCoding {
         self.coding
     }
 
@@ -151,8 +153,18 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// [`Error::Malformed`] naming the first chunk with a wrong checksum or a weight that is not allowed.
     pub fn document(&self) -> Result<Document, Error> {
-        let shared = self.weights(std::slice::from_ref(&self.head.shared))?;
-        let local = self.weights(&self.head.chunks)?;
+        let (shared, local) = match self.quantised()? {
+            None => (self.weights(std::slice::from_ref(&self.head.shared))?, self.weights(&self.head.chunks)?),
+            Some(quantised) => {
+                let shared = quantised.shared().map_err(|error| damaged(&self.head.shared, error))?;
+                let mut local = Vec::new();
+                for chunk in &self.head.chunks {
+                    let weights = quantised.local(chunk.partition, self.payload(chunk)?);
+                    local.extend(weights.map_err(|error| damaged(chunk, error))?);
+                }
+                (shared, local)
+            }
+        };
         let (spec, grid) = (self.spec().clone(), self.grid().clone());
         Ok(Document {
             signal: self.signal().clone(),
@@ -161,13 +173,14 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// Everything that the format promises: what [`Reader::open`] and [`Reader::document`] check, and in a file with
-    /// all its partitions that the file id is the digest of the contents.
+    /// Everything that the format promises: what [`Reader::open`] and [`Reader::document`] check, that quantised weights
+    /// are written in their one form, and in a file with all its partitions that the file id is the digest of the contents.
     ///
     /// # Errors
     /// As [`Reader::open`] and [`Reader::document`].
     pub fn verify(&self) -> Result<(), Error> {
         self.document()?;
+        self.verify_forms()?;
         if self.is_complete() {
             let payloads: Vec<_> =
                 self.head.all_chunks().map(|chunk| Ok((chunk, self.payload(chunk)?))).collect::<Result<_, Error>>()?;
@@ -187,16 +200,42 @@ impl<'a> Reader<'a> {
         checked_payload(self.bytes, self.file_id(), chunk)
     }
 
+    /// What reads quantised chunks; `None` where the weights are plain.
+    pub(super) fn quantised(&self) -> Result<Option<QuantisedReader<'_>>, Error> {
+        if self.coding != ChunkCoding::Quantised {
+            return Ok(None);
+        }
+        let payload = self.payload(&self.head.shared)?;
+        QuantisedReader::new(self.spec(), self.grid(), self.training().seed, payload)
+            .map(Some)
+            .map_err(|error| damaged(&self.head.shared, error))
+    }
+
+    /// That every number of quantised chunks is written in its one form.
+    fn verify_forms(&self) -> Result<(), Error> {
+        let Some(quantised) = self.quantised()? else { return Ok(()) };
+        quantised.verify_shared().map_err(|error| damaged(&self.head.shared, error))?;
+        for chunk in &self.head.chunks {
+            quantised.verify_local(self.payload(chunk)?).map_err(|error| damaged(chunk, error))?;
+        }
+        Ok(())
+    }
+
     fn weights(&self, chunks: &[Chunk]) -> Result<Vec<f32>, Error> {
         let mut weights = Vec::new();
         for chunk in chunks {
-            let damaged = |reason| match reason {
-                Error::Parameter(reason) => Error::malformed(chunk.name(), chunk.offset, reason),
-                other => other,
-            };
-            known_coding(chunk)?.decode(self.payload(chunk)?, &mut weights).map_err(damaged)?;
+            let ChunkCoding::Plain(coding) = known_coding(chunk)? else { continue };
+            coding.decode(self.payload(chunk)?, &mut weights).map_err(|error| damaged(chunk, error))?;
         }
         Ok(weights)
+    }
+}
+
+/// What is wrong with the payload of `chunk`, as damage of the file.
+fn damaged(chunk: &Chunk, error: Error) -> Error {
+    match error {
+        Error::Parameter(reason) => Error::malformed(chunk.name(), chunk.offset, reason),
+        other => other,
     }
 }
 
@@ -212,8 +251,8 @@ pub(super) fn checked_payload<'a>(bytes: &'a [u8], id: FileId, chunk: &Chunk) ->
         .ok_or_else(|| Error::malformed(chunk.name(), chunk.offset, "its checksum does not match"))
 }
 
-fn known_coding(chunk: &Chunk) -> Result<WeightCoding, Error> {
-    WeightCoding::from_id(chunk.coding).ok_or_else(|| {
+fn known_coding(chunk: &Chunk) -> Result<ChunkCoding, Error> {
+    ChunkCoding::from_id(chunk.coding).ok_or_else(|| {
         Unsupported {
             feature: format!("weight coding {} ({})", chunk.coding, chunk.name()),
             advice: "get a newer Tessera".to_owned(),

@@ -5,7 +5,8 @@ use super::checksum::FileId;
 use super::document::Document;
 use super::index::{Chunk, SHARED};
 use super::metadata::Metadata;
-use crate::codec::WeightCoding;
+use crate::codec::quantised::{self, Numbers};
+use crate::codec::{Quantisation, WeightCoding};
 use crate::error::Error;
 
 /// Writes `document` as an `.inr` file, all weights in `coding`. The same document and coding give the same bytes on
@@ -15,6 +16,45 @@ use crate::error::Error;
 /// [`Error::Parameter`] where signal and field do not belong together, no partition is present, or a weight does not
 /// fit the coding; [`Error::Limit`] beyond the limits of the format.
 pub fn write(document: &Document, coding: WeightCoding) -> Result<Vec<u8>, Error> {
+    let field = &document.field;
+    let encoded = |weights: &[f32]| {
+        let mut payload = Vec::with_capacity(usize::try_from(coding.payload_bytes(weights.len() as u64)).unwrap_or(0));
+        coding.encode(weights, &mut payload)?;
+        Ok(payload)
+    };
+    let shared = encoded(field.shared())?;
+    let slots = 0..field.present().len();
+    let local = slots.map(|slot| encoded(field.local_of_slot(slot))).collect::<Result<Vec<_>, Error>>()?;
+    write_payloads(document, coding.id(), &shared, &local)
+}
+
+/// Writes `document` as an `.inr` file of quantised weights. What it decodes to is [`Quantisation::field`] of
+/// [`Quantisation::numbers`], with the seed of the training record.
+///
+/// # Errors
+/// As [`write`], and where the quantisation belongs to another network.
+pub fn write_quantised(document: &Document, quantisation: &Quantisation) -> Result<Vec<u8>, Error> {
+    let numbers = quantisation.numbers(&document.field, document.training.seed)?;
+    write_numbers(document, quantisation, &numbers)
+}
+
+/// As [`write_quantised`] for numbers that were chosen by other means than rounding; the weights of `document` do not matter.
+///
+/// # Errors
+/// As [`write_quantised`].
+pub fn write_numbers(document: &Document, quantisation: &Quantisation, numbers: &Numbers) -> Result<Vec<u8>, Error> {
+    // A file that a reader would refuse for its weights must not be written.
+    quantisation.field(&document.field, document.training.seed, numbers)?;
+    let payloads = quantisation.code(document.field.spec(), numbers)?;
+    write_payloads(document, quantised::CODING, &payloads.shared.0, &payloads.local)
+}
+
+fn write_payloads(
+    document: &Document,
+    coding: u16,
+    shared_payload: &[u8],
+    payloads: &[Vec<u8>],
+) -> Result<Vec<u8>, Error> {
     document.validate()?;
     let field = &document.field;
     let (header, minor) = Metadata {
@@ -26,25 +66,16 @@ pub fn write(document: &Document, coding: WeightCoding) -> Result<Vec<u8>, Error
     }
     .to_bytes()?;
 
-    let encoded = |partition: u32, weights: &[f32]| {
-        let mut payload = Vec::with_capacity(usize::try_from(coding.payload_bytes(weights.len() as u64)).unwrap_or(0));
-        coding.encode(weights, &mut payload)?;
+    let chunk = |partition: u32, payload: &[u8]| {
         // What is empty has no coding of its own in the index.
-        let id = if payload.is_empty() { 0 } else { coding.id() };
-        Ok((Chunk { partition, coding: id, payload: payload.len() as u64, offset: 0 }, payload))
+        let coding = if payload.is_empty() { 0 } else { coding };
+        Chunk { partition, coding, payload: payload.len() as u64, offset: 0 }
     };
-    let (shared, shared_payload) = encoded(SHARED, field.shared())?;
-    let (chunks, payloads): (Vec<Chunk>, Vec<Vec<u8>>) = field
-        .present()
-        .iter()
-        .enumerate()
-        .map(|(slot, &partition)| encoded(partition, field.local_of_slot(slot)))
-        .collect::<Result<Vec<_>, Error>>()?
-        .into_iter()
-        .unzip();
+    let shared = chunk(SHARED, shared_payload);
+    let chunks: Vec<Chunk> = field.present().iter().zip(payloads).map(|(&p, payload)| chunk(p, payload)).collect();
 
     let all = || {
-        let payloads = std::iter::once(&shared_payload).chain(&payloads).map(Vec::as_slice);
+        let payloads = std::iter::once(shared_payload).chain(payloads.iter().map(Vec::as_slice));
         std::iter::once(&shared).chain(&chunks).zip(payloads)
     };
     let id = FileId::of(&header, all());

@@ -1,0 +1,481 @@
+//! Quantised weights: whole numbers of steps away from the start weights.
+//!
+//! A trained weight is mostly its start weight and a little more. The start comes from a seed in the header and costs
+//! nothing; only the difference is coded, and what training never moved (all of a held global network) takes no byte. Every tensor
+//! has its own step, and partitions fall into classes with steps of their own.
+//!
+//! Steps are stored as bfloat16, so that they cost two bytes; [`Quantisation::new`] rounds them.
+
+use half::bf16;
+
+use super::codebook::{self, Codebook, Counts, Tensors};
+use super::plain::allowed;
+use super::range::{Decoder, Encoder};
+use super::symbols::{self, MAGNITUDE};
+use crate::error::Error;
+use crate::field::{Field, FieldSpec, Start, StartRule, recentred, tensors};
+use crate::grid::Grid;
+
+/// The coding's number in a file.
+pub const CODING: u16 = 3;
+/// Classes of partitions at most.
+pub const CLASSES_OF_PARTITIONS: usize = 16;
+/// Weights that a byte of payload stands for at most, so that a small file cannot order much memory.
+pub const WEIGHTS_PER_BYTE: u64 = 128;
+/// Shared weights that come from the seed without a byte of payload, at most.
+pub const SEEDED_WEIGHTS: u64 = 1 << 20;
+
+/// Where the range coder's frequencies come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Coder {
+    /// One table for all tensors, as published (reference/inr-compression.md section 9).
+    Pooled,
+    /// A table for every tensor: the best for small chunks.
+    #[default]
+    Static,
+    /// Counted anew in every chunk and tensor, without any table.
+    Adaptive,
+}
+
+impl Coder {
+    /// Every coder.
+    pub const ALL: [Self; 3] = [Self::Pooled, Self::Static, Self::Adaptive];
+
+    /// The name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pooled => "pooled",
+            Self::Static => "static",
+            Self::Adaptive => "adaptive",
+        }
+    }
+}
+
+/// How a field's weights become whole numbers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Quantisation {
+    start: StartRule,
+    coder: Coder,
+    shared: Vec<f32>,
+    classes: Vec<Vec<f32>>,
+    class_of: Vec<u8>,
+    magnitude: i32,
+}
+
+/// A quantised field: whole numbers of steps, in the layouts of [`Field`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Numbers {
+    /// Of the shared weights.
+    pub shared: Vec<i32>,
+    /// Of the local networks, in the order of the partitions that are present.
+    pub local: Vec<i32>,
+}
+
+/// Payloads of a coded field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Payloads {
+    /// Of the global chunk, and how many bytes of it are steps and tables.
+    pub shared: (Vec<u8>, usize),
+    /// Of the partitions' chunks.
+    pub local: Vec<Vec<u8>>,
+}
+
+impl Quantisation {
+    /// One class of partitions: `shared` and `local` are steps by tensor (weights and biases of every layer in turn), rounded to
+    /// bfloat16 here. A step of 0 leaves a tensor at its start.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] for another number of tensors or a step that is negative or not finite.
+    pub fn new(spec: &FieldSpec, start: StartRule, coder: Coder, shared: &[f32], local: &[f32]) -> Result<Self, Error> {
+        Self { start, coder, shared: Vec::new(), classes: Vec::new(), class_of: Vec::new(), magnitude: MAGNITUDE }
+            .with_shared(spec, shared)?
+            .with_classes(spec, &[local.to_vec()], Vec::new())
+    }
+
+    fn with_shared(self, spec: &FieldSpec, steps: &[f32]) -> Result<Self, Error> {
+        let shared = rounded_steps(steps, tensors(&spec.shared_layers()).len())?;
+        Ok(Self { shared, ..self })
+    }
+
+    /// With several classes of partitions: the steps of each, and the class of every present partition.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] as [`Quantisation::new`], for no class or more than [`CLASSES_OF_PARTITIONS`], and for a class that is
+    /// not there.
+    pub fn with_classes(self, spec: &FieldSpec, classes: &[Vec<f32>], class_of: Vec<u8>) -> Result<Self, Error> {
+        let count = tensors(&spec.local_layers()).len();
+        let classes = classes.iter().map(|steps| rounded_steps(steps, count)).collect::<Result<Vec<_>, _>>()?;
+        if classes.is_empty() || classes.len() > CLASSES_OF_PARTITIONS {
+            let count = classes.len();
+            return Err(Error::parameter(format!("{count} classes of partitions, not 1 to {CLASSES_OF_PARTITIONS}")));
+        }
+        if class_of.iter().any(|&class| usize::from(class) >= classes.len()) {
+            return Err(Error::parameter("a partition belongs to a class that is not there"));
+        }
+        Ok(Self { classes, class_of, ..self })
+    }
+
+    /// With numbers of at most `bits` bits each (2 to 16): larger ones become the largest.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] for other numbers of bits.
+    pub fn with_bits(self, bits: u32) -> Result<Self, Error> {
+        if !(2..=16).contains(&bits) {
+            return Err(Error::parameter(format!("{bits} bits per weight, not 2 to 16")));
+        }
+        let magnitude = (1_i32 << bits.saturating_sub(1)).saturating_sub(1);
+        Ok(Self { magnitude, ..self })
+    }
+
+    /// The same with another coder.
+    #[must_use]
+    pub fn with_coder(self, coder: Coder) -> Self {
+        Self { coder, ..self }
+    }
+
+    /// The rule of the start weights.
+    pub fn start(&self) -> StartRule {
+        self.start
+    }
+
+    /// The steps that a partition uses, by its place among those that are present.
+    pub fn steps_of_slot(&self, slot: usize) -> &[f32] {
+        let class = self.class_of.get(slot).copied().unwrap_or(0);
+        self.classes.get(usize::from(class)).map_or(&[], Vec::as_slice)
+    }
+
+    /// The steps of the shared weights.
+    pub fn shared_steps(&self) -> &[f32] {
+        &self.shared
+    }
+
+    /// The start rule from which the weights of `field` have moved least.
+    pub fn nearest_start(field: &Field, seed: u64) -> StartRule {
+        let shared = tensors(&field.spec().shared_layers());
+        let local = tensors(&field.spec().local_layers());
+        let cost = |rule: StartRule| {
+            let start = Start::new(field.spec(), field.grid(), seed, rule);
+            let mut sums = vec![(0.0_f64, 0_u64); shared.len().saturating_add(local.len())];
+            let mut add = |first: usize, ranges: &[std::ops::Range<usize>], weights: &[f32], start: &[f32]| {
+                for (sum, range) in sums.iter_mut().skip(first).zip(ranges) {
+                    let (a, b) = (weights.get(range.clone()), start.get(range.clone()));
+                    let moved = a.unwrap_or_default().iter().zip(b.unwrap_or_default()).map(|(w, s)| f64::from((w - s).abs()));
+                    *sum = (sum.0 + moved.sum::<f64>(), sum.1.saturating_add(range.len() as u64));
+                }
+            };
+            add(0, &shared, field.shared(), &start.shared());
+            // A few partitions tell as much as all.
+            let stride = field.present().len().div_ceil(64).max(1);
+            for (slot, &partition) in field.present().iter().enumerate().step_by(stride) {
+                add(shared.len(), &local, field.local_of_slot(slot), &start.local(partition));
+            }
+            #[expect(clippy::cast_precision_loss, reason = "counts of weights")]
+            sums.iter().map(|&(sum, count)| count as f64 * (sum / count.max(1) as f64 + 1e-9).log2()).sum::<f64>()
+        };
+        let rules = [StartRule::Zero, StartRule::Drawn, StartRule::Centred].map(|rule| (rule, cost(rule)));
+        rules.into_iter().min_by(|a, b| a.1.total_cmp(&b.1)).map_or(StartRule::Zero, |(rule, _)| rule)
+    }
+
+    /// The numbers nearest to the weights of `field`, first biases making up for what rounding does to first weights at the
+    /// centre of their partition.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] where the field is another than this was made for.
+    pub fn numbers(&self, field: &Field, seed: u64) -> Result<Numbers, Error> {
+        let start = Start::new(field.spec(), field.grid(), seed, self.start);
+        let field = self.with_coded_first_layers(field, &start)?;
+        let layers = field.spec().local_layers();
+        let turn = std::f32::consts::TAU / field.spec().first_omega;
+        let own = tensors(&layers);
+        let mut local = Vec::with_capacity(field.local().len());
+        for (slot, &partition) in field.present().iter().enumerate() {
+            let (weights, from) = (field.local_of_slot(slot), start.local(partition));
+            for (place, (range, &step)) in own.iter().zip(self.steps_of_slot(slot)).enumerate() {
+                let (w, s) = (weights.get(range.clone()), from.get(range.clone()));
+                for (w, s) in w.unwrap_or_default().iter().zip(s.unwrap_or_default()) {
+                    // The sine does not see whole turns of the phase, and the smallest number is the cheapest.
+                    let moved = w - s;
+                    let moved = if place == 1 { moved - turn * (moved / turn).round() } else { moved };
+                    local.push(self.number(moved, step));
+                }
+            }
+        }
+        let mut shared = Vec::with_capacity(field.shared().len());
+        let from = start.shared();
+        for (range, &step) in tensors(&field.spec().shared_layers()).iter().zip(&self.shared) {
+            let (w, s) = (field.shared().get(range.clone()), from.get(range.clone()));
+            shared.extend(w.unwrap_or_default().iter().zip(s.unwrap_or_default()).map(|(w, s)| self.number(w - s, step)));
+        }
+        if shared.len() != field.shared().len() || local.len() != field.local().len() {
+            return Err(Error::parameter("these steps belong to another network"));
+        }
+        Ok(Numbers { shared, local })
+    }
+
+    fn with_coded_first_layers(&self, field: &Field, start: &Start<'_>) -> Result<Field, Error> {
+        let own: Vec<Vec<f32>> = field.present().iter().map(|&partition| start.local(partition)).collect();
+        recentred(field, |partition, place, weight| {
+            let slot = field.present().binary_search(&partition).unwrap_or(0);
+            let from = own.get(slot).and_then(|own| own.get(place)).copied().unwrap_or(0.0);
+            let step = self.steps_of_slot(slot).first().copied().unwrap_or(0.0);
+            weight_of(from, self.number(weight - from, step), step)
+        })
+    }
+
+    fn number(&self, moved: f32, step: f32) -> i32 {
+        if step <= 0.0 {
+            return 0;
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "the cast saturates, and the clamp is narrower")]
+        let number = (moved / step).round() as i32;
+        number.clamp(self.magnitude.saturating_neg(), self.magnitude)
+    }
+
+    /// The field with the weights that these numbers stand for: what a reader of the file gets.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] where the numbers belong to another field, or a weight becomes too large.
+    pub fn field(&self, field: &Field, seed: u64, numbers: &Numbers) -> Result<Field, Error> {
+        let start = Start::new(field.spec(), field.grid(), seed, self.start);
+        let own = tensors(&field.spec().local_layers());
+        let size = own.last().map_or(0, |range| range.end);
+        let shared = weights_of(&start.shared(), &numbers.shared, &tensors(&field.spec().shared_layers()), &self.shared);
+        let mut local = Vec::with_capacity(numbers.local.len());
+        for ((slot, &partition), numbers) in field.present().iter().enumerate().zip(numbers.local.chunks(size.max(1))) {
+            local.extend(weights_of(&start.local(partition), numbers, &own, self.steps_of_slot(slot)));
+        }
+        field.with_weights(shared, local)
+    }
+
+    /// Codes the numbers. Tensors without a number other than 0 lose their step.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] where the numbers belong to another field.
+    pub fn code(&self, spec: &FieldSpec, numbers: &Numbers) -> Result<Payloads, Error> {
+        let (of_shared, own) = (tensors(&spec.shared_layers()), tensors(&spec.local_layers()));
+        let size = own.last().map_or(0, |range| range.end).max(1);
+        let mut counts: Vec<Counts> = vec![of_shared.iter().map(|range| count(&numbers.shared, range)).collect()];
+        counts.extend(self.classes.iter().map(|_| vec![[0; symbols::CLASSES]; own.len()]));
+        for (slot, numbers) in numbers.local.chunks(size).enumerate() {
+            let class = usize::from(self.class_of.get(slot).copied().unwrap_or(0));
+            let Some(sums) = counts.get_mut(class.saturating_add(1)) else { continue };
+            for (sum, range) in sums.iter_mut().zip(&own) {
+                sum.iter_mut().zip(count(numbers, range)).for_each(|(sum, more)| *sum = sum.saturating_add(more));
+            }
+        }
+        let used = |steps: &[f32], counts: &Counts| -> Vec<f32> {
+            let moved = |counts: &[u64; symbols::CLASSES]| counts.iter().skip(1).any(|&count| count > 0);
+            steps.iter().zip(counts).map(|(&step, counts)| if moved(counts) { step } else { 0.0 }).collect()
+        };
+        let shared = counts.first().map_or_else(Vec::new, |counts| used(&self.shared, counts));
+        let classes: Vec<Vec<f32>> = self.classes.iter().zip(counts.iter().skip(1)).map(|(s, c)| used(s, c)).collect();
+        let mut payload = codebook::to_bytes(self.start, self.coder, &shared, &classes, &counts);
+        let tables = payload.len();
+        let (book, _) = Codebook::parse(&payload, spec)?;
+        payload.extend(written(&numbers.shared, &of_shared, &book.shared)?);
+        let least = least_bytes(numbers.shared.len() as u64, true);
+        payload.resize(payload.len().max(usize::try_from(least).unwrap_or(0)), 0);
+        let local = numbers
+            .local
+            .chunks(size)
+            .enumerate()
+            .map(|(slot, numbers)| chunk(&book, self.class_of.get(slot).copied().unwrap_or(0), numbers, &own))
+            .collect::<Result<_, Error>>()?;
+        Ok(Payloads { shared: (payload, tables), local })
+    }
+}
+
+/// Bytes that a payload of `weights` weights has at least.
+pub fn least_bytes(weights: u64, shared: bool) -> u64 {
+    let coded = if shared { weights.saturating_sub(SEEDED_WEIGHTS) } else { weights };
+    coded.div_ceil(WEIGHTS_PER_BYTE).max(1)
+}
+
+/// Reads the chunks of a quantised field.
+#[derive(Debug, Clone)]
+pub struct QuantisedReader<'a> {
+    book: Codebook,
+    start: Start<'a>,
+    shared: &'a [u8],
+    whole_shared: &'a [u8],
+    of_shared: Vec<std::ops::Range<usize>>,
+    own: Vec<std::ops::Range<usize>>,
+}
+
+impl<'a> QuantisedReader<'a> {
+    /// Reads the head of the global chunk's payload.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] for damage, [`Error::Unsupported`] for rules of later versions.
+    pub fn new(spec: &'a FieldSpec, grid: &'a Grid, seed: u64, payload: &'a [u8]) -> Result<Self, Error> {
+        let (book, shared) = Codebook::parse(payload, spec)?;
+        let start = Start::new(spec, grid, seed, book.start);
+        let (of_shared, own) = (tensors(&spec.shared_layers()), tensors(&spec.local_layers()));
+        Ok(Self { book, start, shared, whole_shared: payload, of_shared, own })
+    }
+
+    /// Bytes of steps and tables at the head of the global chunk.
+    pub fn table_bytes(&self) -> u64 {
+        self.whole_shared.len().saturating_sub(self.shared.len()) as u64
+    }
+
+    /// Where the frequencies come from.
+    pub fn coder(&self) -> Coder {
+        self.book.coder
+    }
+
+    /// The shared weights.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] for damage, in words that name the weight.
+    pub fn shared(&self) -> Result<Vec<f32>, Error> {
+        let numbers = read(self.shared, self.whole_shared.len(), &self.of_shared, &self.book.shared, true)?;
+        checked(weights_of(&self.start.shared(), &numbers, &self.of_shared, &self.book.shared.steps))
+    }
+
+    /// The weights of `partition` from its chunk's payload.
+    ///
+    /// # Errors
+    /// As [`QuantisedReader::shared`].
+    pub fn local(&self, partition: u32, payload: &[u8]) -> Result<Vec<f32>, Error> {
+        let (class, rest) = self.class(payload)?;
+        let tensors = self.tensors(class)?;
+        let numbers = read(rest, payload.len(), &self.own, tensors, false)?;
+        checked(weights_of(&self.start.local(partition), &numbers, &self.own, &tensors.steps))
+    }
+
+    /// Whether the payloads are those that our writer gives for their numbers: there is one legal form.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] where they are not.
+    pub fn verify_local(&self, payload: &[u8]) -> Result<(), Error> {
+        let (class, rest) = self.class(payload)?;
+        let numbers = read(rest, payload.len(), &self.own, self.tensors(class)?, false)?;
+        if chunk(&self.book, class, &numbers, &self.own)? == payload {
+            return Ok(());
+        }
+        Err(Error::parameter("its numbers are not written in their one form"))
+    }
+
+    /// As [`QuantisedReader::verify_local`] for the global chunk.
+    ///
+    /// # Errors
+    /// As [`QuantisedReader::verify_local`].
+    pub fn verify_shared(&self) -> Result<(), Error> {
+        let whole = self.whole_shared.len();
+        let numbers = read(self.shared, whole, &self.of_shared, &self.book.shared, true)?;
+        let mut again = written(&numbers, &self.of_shared, &self.book.shared)?;
+        let least = usize::try_from(least_bytes(numbers.len() as u64, true)).unwrap_or(usize::MAX);
+        let tables = whole.saturating_sub(self.shared.len());
+        again.resize(again.len().max(least.saturating_sub(tables)), 0);
+        if again == self.shared {
+            return Ok(());
+        }
+        Err(Error::parameter("its numbers are not written in their one form"))
+    }
+
+    fn class<'p>(&self, payload: &'p [u8]) -> Result<(u8, &'p [u8]), Error> {
+        if self.book.local.len() == 1 {
+            return Ok((0, payload));
+        }
+        payload.split_first().map(|(&class, rest)| (class, rest)).ok_or_else(|| Error::parameter("it is empty"))
+    }
+
+    fn tensors(&self, class: u8) -> Result<&Tensors, Error> {
+        let found = self.book.local.get(usize::from(class));
+        found.ok_or_else(|| Error::parameter(format!("there is no class {class} of partitions")))
+    }
+}
+
+/// A partition's payload: its class where there are several, the numbers, and zeros up to the least length.
+fn chunk(book: &Codebook, class: u8, numbers: &[i32], own: &[std::ops::Range<usize>]) -> Result<Vec<u8>, Error> {
+    let mut payload = if book.local.len() > 1 { vec![class] } else { Vec::new() };
+    let tensors = book.local.get(usize::from(class)).ok_or_else(|| Error::parameter("a class is not there"))?;
+    payload.extend(written(numbers, own, tensors)?);
+    let least = usize::try_from(least_bytes(numbers.len() as u64, false)).unwrap_or(usize::MAX);
+    payload.resize(payload.len().max(least), 0);
+    Ok(payload)
+}
+
+fn written(numbers: &[i32], ranges: &[std::ops::Range<usize>], tensors: &Tensors) -> Result<Vec<u8>, Error> {
+    let mut encoder = Encoder::default();
+    for (range, frequencies) in ranges.iter().zip(&tensors.frequencies) {
+        let Some(mut frequencies) = frequencies.clone() else { continue };
+        for &number in numbers.get(range.clone()).unwrap_or_default() {
+            frequencies.write(number, &mut encoder)?;
+        }
+    }
+    Ok(encoder.finish())
+}
+
+/// Numbers of all tensors; those without a step are 0. `whole` is the length of the payload that `bytes` end.
+fn read(
+    bytes: &[u8],
+    whole: usize,
+    ranges: &[std::ops::Range<usize>],
+    tensors: &Tensors,
+    shared: bool,
+) -> Result<Vec<i32>, Error> {
+    let count = ranges.last().map_or(0, |range| range.end);
+    let least = least_bytes(count as u64, shared);
+    if (whole as u64) < least {
+        return Err(Error::parameter(format!("{whole} bytes for {count} weights, {least} are the least")));
+    }
+    let mut numbers = Vec::with_capacity(count);
+    let mut decoder = Decoder::new(bytes);
+    for (range, frequencies) in ranges.iter().zip(&tensors.frequencies) {
+        match frequencies.clone() {
+            None => numbers.resize(range.end, 0),
+            Some(mut frequencies) => numbers.extend(range.clone().map(|_| frequencies.read(&mut decoder))),
+        }
+    }
+    let (unread, missing) = decoder.left();
+    let padding = bytes.iter().rev().take(unread).all(|&byte| byte == 0) && whole as u64 == least;
+    if missing > 4 || (unread > 0 && !padding) {
+        return Err(Error::parameter(if missing > 4 { "it is cut short" } else { "bytes follow its numbers" }));
+    }
+    Ok(numbers)
+}
+
+fn weights_of(start: &[f32], numbers: &[i32], ranges: &[std::ops::Range<usize>], steps: &[f32]) -> Vec<f32> {
+    let mut weights = Vec::with_capacity(start.len());
+    for (range, &step) in ranges.iter().zip(steps) {
+        let (start, numbers) = (start.get(range.clone()), numbers.get(range.clone()));
+        let pairs = start.unwrap_or_default().iter().zip(numbers.unwrap_or_default());
+        weights.extend(pairs.map(|(&start, &number)| weight_of(start, number, step)));
+    }
+    weights
+}
+
+/// Two roundings, and the same on every machine.
+#[expect(clippy::cast_precision_loss, reason = "numbers have 16 bits")]
+fn weight_of(start: f32, number: i32, step: f32) -> f32 {
+    start + number as f32 * step
+}
+
+fn checked(weights: Vec<f32>) -> Result<Vec<f32>, Error> {
+    match weights.iter().position(|&weight| !allowed(weight)) {
+        None => Ok(weights),
+        Some(index) => Err(Error::parameter(format!("weight {index} is not finite or too large"))),
+    }
+}
+
+fn count(numbers: &[i32], range: &std::ops::Range<usize>) -> [u64; symbols::CLASSES] {
+    symbols::counts(numbers.get(range.clone()).unwrap_or_default().iter().copied())
+}
+
+fn rounded_steps(steps: &[f32], expected: usize) -> Result<Vec<f32>, Error> {
+    if steps.len() != expected {
+        return Err(Error::parameter(format!("{} steps for {expected} tensors", steps.len())));
+    }
+    steps
+        .iter()
+        .map(|&step| {
+            let stored = bf16::from_f32(step).to_f32();
+            if step.is_sign_negative() || !stored.is_finite() {
+                return Err(Error::parameter(format!("a step is {step}: steps are finite, and positive or 0")));
+            }
+            Ok(stored)
+        })
+        .collect()
+}
