@@ -1,5 +1,6 @@
 // What is drawn over the picture: the partition grid, what a crop drops, region outlines, the quality tint, the cursor.
 
+import { colourOf } from '../colours';
 import { keptPartitions, type CropState, isRegion } from '../crop-model';
 import { locate, type PartitionGrid } from '../grid';
 import { pictureRectangle } from './layers';
@@ -47,12 +48,7 @@ export class Overlay {
 
   /** Takes the colours from the style sheet, through an element that has them. */
   readColours(frame: HTMLElement): void {
-    const probe = (property: string) => {
-      frame.style.setProperty('outline-color', `var(${property})`);
-      const value = getComputedStyle(frame).outlineColor;
-      frame.style.removeProperty('outline-color');
-      return value;
-    };
+    const probe = (property: string) => colourOf(frame, property);
     this.colours = { accent: probe('--_accent'), ground: probe('--_ground'), line: probe('--_line') };
   }
 

@@ -1,6 +1,7 @@
 // The sound's stage: a waveform or spectrogram to look at and to crop, and a player behind it.
 
 import type { Mode } from '../../state/url';
+import { colourOf } from '../colours';
 import { croppedName } from '../crop-model';
 import { icon } from '../icons';
 import { type Opened, replaces, type Saved, type Stage, type StageHost } from '../stage';
@@ -156,12 +157,7 @@ export class SoundStage implements Stage {
 
   readColours(): void {
     const { frame } = this.#host;
-    const probe = (property: string) => {
-      frame.style.setProperty('outline-color', `var(${property})`);
-      const value = getComputedStyle(frame).outlineColor;
-      frame.style.removeProperty('outline-color');
-      return value;
-    };
+    const probe = (property: string) => colourOf(frame, property);
     this.#colours = { accent: probe('--_accent'), ground: probe('--_ground'), line: probe('--_line'), text: probe('--_text'), quiet: probe('--_quiet') };
     this.#invalidate();
   }

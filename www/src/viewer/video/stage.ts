@@ -5,6 +5,7 @@
 
 import type { Mode } from '../../state/url';
 import type { Pixels } from '../../worker/protocol';
+import { colourOf } from '../colours';
 import { croppedName } from '../crop-model';
 import { icon } from '../icons';
 import type { PictureStage } from '../picture/stage';
@@ -172,12 +173,7 @@ export class VideoStage implements Stage {
   readColours(): void {
     this.picture.readColours();
     const { frame } = this.#host;
-    const probe = (property: string) => {
-      frame.style.setProperty('outline-color', `var(${property})`);
-      const value = getComputedStyle(frame).outlineColor;
-      frame.style.removeProperty('outline-color');
-      return value;
-    };
+    const probe = (property: string) => colourOf(frame, property);
     this.#colours = { accent: probe('--_accent'), surface: probe('--_surface'), line: probe('--_line'), text: probe('--_text'), quiet: probe('--_quiet') };
     this.#drawStrip();
   }
