@@ -4,6 +4,7 @@
 
 import { type CropState, dragEdges, type Handle, isRegion, moveRegion, placeRegion, removeStep, stepEdges } from '../crop-model';
 import { ARROWS, type CropSession } from '../crop-session';
+import { dragHandle } from '../handle-drag';
 import type { Drag, StagePoint } from './gestures';
 import type { PartitionGrid } from '../grid';
 import { pictureRectangle } from './layers';
@@ -130,10 +131,6 @@ export class CropTool {
     const crop = this.#crop;
     const grid = crop.grid;
     if (!grid || event.button !== 0) return;
-    event.preventDefault();
-    event.stopPropagation();
-    button.focus();
-    button.setPointerCapture(event.pointerId);
     const state = crop.withRegion(crop.settled);
     const step = state.steps[state.active];
     if (!isRegion(step)) return;
@@ -148,13 +145,7 @@ export class CropTool {
         ? placeRegion(state, state.active, box.row0 + down, box.column0 + right, grid)
         : dragEdges(state, state.active, handle, (handle.vertical < 0 ? box.row0 : box.row1) + down, (handle.horizontal < 0 ? box.column0 : box.column1) + right, grid));
     };
-    const stop = (keep: boolean) => {
-      button.removeEventListener('pointermove', move);
-      crop.settle(keep);
-    };
-    button.addEventListener('pointermove', move);
-    button.addEventListener('pointerup', () => stop(true), { once: true });
-    button.addEventListener('pointercancel', () => stop(false), { once: true });
+    dragHandle(event, button, crop, move);
   }
 
   /** Puts the handles where the region is. */

@@ -5,6 +5,7 @@
 import { dragEdges, type Handle, isRegion, moveRegion, placeRegion, removeStep, stepEdges } from '../crop-model';
 import type { CropBox, CropSession } from '../crop-session';
 import type { PartitionGrid } from '../grid';
+import { dragHandle } from '../handle-drag';
 import type { Range } from './range';
 
 export interface TimePlace {
@@ -34,9 +35,11 @@ export class TimeRegion {
   readonly #crop: CropSession;
   readonly #axis: 'columns' | 'planes';
   readonly #place: TimePlace;
+  readonly #layer: HTMLElement;
   readonly #buttons: HTMLButtonElement[];
 
   constructor(layer: HTMLElement, crop: CropSession, axis: 'columns' | 'planes', place: TimePlace) {
+    this.#layer = layer;
     this.#crop = crop;
     this.#axis = axis;
     this.#place = place;
@@ -121,10 +124,6 @@ export class TimeRegion {
     const state = crop.withRegion(crop.settled);
     const step = state.steps[state.active];
     if (!grid || event.button !== 0 || !isRegion(step)) return;
-    event.preventDefault();
-    event.stopPropagation();
-    button.focus();
-    button.setPointerCapture(event.pointerId);
     const { start, end } = this.#range(step.box, grid);
     const origin = this.#place.x(side > 0 ? end : start) - event.clientX;
     const move = (e: PointerEvent) => {
@@ -134,13 +133,7 @@ export class TimeRegion {
         ? placeRegion(state, state.active, step.box.row0, column, grid, plane)
         : dragEdges(state, state.active, this.#handle(side), step.box.row0, column, grid, plane));
     };
-    const stop = (keep: boolean) => {
-      button.removeEventListener('pointermove', move);
-      crop.settle(keep);
-    };
-    button.addEventListener('pointermove', move);
-    button.addEventListener('pointerup', () => stop(true), { once: true });
-    button.addEventListener('pointercancel', () => stop(false), { once: true });
+    dragHandle(event, button, crop, move);
   }
 
   /** Puts the handles at the region, at `y` CSS pixels from the top of the layer. */
@@ -157,15 +150,13 @@ export class TimeRegion {
     const snapped = grid.snap(box, state.snap);
     const { start, end } = this.#range(snapped ? grid.region(snapped) : box, grid);
     const [x0, x1] = [this.#place.x(start), this.#place.x(end)];
+    const { clientWidth, clientHeight } = this.#layer;
+    const places = handlePlaces(x0, x1, y, clientWidth, clientHeight);
     SIDES.forEach(({ name, side }, i) => {
-      const button = this.#buttons[i];
-      if (!button) return;
+      const [button, at] = [this.#buttons[i], places[i]];
+      if (!button || !at) return;
       button.hidden = false;
-      // In a short region the three stand one below the other.
-      const [tight, short] = [x1 - x0 < 48, x1 - x0 < 96];
-      const away = side === 0 ? (tight ? 72 : short ? 48 : 0) : tight ? side * 24 : 0;
-      const x = side < 0 ? x0 : side > 0 ? x1 : (x0 + x1) / 2;
-      button.style.setProperty('transform', `translate(${x}px, ${y + away}px)`);
+      button.style.setProperty('transform', `translate(${at.x}px, ${at.y}px)`);
       const label = side === 0 ? `${name}, ${this.#place.words(start)} to ${this.#place.words(end)}` : `${name}, ${this.#place.words(side < 0 ? start : end)}`;
       if (button.getAttribute('aria-label') !== label) button.setAttribute('aria-label', label);
     });
@@ -183,4 +174,26 @@ export class TimeRegion {
   focusFirst(): void {
     this.#buttons.find((button) => !button.hidden)?.focus();
   }
+}
+
+/** Half of what a handle takes on the screen, in CSS pixels. */
+const HALF = 14;
+
+/**
+ * Where the handles of a region from `x0` to `x1` go: start, middle, end, wholly within the layer. In a short region they
+ * stand one below the other, and in a layer too low for that side by side.
+ */
+export function handlePlaces(x0: number, x1: number, y: number, width: number, height: number): readonly { readonly x: number; readonly y: number }[] {
+  const [tight, short] = [x1 - x0 < 48, x1 - x0 < 96];
+  const within = (x: number) => Math.min(Math.max(x, HALF), Math.max(width - HALF, HALF));
+  const middle = (x0 + x1) / 2;
+  if (!short || y + 72 + HALF <= height) {
+    const [down, up] = [tight ? 72 : short ? 48 : 0, tight ? 24 : 0];
+    return [{ x: within(x0), y: y - up }, { x: within(middle), y: y + down }, { x: within(x1), y: y + up }];
+  }
+  // Three handles and the gaps between them, moved into the layer as one.
+  const gap = 2 * HALF + 2;
+  const start = Math.min(Math.max(Math.min(x0, middle - gap / 2), HALF), width - HALF - 2 * gap);
+  const end = Math.max(within(x1), start + gap);
+  return end + gap <= width - HALF ? [{ x: start, y }, { x: end + gap, y }, { x: end, y }] : [{ x: start, y }, { x: start - gap, y }, { x: end, y }];
 }
