@@ -45,13 +45,7 @@ export function keptPartitions(state: CropState, grid: PartitionGrid, present: U
         break;
       default: {
         const r = grid.snap(step.box, state.snap);
-        if (!r) break;
-        for (let plane = r.plane0 ?? 0; plane < (r.plane1 ?? grid.planes); plane++) {
-          for (let row = r.row0; row < r.row1; row++) {
-            const start = (plane * grid.rows + row) * grid.columns;
-            kept.fill(step.op === 'add' ? 1 : 0, start + r.column0, start + r.column1);
-          }
-        }
+        if (r) for (const part of grid.inside(r)) kept[part] = step.op === 'add' ? 1 : 0;
       }
     }
   }

@@ -78,6 +78,17 @@ export class PartitionGrid {
     return { plane: Math.floor(index / (this.columns * this.rows)), row, column };
   }
 
+  /** The partitions of a box of partitions, ascending. */
+  inside(r: PartitionRectangle): number[] {
+    const parts: number[] = [];
+    for (let plane = r.plane0 ?? 0; plane < (r.plane1 ?? this.planes); plane++) {
+      for (let row = r.row0; row < r.row1; row++) {
+        for (let column = r.column0; column < r.column1; column++) parts.push((plane * this.rows + row) * this.columns + column);
+      }
+    }
+    return parts;
+  }
+
   /** Sample box of one partition. */
   partition(index: number): CropBox {
     const { plane, row, column } = this.place(index);

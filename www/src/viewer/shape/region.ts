@@ -2,7 +2,8 @@
 
 import { dragEdges, type Handle, isRegion, moveRegion, placeRegion, removeStep, stepEdges } from '../crop-model';
 import type { CropBox, CropSession } from '../crop-session';
-import type { PartitionGrid } from '../grid';
+import type { PartitionGrid, Snap } from '../grid';
+import { dragHandle } from '../handle-drag';
 import type { Vector } from './camera';
 
 export interface SpacePlace {
@@ -68,10 +69,6 @@ export class SpaceRegion {
     const state = crop.withRegion(crop.settled);
     const step = state.steps[state.active];
     if (!grid || event.button !== 0 || !isRegion(step)) return;
-    event.preventDefault();
-    event.stopPropagation();
-    button.focus();
-    button.setPointerCapture(event.pointerId);
     const box = corners(step.box, grid);
     const start = side === 0 ? middle(box) : centre(box, axis, side);
     const begun = { x: event.clientX, y: event.clientY };
@@ -96,13 +93,7 @@ export class SpaceRegion {
       by[flat[1]] = second;
       crop.draft(placeRegion(state, state.active, box.low[1] + (by[1] ?? 0), box.low[2] + (by[2] ?? 0), grid, box.low[0] + (by[0] ?? 0)));
     };
-    const stop = (keep: boolean) => {
-      button.removeEventListener('pointermove', move);
-      crop.settle(keep);
-    };
-    button.addEventListener('pointermove', move);
-    button.addEventListener('pointerup', () => stop(true), { once: true });
-    button.addEventListener('pointercancel', () => stop(false), { once: true });
+    dragHandle(event, button, crop, move);
   }
 
   /** How a sample along an axis looks on the screen at a point, in CSS pixels. */
@@ -112,18 +103,32 @@ export class SpaceRegion {
     return a && b ? { x: b.x - a.x, y: b.y - a.y } : { x: 0, y: 0 };
   }
 
-  layout(): void {
+  /** The active region with its grid; `null` while there is none. */
+  #active(): { grid: PartitionGrid; box: CropBox; snap: Snap } | null {
     const crop = this.#crop;
-    const grid = crop.grid;
+    const { grid } = crop;
     const state = grid && crop.active ? crop.withRegion(crop.state) : null;
     const step = state?.steps[state.active];
-    if (!grid || !state || !isRegion(step)) {
+    return grid && state && isRegion(step) ? { grid, box: step.box, snap: state.snap } : null;
+  }
+
+  /** The partitions of the active region, whether they are kept or not; none where there is no region. */
+  partitions(): number[] {
+    const active = this.#active();
+    const part = active?.grid.snap(active.box, active.snap);
+    return active && part ? active.grid.inside(part) : [];
+  }
+
+  layout(): void {
+    const active = this.#active();
+    if (!active) {
       for (const button of this.#buttons) button.hidden = true;
       return;
     }
-    const snapped = grid.snap(step.box, state.snap);
-    const part = snapped ?? grid.snap(step.box, 'outer');
-    const box = corners(snapped ? grid.region(snapped) : step.box, grid);
+    const { grid, box: asked, snap } = active;
+    const snapped = grid.snap(asked, snap);
+    const part = snapped ?? grid.snap(asked, 'outer');
+    const box = corners(snapped ? grid.region(snapped) : asked, grid);
     const words = (axis: Axis) => {
       const [from, to, of] = [[part?.plane0, part?.plane1, grid.planes], [part?.row0, part?.row1, grid.rows], [part?.column0, part?.column1, grid.columns]][axis] ?? [];
       return `${NAMES[axis]} ${(from ?? 0) + 1} to ${to ?? of} of ${of}`;

@@ -5,6 +5,7 @@
 // needs a device, and works again for every frame.
 
 import type { Mode } from '../../state/url';
+import { colourOf } from '../colours';
 import { croppedName } from '../crop-model';
 import { type Opened, replaces, type Saved, type Stage, type StageHost } from '../stage';
 import { exactBytes, integer } from '../text';
@@ -184,10 +185,8 @@ export class ShapeStage implements Stage {
   readColours(): void {
     const { frame } = this.#host;
     const probe = (property: string): Colour => {
-      frame.style.setProperty('outline-color', `var(${property})`);
       const context = new OffscreenCanvas(1, 1).getContext('2d') as OffscreenCanvasRenderingContext2D;
-      context.fillStyle = getComputedStyle(frame).outlineColor;
-      frame.style.removeProperty('outline-color');
+      context.fillStyle = colourOf(frame, property);
       context.fillRect(0, 0, 1, 1);
       const [red = 0, green = 0, blue = 0] = context.getImageData(0, 0, 1, 1).data;
       return [red / 255, green / 255, blue / 255];
@@ -215,7 +214,7 @@ export class ShapeStage implements Stage {
     const kept = this.#host.crop.grid === opened.grid ? this.#host.crop.kept : opened.file.present;
     this.#kept.fill(0);
     for (const part of kept) this.#kept[part] = 1;
-    this.#renderer.setKept(this.#kept, wireframe(opened.grid, kept));
+    this.#renderer.setKept(this.#kept, wireframe(opened.grid, [...kept, ...this.#region.partitions()]));
     this.#invalidate();
     this.#region.layout();
   }
