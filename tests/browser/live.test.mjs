@@ -65,6 +65,7 @@ test('a field is watched while it is trained', { ...needs('program'), timeout: 2
     // The differences to the original, refreshed with later snapshots.
     await bar(page).getByRole('button', { name: 'Differences' }).click();
     await page.waitForFunction(() => document.querySelector('tessera-viewer').mode === 'compare');
+    assert.equal(await page.getByRole('button', { name: 'Difference', exact: true }).getAttribute('aria-pressed'), 'true', 'the difference map is what opens');
     await page.screenshot({ path: output('live-compare.png') });
     await bar(page).getByRole('button', { name: 'Differences' }).click();
     await page.waitForFunction(() => document.querySelector('tessera-viewer').mode === 'view');

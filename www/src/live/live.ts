@@ -1,6 +1,6 @@
 // The page beside a program that is training: the field as it gets better, its curve, and the program's buttons.
 
-import type { TesseraViewer } from '../viewer';
+import type { CompareView, TesseraViewer } from '../viewer';
 import { layOut, type Point } from './curve';
 import './live.css';
 
@@ -146,18 +146,19 @@ class Live {
 
   async #toggleComparison(): Promise<void> {
     this.#setComparing(!this.#comparing);
-    if (this.#comparing) await this.#compare();
+    if (this.#comparing) await this.#compare('difference');
     else this.#viewer.mode = 'view';
   }
 
-  async #compare(): Promise<void> {
+  /** Compares with the original; without `view` as it is compared already. */
+  async #compare(view?: CompareView): Promise<void> {
     try {
       if (!this.#original) {
         const response = await fetch('live/original');
         if (!response.ok) return;
         this.#original = await response.blob();
       }
-      await this.#viewer.compareWith(this.#original, 'original');
+      await this.#viewer.compareWith(this.#original, 'original', view);
       this.#comparedAt = performance.now();
     } catch (error) {
       this.#setComparing(false);

@@ -11,7 +11,7 @@ import { cropCommand, croppedName, isWhole, selectorFor } from './crop-model';
 import { CropSession } from './crop-session';
 import type { CropDetail, Timings, ViewerEvents } from './events';
 import { PartitionGrid } from './grid';
-import { type CompareTool, OriginalError } from './picture/compare';
+import { type CompareTool, type CompareView, OriginalError } from './picture/compare';
 import type { InspectTool } from './picture/inspect';
 import type { Overlay } from './picture/overlay';
 import type { Screen } from './picture/screen';
@@ -460,9 +460,11 @@ export class TesseraViewer extends HTMLElement {
     while (this.#opening || (this.#opened && !this.#stage.complete)) await new Promise((resolve) => setTimeout(resolve, 20));
   }
 
-  /** Opens the comparison with a picture file. */
-  async compareWith(blob: Blob, name: string): Promise<void> {
-    if (await this.#picture.compareWith(blob, name)) this.mode = 'compare';
+  /** Opens the comparison with a picture file, in the given view or in the one used last. */
+  async compareWith(blob: Blob, name: string, view?: CompareView): Promise<void> {
+    if (!(await this.#picture.compareWith(blob, name))) return;
+    if (view) this.#picture.compareTool.setView(view);
+    this.mode = 'compare';
   }
 
   readonly #visibility = () => this.#stage.visibility(document.hidden);

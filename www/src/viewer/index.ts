@@ -4,6 +4,7 @@ import { TesseraViewer } from './element';
 
 export { TesseraViewer, type Source } from './element';
 export type { ComparisonDetail, CropDetail, LoadDetail, ProgressDetail, Timings, ViewerEvents } from './events';
+export type { CompareView } from './picture/compare';
 export type { Trouble } from './trouble';
 
 if (!customElements.get('tessera-viewer')) customElements.define('tessera-viewer', TesseraViewer);
