@@ -1,5 +1,8 @@
 //! Many inputs in one call: a file each, a table, and what is left when one fails or the call is ended.
 
+use std::io::Read as _;
+use std::process::Stdio;
+
 use tessera_tests::pictures::picture;
 use tessera_tests::program::Workplace;
 
@@ -68,4 +71,45 @@ fn what_cannot_be_meant_is_refused_before_any_work() {
     assert!(place.fails(2, &["encode", "-", "a.png", "-o", "out/"]).contains("name"));
     assert!(place.fails(2, &["encode", "a.png", "b.png", "-o", "out/", "--watch"]).contains("one"));
     assert!(!place.path("out/a.inr").exists());
+}
+
+/// Ctrl-C keeps the weights so far, under a name that is not taken for the finished file.
+#[cfg(unix)]
+#[test]
+fn an_interrupted_call_loses_nothing_and_is_resumed() {
+    let place = folder();
+    place.done(&["encode", "a.png", "-o", "out/", "--steps", "8"]);
+    let finished = place.read("out/a.inr");
+    let arguments = ["encode", "a.png", "b.png", "-o", "out/", "--resume", "--steps", "100M", "--progress", "json"];
+    let mut child = place.start(&arguments, Stdio::null());
+    // The first step of the second input has been made when the third line of its progress arrives.
+    let mut stderr = child.stderr.take().unwrap();
+    let mut seen = Vec::new();
+    let mut byte = [0];
+    let begun = |seen: &[u8]| seen.split(|b| *b == b'\n').filter(|line| line.starts_with(b"{")).count() > 3;
+    while !begun(&seen) && stderr.read(&mut byte).unwrap() == 1 {
+        seen.push(byte[0]);
+    }
+    let interrupted = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(interrupted.success());
+    let rest = std::thread::spawn(move || {
+        let mut text = String::new();
+        stderr.read_to_string(&mut text).unwrap();
+        text
+    });
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let said = rest.join().unwrap();
+    assert!(said.contains("out/b.interrupted.inr holds the best weights") && said.contains("--resume"), "{said}");
+    assert!(!place.path("out/b.inr").exists());
+    place.done(&["verify", "out/b.interrupted.inr"]);
+    assert_eq!(place.read("out/a.inr"), finished);
+
+    // The next call does not take it for the finished one, and leaves only what is finished.
+    let report = place.json(&["encode", "a.png", "b.png", "-o", "out/", "--resume", "--steps", "8"]);
+    assert_eq!((report["already_there"].as_u64(), report["encoded"].as_u64()), (Some(1), Some(1)));
+    place.done(&["verify", "out/b.inr"]);
+    assert!(!place.path("out/b.interrupted.inr").exists());
+    std::fs::copy(place.path("b.png"), place.path("b.interrupted.png")).unwrap();
+    let refused = place.fails(2, &["encode", "a.png", "b.interrupted.png", "-o", "out/", "--resume"]);
+    assert!(refused.contains("interrupted"), "{refused}");
 }

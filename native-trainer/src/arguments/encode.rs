@@ -66,7 +66,7 @@ pub struct EncodeArguments {
     #[arg(long, value_name = "TIME", default_value = "30s", requires = "checkpoint", help_heading = "Run")]
     pub every: Seconds,
     /// Go on from the checkpoint if it exists; the result is the same as without the interruption. Of several inputs,
-    /// those whose files are there and complete are left alone
+    /// those whose files are there and complete are left alone; what an interruption left is NAME.interrupted.inr
     #[arg(long, help_heading = "Run")]
     pub resume: bool,
     /// Log curves and previews for TensorBoard into this folder; of several inputs each into a folder of its own in it

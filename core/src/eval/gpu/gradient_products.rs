@@ -3,6 +3,7 @@
 use cubecl::prelude::*;
 
 use super::gradient_layout::{Tile, UNITS};
+use super::kernel::block_product;
 use super::layout::BLOCK;
 
 /// Four floats.
@@ -93,10 +94,7 @@ pub(super) fn products(
         #[unroll]
         for lane in 0..lanes {
             let x = memory[from + (sample + lane) * stride + block];
-            let sum = sums[lane] + Four::new(x.extract(0usize)) * w0;
-            let sum = sum + Four::new(x.extract(1usize)) * w1;
-            let sum = sum + Four::new(x.extract(2usize)) * w2;
-            sums[lane] = sum + Four::new(x.extract(3usize)) * w3;
+            sums[lane] = block_product(sums[lane], x, w0, w1, w2, w3);
         }
     }
 }

@@ -356,12 +356,25 @@ fn products(
         #[unroll]
         for lane in 0..lanes {
             let x = input[comptime!(lane * stride) + block];
-            let sum = sums[lane] + Four::new(x.extract(0usize)) * w0;
-            let sum = sum + Four::new(x.extract(1usize)) * w1;
-            let sum = sum + Four::new(x.extract(2usize)) * w2;
-            sums[lane] = sum + Four::new(x.extract(3usize)) * w3;
+            sums[lane] = block_product(sums[lane], x, w0, w1, w2, w3);
         }
     }
+}
+
+/// `sum` and the products of a block's four values with their rows.
+#[cube]
+pub(super) fn block_product(
+    sum: Vector<f32, Const<4>>,
+    x: Vector<f32, Const<4>>,
+    w0: Vector<f32, Const<4>>,
+    w1: Vector<f32, Const<4>>,
+    w2: Vector<f32, Const<4>>,
+    w3: Vector<f32, Const<4>>,
+) -> Vector<f32, Const<4>> {
+    let sum = sum + Four::new(x.extract(0usize)) * w0;
+    let sum = sum + Four::new(x.extract(1usize)) * w1;
+    let sum = sum + Four::new(x.extract(2usize)) * w2;
+    sum + Four::new(x.extract(3usize)) * w3
 }
 
 /// The sine of `eval::sine`. Rounds with the device's `round`, since shader compilers may cancel the addition and

@@ -67,20 +67,17 @@ pub(super) fn run(jobs: &[Job], arguments: &EncodeArguments, reporter: &Reporter
         let fault = match one::encode(job, arguments, reporter) {
             Ok(encoded) => {
                 let report = encoded.report;
-                reporter.say(format_args!("wrote {output}, {}", decibels(encoded.quality.psnr_db)));
-                let interrupted = encoded.verdict.as_ref().is_err_and(|fault| exit_code(fault) == 130);
-                if interrupted {
-                    // Its checkpoint goes on; a file that looks complete would be taken for it.
-                    forget(job, &job.output);
-                } else if let Some(checkpoint) = &job.checkpoint {
-                    forget(job, checkpoint);
-                }
+                reporter.say(format_args!("wrote {}, {}", report.output, decibels(encoded.quality.psnr_db)));
                 match encoded.verdict {
-                    Err(fault) if interrupted => {
+                    Err(fault) if exit_code(&fault) == 130 => {
                         rows.push(Row::Failed { input, output, error: format!("{fault:#}") });
                         Some(fault)
                     }
                     verdict => {
+                        // What an interrupted call left of it.
+                        for left in job.checkpoint.iter().chain(&job.unfinished).filter(|path| path.exists()) {
+                            forget(job, left);
+                        }
                         rows.push(Row::Encoded(Box::new(report)));
                         verdict.err()
                     }

@@ -46,6 +46,7 @@ fn jobs(arguments: &EncodeArguments) -> Result<Vec<Job>> {
         return Ok(vec![Job {
             input: input.clone(),
             output: output.clone(),
+            unfinished: None,
             checkpoint: checkpoint.clone(),
             log_dir: log_dir.clone(),
         }]);
@@ -70,6 +71,13 @@ fn jobs(arguments: &EncodeArguments) -> Result<Vec<Job>> {
             folder.join(name)
         };
         let file = named(output, ".inr");
+        if stem.to_string_lossy().ends_with(".interrupted") {
+            return Err(usage_fault(format!(
+                "{} would become {}, which is the name of an interrupted training: encode it alone, or rename it",
+                input.display(),
+                file.display()
+            )));
+        }
         if let Some(other) = taken.insert(file.clone(), input) {
             return Err(usage_fault(format!(
                 "{} and {} would both become {}: encode them into different folders",
@@ -81,6 +89,7 @@ fn jobs(arguments: &EncodeArguments) -> Result<Vec<Job>> {
         jobs.push(Job {
             input: input.clone(),
             output: file,
+            unfinished: Some(named(output, ".interrupted.inr")),
             checkpoint: checkpoint.as_deref().map(|folder| named(folder, ".ckpt")),
             log_dir: log_dir.as_deref().map(|folder| folder.join(stem)),
         });

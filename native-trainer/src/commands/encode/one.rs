@@ -35,6 +35,8 @@ use crate::{config, decoding, signals};
 pub(super) struct Job {
     pub(super) input: PathBuf,
     pub(super) output: PathBuf,
+    /// Where the file of an interrupted training goes instead, so that nobody takes it for a finished one.
+    pub(super) unfinished: Option<PathBuf>,
     pub(super) checkpoint: Option<PathBuf>,
     pub(super) log_dir: Option<PathBuf>,
 }
@@ -83,7 +85,7 @@ pub(super) struct Encoded {
 }
 
 pub(super) fn encode(job: &Job, arguments: &EncodeArguments, reporter: &Reporter) -> Result<Encoded> {
-    let destination = Destination::new(&job.output, arguments.force, reporter.json())?;
+    let mut destination = Destination::new(&job.output, arguments.force, reporter.json())?;
     check_checkpoint(job, arguments)?;
     let opened = open(job, arguments)?;
     let stop = signals::watch()?;
@@ -130,6 +132,9 @@ pub(super) fn encode(job: &Job, arguments: &EncodeArguments, reporter: &Reporter
     let field = recentred_for(&outcome.field, coding)?;
     let document = Document { signal: info, field, training };
     let written = format::write(&document, coding)?;
+    if let (StoppedBy::Interrupted, Some(unfinished)) = (outcome.stopped_by, &job.unfinished) {
+        destination = Destination::new(unfinished, true, reporter.json())?;
+    }
     destination.write(&written)?;
 
     let quality = quality::of_written(&written, &plan.samples)?;
