@@ -1,7 +1,9 @@
 //! What is encoded: kind, shape, channels, and what a player needs to show it.
 
+mod pixels;
 mod shape;
 
+pub use pixels::to_rgba8;
 pub use shape::{Placement, ShapeValue};
 
 use serde::{Deserialize, Serialize};

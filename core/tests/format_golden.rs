@@ -58,6 +58,10 @@ fn the_committed_files_hold_what_they_should() {
     let reader = Reader::open(&added).unwrap();
     assert_eq!((reader.document().unwrap(), reader.version()), (common::distance(), (1, 1)));
     assert_eq!((reader.empty(), reader.is_complete()), (&[1, 2][..], false));
+    let blended = std::fs::read(path("blended-f32")).unwrap();
+    let reader = Reader::open(&blended).unwrap();
+    assert_eq!((reader.document().unwrap(), reader.version()), (common::blended(), (1, 2)));
+    assert_eq!(reader.blend(), [1, 1]);
     let whole = std::fs::read(path("picture-f32")).unwrap();
     let cropped = std::fs::read(path("picture-f32-cropped")).unwrap();
     assert_eq!(crop(&whole, &[4, 2, 1, 99]).unwrap(), cropped);

@@ -191,25 +191,25 @@ fn later_versions_open_or_are_refused_clearly() {
     let (header, index, data) = craft::parts(&bytes);
 
     // A newer minor version may append to the header; chunks then carry checksums under the id of `craft::file`.
-    // It has the two fields of 1.1 as well, here without content.
-    let longer = [header, &[0, 0, 1, 2, 3]].concat();
+    // It has the fields of 1.1 and 1.2 as well, here without content.
+    let longer = [header, &[0, 0, 0, 1, 2, 3]].concat();
     let mut newer = craft::file(&longer, index, data);
-    for ours in [0, 1] {
+    for ours in [0, 1, 2] {
         newer[10] = ours;
         craft::repair(&mut newer);
         assert!(matches!(Reader::open(&newer), Err(Error::Malformed(_))), "not in 1.{ours}");
     }
-    newer[10] = 2;
+    newer[10] = 3;
     craft::repair(&mut newer);
     for chunk in Reader::open(&newer).unwrap().chunks() {
         craft::repair_chunk(&mut newer, chunk.partition, chunk.offset, chunk.bytes);
     }
     let reader = Reader::open(&newer).unwrap();
-    assert_eq!((reader.version(), reader.document().unwrap()), ((1, 2), common::picture()));
+    assert_eq!((reader.version(), reader.document().unwrap()), ((1, 3), common::picture()));
     // A crop keeps what it does not understand.
     let cropped = tessera_core::format::crop(&newer, &[5]).unwrap();
     assert_eq!(craft::parts(&cropped).0, longer);
-    assert_eq!(Reader::open(&cropped).unwrap().version(), (1, 2));
+    assert_eq!(Reader::open(&cropped).unwrap().version(), (1, 3));
 
     for (at, value, expected) in [(8, 2, "2.0"), (12, 4, "feature 2")] {
         let mut later = bytes.clone();
@@ -219,6 +219,39 @@ fn later_versions_open_or_are_refused_clearly() {
             Err(Error::Unsupported(unsupported)) => assert!(unsupported.feature.contains(expected), "{unsupported}"),
             other => panic!("{other:?}"),
         }
+    }
+}
+
+#[test]
+fn what_version_1_2_appends_is_checked() {
+    let document = common::blended();
+    let bytes = write(&document, WeightCoding::F16).unwrap();
+    let (header, index, data) = craft::parts(&bytes);
+    // No placement, no empty partitions, a sample along both axes.
+    let (plain, appended) = header.split_at(header.len() - 5);
+    assert_eq!(appended, [0, 0, 2, 1, 1]);
+    let open = |minor: u8, appended: &[u8]| {
+        let mut bytes = craft::file(&[plain, appended].concat(), index, data);
+        bytes[10] = minor;
+        craft::repair(&mut bytes);
+        Reader::open(&bytes).map(|reader| reader.blend().to_vec())
+    };
+    assert_eq!(open(2, &[0, 0, 2, 0, 1]).unwrap(), [0, 1]);
+    for (what, minor, appended) in [
+        ("nothing appended", 2, vec![0, 0, 0]),
+        ("cut", 2, vec![0, 0]),
+        ("cut within the list", 2, vec![0, 0, 1]),
+        ("zeros alone", 2, vec![0, 0, 2, 0, 0]),
+        ("another number of axes", 2, vec![0, 0, 1, 1]),
+        ("more than half a partition", 2, vec![0, 0, 2, 2, 1]),
+        ("a huge number", 2, vec![0, 0, 2, 1, 252, 255, 255, 255, 255]),
+        ("a huge list", 2, vec![0, 0, 253, 255, 255, 255, 255, 255, 255, 255, 0]),
+        ("a long number", 2, vec![0, 0, 2, 1, 251, 1, 0]),
+        ("more than it should", 2, vec![0, 0, 2, 1, 1, 0]),
+        ("in an older version", 1, vec![0, 0, 2, 1, 1]),
+    ] {
+        let error = open(minor, &appended).expect_err(what);
+        assert!(matches!(error, Error::Malformed(_)), "{what}: {error}");
     }
 }
 

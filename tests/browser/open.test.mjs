@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { drop, launch, needs, openPage, sampleBytes, sampleName, samplePath, serveAll, tessera, worstDifference } from './support/world.mjs';
+import { drop, launch, needs, openPage, root, sampleBytes, sampleName, samplePath, serveAll, tessera, worstDifference } from './support/world.mjs';
 
 describe('opening', needs('sample'), () => {
   let browser, server;
@@ -120,13 +120,15 @@ describe('opening', needs('sample'), () => {
   });
 });
 
-/** Opens the sample at 100 % and returns the largest difference to the program's picture. */
-async function differenceToProgram(gpu) {
+/** Opens the sample at 100 %, or what `make` writes into a folder and names, and returns the largest difference to the
+ * program's picture. */
+async function differenceToProgram(gpu, make = () => samplePath()) {
   const folder = mkdtempSync(join(tmpdir(), 'tessera-browser-'));
+  const path = make(folder);
   const browser = await launch({ gpu });
-  const server = await serveAll({ [sampleName]: sampleBytes() });
+  const server = await serveAll({ [sampleName]: readFileSync(path) });
   try {
-    tessera('decode', samplePath(), '-o', join(folder, 'expected.png'), '--quiet');
+    tessera('decode', path, '-o', join(folder, 'expected.png'), '--quiet');
     const t = await openPage(browser, `${server.page}?url=/files/${sampleName}`);
     await t.opened();
     if (gpu) await t.page.waitForFunction(() => document.querySelector('tessera-viewer').engine.engine === 'WebGPU', null, { timeout: 120_000 });
@@ -156,6 +158,22 @@ describe('pictures', () => {
   test('of WebGPU that are not read back are within 1/255 of the program', needs('sample', 'program', 'gpu'), async () => {
     assert.ok((await differenceToProgram('draws')) <= 1);
   });
+});
+
+/** A picture whose neighbouring partitions are blended, after a few steps: its borders would show. */
+function blended(folder) {
+  const path = join(folder, 'blended.inr');
+  tessera('encode', join(root, 'data/chart.png'), '-o', path, '--quiet', '--steps', '12', '--partition-size', '24x24', '--blend', '6x4');
+  assert.deepEqual(JSON.parse(tessera('info', path, '--json')).blend, [6, 4]);
+  return path;
+}
+
+describe('blended pictures', () => {
+  for (const [engine, gpu] of [['the CPU', false], ['WebGPU', true], ['WebGPU that are not read back', 'draws']]) {
+    test(`of ${engine} are within 1/255 of the program`, needs('program', ...(gpu ? ['gpu'] : [])), async () => {
+      assert.ok((await differenceToProgram(gpu, blended)) <= 1);
+    });
+  }
 });
 
 describe('engines', () => {

@@ -120,6 +120,7 @@ def read_header(data, minor):
         count = c.varint(64)
         need(count <= (len(data) - c.at) // 2, "header: more runs than bytes")
         runs = [(c.varint(), c.varint()) for _ in range(count)]
+    h["blend"] = c.numbers() if minor > 1 else []
     h["empty"], end = [], 0
     for place, (gap, length) in enumerate(runs):
         need(length > 0 and (gap > 0 or place == 0), "header: a run of empty partitions")
@@ -127,13 +128,18 @@ def read_header(data, minor):
         h["empty"] += range(end + gap, end + gap + length)
         end += gap + length
     need(minor != 1 or h["placement"] or h["empty"], "header: the version should be 1.0")
+    need(minor != 2 or h["blend"], "header: the version should be lower")
     need(h["kind"] == "shape" or not (h["placement"] or h["empty"]), "header: only shapes have these fields")
     need(h["colour"] != "distance" or h["kind"] == "shape" and h["channels"] == 1, "header: a distance of no shape")
-    need(c.at == len(data) or minor > 1, "header: bytes follow its last field")
+    need(c.at == len(data) or minor > 2, "header: bytes follow its last field")
     shape, factors, channels = h["shape"], h["factors"], h["channels"]
     coloured = h["kind"] in ("picture", "video")
     need(len(shape) == len(factors) == {"sound": 1, "picture": 2}.get(h["kind"], 3), "header: wrong number of axes")
     need(all(0 < f <= n for f, n in zip(factors, shape)), "header: factors do not fit the shape")
+    if h["blend"]:
+        need(len(h["blend"]) == len(shape) and any(h["blend"]), "header: blend")
+        most = [n // f // 2 if f > 1 else 0 for n, f in zip(shape, factors)]
+        need(all(b <= m for b, m in zip(h["blend"], most)), "header: blend beyond half a partition")
     need(channels > 0 and h["rate"][1] > 0 and h["w"] > 0, "header: a number must not be zero")
     need(not coloured or channels <= 4, "header: a picture has at most 4 channels")
     need(not h["alpha"] or coloured and channels in (2, 4), "header: opacity without a channel for it")
@@ -247,13 +253,35 @@ def slices_of(h, partition):
     return tuple(slices)
 
 
+def reach(h, own):
+    """Where a partition with these slices counts, and how much along each axis: 1 inside, less near a border."""
+    slices, weights = [], []
+    for axis, (range_, n) in enumerate(zip(own, h["shape"])):
+        b = h["blend"][axis] if h["blend"] else 0
+        part = slice(max(range_.start - b, 0), min(range_.stop + b, n))
+        at = np.arange(part.start, part.stop)
+        weight = np.ones(len(at))
+        for edge, inward in [(range_.start, 1), (range_.stop, -1)]:
+            if b and 0 < edge < n:
+                depth = (at - (edge - 0.5)) * inward  # into the partition, negative beyond the border
+                share = np.clip(0.5 - 0.5 * np.abs(depth) / b, 0, None)
+                weight = np.where(depth > 0, np.minimum(weight, 1 - share), share)
+        slices.append(part)
+        weights.append(weight)
+    product = weights[0]
+    for weight in weights[1:]:
+        product = np.multiply.outer(product, weight)
+    return tuple(slices), product[..., None]
+
+
 def decode(h, found):
-    out = np.full(h["shape"] + [h["channels"]], np.nan, np.float32)
-    for partition in h["empty"]:
-        out[slices_of(h, partition)] = 1.0 if h["colour"] == "distance" else 0.0
+    shape = h["shape"] + [h["channels"]]
+    sums, weights, absent = np.zeros(shape), np.zeros(h["shape"] + [1]), np.ones(h["shape"], bool)
     shared = list(apply(h["global"], found[SHARED]))
     for partition in sorted(found.keys() - {SHARED}):
-        slices, axes = slices_of(h, partition), []
+        own, axes = slices_of(h, partition), []
+        absent[own] = False
+        slices, weight = reach(h, own)
         for own, n in zip(slices, h["shape"]):
             step = (h["high"] - h["low"]) / (n - 1) if n > 1 else 0.0
             axes.append((np.arange(own.start, own.stop, dtype=np.float64) * step + h["low"]).astype(np.float32))
@@ -266,7 +294,12 @@ def decode(h, found):
             if shared:
                 v = np.sin(omega * shared[depth](v))
                 u = np.sin(np.float32(h["hidden_omega"]) * shared[-1](np.concatenate([u, v], -1)))
-        out[slices] = local[-1](u)
+        sums[slices] += weight * local[-1](u)
+        weights[slices] += weight
+    out = (sums / np.where(weights > 0, weights, 1)).astype(np.float32)
+    out[absent] = np.nan
+    for partition in h["empty"]:
+        out[slices_of(h, partition)] = 1.0 if h["colour"] == "distance" else 0.0
     return out
 
 

@@ -48,7 +48,7 @@ fn the_second_reader_decodes_the_same_picture() {
     let Some(python) = python() else { return };
     let place = Workplace::new();
     for (index, (kind, options)) in [
-        ("rgb8", &["--partitions", "3x4"][..]),
+        ("rgb8", &["--partitions", "3x4", "--blend", "5x4"][..]),
         ("l8", &["--model", "per-partition", "--weights", "f16"]),
         ("rgba16", &["--model", "siren", "--local-width", "16", "--weights", "bf16"]),
         ("rgb8", &["--hidden-layers", "1", "--first-omega", "20", "--hidden-omega", "25"]),

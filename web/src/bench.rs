@@ -84,7 +84,7 @@ pub async fn pixels(bytes: Vec<u8>) -> Result<Vec<u8>, JsValue> {
     let document = Reader::open(&bytes).and_then(|reader| reader.document()).map_err(thrown)?;
     let decoder = device().and_then(|device| GpuDecoder::new(&device, &document.field)).map_err(thrown)?;
     let view = View::full(document.field.grid());
-    let pixels = decoder.decode_to_rgba(&view, document.signal.alpha).map_err(thrown)?;
+    let pixels = decoder.decode_to_rgba(&view, document.signal.alpha).await.map_err(thrown)?;
     let (buffer, offset) = pixels.buffer().map_err(thrown)?;
     if buffer.size() < offset + 4 * pixels.samples() as u64 {
         return Err(thrown(Error::Device("its buffer is smaller than the pixels in it".into())));

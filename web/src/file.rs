@@ -6,7 +6,7 @@ use tessera_core::field::{self, FieldSpec, Model};
 use tessera_core::format::{self, Document, Reader, TrainingRecord};
 use tessera_core::grid::{Grid, UNIT_RANGE};
 use tessera_core::selection::{Selector, Snap};
-use tessera_core::signal::{ColourSpace, SampleFormat, SignalInfo, SignalKind};
+use tessera_core::signal::{ColourSpace, SampleFormat, SignalInfo, SignalKind, to_rgba8};
 use tessera_core::{Error, metrics};
 use wasm_bindgen::prelude::{JsValue, wasm_bindgen};
 
@@ -28,6 +28,7 @@ struct FileInfo<'a> {
     partitions: u32,
     present: usize,
     empty: usize,
+    blend: &'a [u32],
     model: Model,
     local_width: u32,
     global_width: u32,
@@ -90,6 +91,8 @@ export interface FileInfo {
   present: number;
   /** How many never had a network, because there is nothing in them; only shapes have such. */
   empty: number;
+  /** Samples around borders within which neighbours are blended, along each axis; none where it has no numbers. */
+  blend: number[];
   model: "siren" | "per-partition" | "local-global";
   local_width: number;
   global_width: number;
@@ -201,6 +204,7 @@ impl TesseraFile {
             partitions: grid.partitions(),
             present: reader.present().len(),
             empty: reader.empty().len(),
+            blend: reader.blend(),
             model: spec.model,
             local_width: spec.local_width,
             global_width: spec.global_width,
@@ -300,7 +304,7 @@ impl TesseraFile {
         let signal = &self.document.signal;
         let view = picture::view(signal, [row0..row1, col0..col1], rows, columns, nearest, frame).map_err(thrown)?;
         let values = cpu::decode(&self.document.field, &view).map_err(thrown)?;
-        Ok(picture::to_rgba8(&values, signal.channels as usize, signal.alpha))
+        Ok(to_rgba8(&values, signal.channels as usize, signal.alpha))
     }
 
     /// The values of a signal of any kind between `edges` (start and end along each axis, in sample-edge units) at

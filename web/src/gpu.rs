@@ -112,7 +112,8 @@ impl GpuField {
         let (decoder, alpha) = (self.decoder.clone(), self.signal.alpha);
         let view = picture::view(&self.signal, [row0..row1, col0..col1], rows, columns, nearest, frame);
         future_to_promise(async move {
-            let pixels = view.and_then(|view| decoder.decode_to_rgba(&view, alpha)).map_err(thrown)?;
+            let view = view.map_err(thrown)?;
+            let pixels = decoder.decode_to_rgba(&view, alpha).await.map_err(thrown)?;
             Ok(js_sys::Uint8Array::from(pixels.read().await.map_err(thrown)?.as_slice()).into())
         })
     }

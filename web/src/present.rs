@@ -49,7 +49,8 @@ impl GpuField {
         let (decoder, alpha) = (self.decoder.clone(), self.signal.alpha);
         let view = picture::view(&self.signal, [row0..row1, col0..col1], rows, columns, nearest, frame);
         future_to_promise(async move {
-            let pixels = view.and_then(|view| decoder.decode_to_rgba(&view, alpha)).map_err(thrown)?;
+            let view = view.map_err(thrown)?;
+            let pixels = decoder.decode_to_rgba(&view, alpha).await.map_err(thrown)?;
             let image = PRESENTER.with(|cell| match cell.get() {
                 Some(presenter) => presenter.image(&pixels, rows, columns),
                 None => Err(Error::Device("call initialise() first".into())),

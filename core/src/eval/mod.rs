@@ -4,6 +4,7 @@
 //! against), [`cpu`] (fused, SIMD) and `gpu` (fused, CubeCL, behind the feature `gpu`). All take the sine of [`sine`],
 //! so that they agree.
 
+mod blend;
 pub mod cpu;
 mod empty;
 #[cfg(any(test, feature = "gpu"))]

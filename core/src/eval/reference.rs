@@ -2,8 +2,8 @@
 //!
 //! It is slow on purpose. The other engines are tested against it.
 
-use super::View;
 use super::sine::sin;
+use super::{View, blend};
 use crate::error::Error;
 use crate::field::{Field, FieldSpec, Layer};
 use crate::signal::ABSENT;
@@ -14,6 +14,10 @@ use crate::signal::ABSENT;
 /// # Errors
 /// [`Error::Parameter`] or [`Error::Limit`] for a view that does not suit the field.
 pub fn decode(field: &Field, view: &View) -> Result<Vec<f32>, Error> {
+    if field.blend().is_empty() { plain(field, view) } else { blend::decode(field, view, plain) }
+}
+
+fn plain(field: &Field, view: &View) -> Result<Vec<f32>, Error> {
     let axes = view.resolve(field.grid())?;
     let channels = field.spec().outputs as usize;
     let mut out = Vec::with_capacity(view.samples() * channels);

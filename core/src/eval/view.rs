@@ -14,6 +14,8 @@ use crate::limits;
 #[derive(Debug, Clone, PartialEq)]
 pub struct View {
     axes: Vec<Vec<f64>>,
+    /// Partition indices per axis that are asked instead of the positions' owners.
+    owners: Option<Vec<Vec<u32>>>,
 }
 
 /// One axis of a view on a grid.
@@ -21,7 +23,7 @@ pub struct View {
 pub struct Axis {
     /// The network's input for each position.
     pub coordinates: Vec<f32>,
-    /// The partition index along this axis that owns each position; ascending.
+    /// The partition index along this axis that each position is asked of: its owner.
     pub owners: Vec<u32>,
 }
 
@@ -35,6 +37,16 @@ pub struct Run {
 }
 
 impl View {
+    fn of(axes: Vec<Vec<f64>>) -> Self {
+        Self { axes, owners: None }
+    }
+
+    /// The positions at `places` of each axis, asked of `owners` (as many, partition indices along the axis).
+    pub(super) fn owned_by(&self, places: &[Vec<usize>], owners: Vec<Vec<u32>>) -> Self {
+        let chosen = |(axis, places): (&Vec<f64>, &Vec<usize>)| places.iter().map(|&place| axis[place]).collect();
+        Self { axes: self.axes.iter().zip(places).map(chosen).collect(), owners: Some(owners) }
+    }
+
     /// Every stored sample.
     pub fn full(grid: &Grid) -> Self {
         Self::region(&grid.canvas())
@@ -42,7 +54,7 @@ impl View {
 
     /// The stored samples of a box.
     pub fn region(bounds: &SampleBox) -> Self {
-        Self { axes: bounds.iter().map(|r| r.clone().map(f64::from).collect()).collect() }
+        Self::of(bounds.iter().map(|r| r.clone().map(f64::from).collect()).collect())
     }
 
     /// `shape` positions spread over `edges`, which are in sample-edge units: sample `i` covers `i..i + 1`, the whole
@@ -72,7 +84,7 @@ impl View {
                 (0..n).map(|j| range.start + (f64::from(j) + 0.5) * cell - 0.5).collect()
             })
             .collect();
-        Ok(Self { axes })
+        Ok(Self::of(axes))
     }
 
     /// The same view with every position moved to its nearest stored sample: blocks instead of a continuous field.
@@ -85,11 +97,14 @@ impl View {
 
     /// The part of the view whose places along `axis` lie in `places`.
     pub fn along(&self, axis: usize, places: Range<usize>) -> Self {
-        let mut axes = self.axes.clone();
-        if let Some(positions) = axes.get_mut(axis) {
-            *positions = positions.get(places).unwrap_or_default().to_vec();
+        let mut part = self.clone();
+        if let Some(positions) = part.axes.get_mut(axis) {
+            *positions = positions.get(places.clone()).unwrap_or_default().to_vec();
         }
-        Self { axes }
+        if let Some(owners) = part.owners.as_mut().and_then(|owners| owners.get_mut(axis)) {
+            *owners = owners.get(places).unwrap_or_default().to_vec();
+        }
+        part
     }
 
     /// The positions themselves, per axis.
@@ -127,7 +142,10 @@ impl View {
                 .iter()
                 .map(|&p| grid.coordinate(axis, p).clamp(-2.0 * limits::COORDINATE, 2.0 * limits::COORDINATE))
                 .collect(),
-            owners: positions.iter().map(|&p| grid.axis_owner_at(axis, p)).collect(),
+            owners: match self.owners.as_ref().and_then(|owners| owners.get(axis)) {
+                Some(owners) => owners.clone(),
+                None => positions.iter().map(|&p| grid.axis_owner_at(axis, p)).collect(),
+            },
         });
         Ok(axes.collect())
     }

@@ -31,6 +31,7 @@ pub struct Field {
     shared: Vec<f32>,
     present: Vec<u32>,
     empty: Vec<u32>,
+    blend: Vec<u32>,
     local: Vec<f32>,
 }
 
@@ -65,7 +66,7 @@ impl Field {
                 limits::WEIGHT
             )));
         }
-        Ok(Self { spec, grid, shared, present, empty: Vec::new(), local })
+        Ok(Self { spec, grid, shared, present, empty: Vec::new(), blend: Vec::new(), local })
     }
 
     /// The same field with a list of empty partitions.
@@ -79,6 +80,16 @@ impl Field {
             return Err(Error::parameter(format!("partition {both} cannot be empty and have a network")));
         }
         Ok(Self { empty, ..self })
+    }
+
+    /// The same field, blended within so many samples of every border, one number per axis (at most half of the
+    /// smallest partition along it, 0 along an axis of one partition); empty for none.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] for a list that is not like that, or of zeros alone.
+    pub fn with_blend(self, blend: Vec<u32>) -> Result<Self, Error> {
+        check_blend(&blend, &self.grid)?;
+        Ok(Self { blend, ..self })
     }
 
     /// What network it is.
@@ -99,6 +110,12 @@ impl Field {
     /// Partitions that never had a network, ascending.
     pub fn empty(&self) -> &[u32] {
         &self.empty
+    }
+
+    /// Samples on either side of a partition's borders, per axis, within which decoding blends it with its neighbours:
+    /// evenly, from half and half on the border. A neighbour that is not there does not count. Empty: no blending.
+    pub fn blend(&self) -> &[u32] {
+        &self.blend
     }
 
     /// Whether no partition was cropped away.
@@ -144,6 +161,7 @@ impl Field {
             shared: self.shared.clone(),
             present: slots.iter().map(|&s| self.present[s]).collect(),
             empty: self.empty.clone(),
+            blend: self.blend.clone(),
             local: slots.iter().flat_map(|&s| self.local_of_slot(s).iter().copied()).collect(),
         }
     }
@@ -154,8 +172,31 @@ impl Field {
     /// As [`Field::new`].
     pub fn with_weights(&self, shared: Vec<f32>, local: Vec<f32>) -> Result<Self, Error> {
         let field = Self::new(self.spec.clone(), self.grid.clone(), self.present.clone(), shared, local)?;
-        Ok(Self { empty: self.empty.clone(), ..field })
+        Ok(Self { empty: self.empty.clone(), blend: self.blend.clone(), ..field })
     }
+}
+
+/// Checks a blend, in samples per axis, against a grid: see [`Field::with_blend`].
+///
+/// # Errors
+/// [`Error::Parameter`] for one that does not suit the grid.
+pub fn check_blend(blend: &[u32], grid: &Grid) -> Result<(), Error> {
+    if blend.is_empty() {
+        return Ok(());
+    }
+    if blend.len() != grid.axes() || blend.iter().all(|&samples| samples == 0) {
+        return Err(Error::parameter(format!("a blend of {blend:?} samples on {} axes", grid.axes())));
+    }
+    for (axis, &samples) in blend.iter().enumerate() {
+        let factor = grid.factors()[axis];
+        let most = if factor > 1 { grid.shape()[axis] / factor / 2 } else { 0 };
+        if samples > most {
+            return Err(Error::parameter(format!(
+                "a blend of {samples} samples along axis {axis}: partitions there allow {most} at most, half of one"
+            )));
+        }
+    }
+    Ok(())
 }
 
 fn check_list(what: &str, partitions: &[u32], grid: &Grid) -> Result<(), Error> {

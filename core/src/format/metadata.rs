@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::document::TrainingRecord;
 use super::prelude::{PRELUDE_BYTES, VERSION};
 use crate::error::{Error, Unsupported};
-use crate::field::{FieldSpec, Model};
+use crate::field::{FieldSpec, Model, check_blend};
 use crate::grid::Grid;
 use crate::signal::{ColourSpace, Placement, SampleFormat, SignalInfo, SignalKind};
 
@@ -36,6 +36,8 @@ pub(super) struct Metadata {
     pub(super) training: TrainingRecord,
     /// Partitions that never had a network, ascending.
     pub(super) empty: Vec<u32>,
+    /// Samples within which borders are blended, per axis; empty for none.
+    pub(super) blend: Vec<u32>,
 }
 
 /// The header as it is written, field by field.
@@ -79,6 +81,12 @@ struct Appended {
     empty: Vec<(u32, u32)>,
 }
 
+/// What version 1.2 appends for blending. A file without any of it is of a lower version.
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+struct AppendedBlend {
+    blend: Vec<u32>,
+}
+
 fn code<T: PartialEq>(table: &[T], value: &T) -> u8 {
     table.iter().zip(0_u8..).find(|(entry, _)| *entry == value).map_or(u8::MAX, |(_, code)| code)
 }
@@ -106,7 +114,7 @@ fn in_file(error: Error) -> Error {
 impl Metadata {
     /// The header, and the minor version that it takes.
     pub(super) fn to_bytes(&self) -> Result<(Vec<u8>, u16), Error> {
-        let Self { signal, grid, spec, training, empty } = self;
+        let Self { signal, grid, spec, training, empty, blend } = self;
         let [range_low, range_high] = grid.range();
         let mut bytes = encode(&Wire {
             kind: code(&KINDS, &signal.kind),
@@ -139,11 +147,17 @@ impl Metadata {
             configuration: training.configuration.clone(),
         })?;
         let appended = Appended { placement: signal.placement.map(|p| (p.origin, p.spacing)), empty: runs(empty) };
-        if appended == Appended::default() {
-            return Ok((bytes, 0));
-        }
+        let blending = AppendedBlend { blend: blend.clone() };
+        let minor = match (appended == Appended::default(), blending == AppendedBlend::default()) {
+            (true, true) => return Ok((bytes, 0)),
+            (false, true) => 1,
+            (_, false) => 2,
+        };
         bytes.extend(encode(&appended)?);
-        Ok((bytes, VERSION.1))
+        if minor > 1 {
+            bytes.extend(encode(&blending)?);
+        }
+        Ok((bytes, minor))
     }
 
     /// Reads the header of a file of minor version `minor`. A newer minor version may append fields, which are left
@@ -151,11 +165,18 @@ impl Metadata {
     pub(super) fn parse(bytes: &[u8], minor: u16) -> Result<Self, Error> {
         let (wire, rest): (Wire, &[u8]) = decode(bytes)?;
         let (appended, rest): (Appended, &[u8]) = if minor == 0 { (Appended::default(), rest) } else { decode(rest)? };
+        let (blending, rest): (AppendedBlend, &[u8]) =
+            if minor < 2 { (AppendedBlend::default(), rest) } else { decode(rest)? };
         if minor <= VERSION.1 && !rest.is_empty() {
             return Err(malformed(format!("{} bytes follow its last field", rest.len())));
         }
-        if minor == VERSION.1 && appended == Appended::default() {
-            return Err(malformed("it appends nothing, so the version should be 1.0"));
+        let nothing = match minor {
+            1 => appended == Appended::default(),
+            2 => blending == AppendedBlend::default(),
+            _ => false,
+        };
+        if nothing {
+            return Err(malformed(format!("it holds nothing that needs version 1.{minor}, so that should be lower")));
         }
         let signal = SignalInfo {
             kind: value(&KINDS, wire.kind, "signal kind")?,
@@ -206,7 +227,8 @@ impl Metadata {
         if !empty.is_empty() && signal.kind != SignalKind::Shape {
             return Err(malformed("only shapes have empty partitions"));
         }
-        Ok(Self { signal, grid, spec, training, empty })
+        check_blend(&blending.blend, &grid).map_err(in_file)?;
+        Ok(Self { signal, grid, spec, training, empty, blend: blending.blend })
     }
 }
 

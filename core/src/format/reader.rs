@@ -106,6 +106,11 @@ impl<'a> Reader<'a> {
         &self.head.metadata.empty
     }
 
+    /// Samples within which the borders of partitions are blended, per axis; empty for none ([`Field::blend`]).
+    pub fn blend(&self) -> &[u32] {
+        &self.head.metadata.blend
+    }
+
     /// Whether nothing was cropped away.
     pub fn is_complete(&self) -> bool {
         self.present.len().saturating_add(self.empty().len()) as u64 == u64::from(self.grid().partitions())
@@ -168,7 +173,9 @@ impl<'a> Reader<'a> {
         let (spec, grid) = (self.spec().clone(), self.grid().clone());
         Ok(Document {
             signal: self.signal().clone(),
-            field: Field::new(spec, grid, self.present.clone(), shared, local)?.with_empty(self.empty().to_vec())?,
+            field: Field::new(spec, grid, self.present.clone(), shared, local)?
+                .with_empty(self.empty().to_vec())?
+                .with_blend(self.blend().to_vec())?,
             training: self.training().clone(),
         })
     }

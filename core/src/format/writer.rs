@@ -63,6 +63,7 @@ fn write_payloads(
         spec: field.spec().clone(),
         training: document.training.clone(),
         empty: field.empty().to_vec(),
+        blend: field.blend().to_vec(),
     }
     .to_bytes()?;
 

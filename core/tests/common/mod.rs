@@ -120,6 +120,14 @@ pub fn distance() -> Document {
     document
 }
 
+/// A picture whose partitions are blended, without one of them: what version 1.2 added.
+pub fn blended() -> Document {
+    let mut document = picture();
+    let present: Vec<u32> = document.field.present().iter().copied().filter(|&partition| partition != 1).collect();
+    document.field = document.field.restricted_to(&present).with_blend(vec![1, 1]).unwrap();
+    document
+}
+
 /// The committed files: name without extension, and the bytes that our writer must give.
 pub fn golden() -> Vec<(&'static str, Vec<u8>)> {
     let of = |document: Document, coding| write(&document, coding).unwrap();
@@ -132,5 +140,6 @@ pub fn golden() -> Vec<(&'static str, Vec<u8>)> {
         ("video-f16", of(video(), WeightCoding::F16)),
         ("shape-bf16", of(shape(), WeightCoding::Bf16)),
         ("distance-f16", of(distance(), WeightCoding::F16)),
+        ("blended-f32", of(blended(), WeightCoding::F32)),
     ]
 }

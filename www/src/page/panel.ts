@@ -113,6 +113,7 @@ export class Panel {
       ['Model', MODELS[info.model] ?? info.model],
       ['Parts', info.present < info.partitions ? `${integer(info.present)} of ${parts}` : parts],
       ...(info.empty > 0 ? [['Empty parts', integer(info.empty)] as Row] : []),
+      ...(info.blend.length > 0 ? [['Blended', `within ${[...info.blend].reverse().map(integer).join(' × ')} samples of borders`] as Row] : []),
       ...(info.local_width > 0 ? [['Local width', integer(info.local_width)] as Row] : []),
       ...(info.global_width > 0 ? [['Global width', integer(info.global_width)] as Row] : []),
       ['Hidden layers', integer(info.hidden_layers)],

@@ -21,6 +21,8 @@ export interface FileInfo {
   readonly present: number;
   /** How many never had a network, because there is nothing in them; only shapes have such. */
   readonly empty: number;
+  /** Samples around borders within which neighbours are blended, along each axis; none where it has no numbers. */
+  readonly blend: readonly number[];
   readonly model: string;
   readonly local_width: number;
   readonly global_width: number;

@@ -23,7 +23,7 @@ use pulp::Arch;
 
 use self::block::Samples;
 use self::forward::{Evaluate, Network};
-use super::{Axis, Run, View};
+use super::{Axis, Run, View, blend};
 use crate::error::Error;
 use crate::field::Field;
 use crate::signal::ABSENT;
@@ -39,6 +39,11 @@ const BAND_SAMPLES: usize = 1 << 16;
 /// # Errors
 /// [`Error::Parameter`] or [`Error::Limit`] for a view that does not suit the field.
 pub fn decode(field: &Field, view: &View) -> Result<Vec<f32>, Error> {
+    if field.blend().is_empty() { plain(field, view) } else { blend::decode(field, view, plain) }
+}
+
+/// [`decode`] by the owners of the view alone.
+fn plain(field: &Field, view: &View) -> Result<Vec<f32>, Error> {
     let axes = view.resolve(field.grid())?;
     let channels = field.spec().outputs as usize;
     let mut out = vec![ABSENT; view.samples() * channels];

@@ -9,10 +9,10 @@ use super::glue::{Call, buffer_of, field_decode, finished};
 use super::kernel::{Form, Sizes};
 use super::layout::{ABSENT_MARK, BLOCK, BUFFER_BYTES, Packed, Tables, lanes};
 use crate::error::Error;
-use crate::eval::View;
+use crate::eval::{View, blend};
 use crate::field::{Field, FieldSpec};
 use crate::grid::Grid;
-use crate::signal::ABSENT;
+use crate::signal::{ABSENT, to_rgba8};
 
 /// Multiply-adds of one dispatch unless told otherwise: about ten milliseconds of a laptop's graphics, far below the
 /// two seconds after which an operating system resets a device.
@@ -24,6 +24,7 @@ pub struct GpuDecoder {
     device: Device,
     spec: FieldSpec,
     grid: Grid,
+    blend: Vec<u32>,
     sizes: Sizes,
     local_stride: u32,
     slots: Tensor<1, Int>,
@@ -53,6 +54,7 @@ impl GpuDecoder {
             device: device.clone(),
             spec: field.spec().clone(),
             grid: field.grid().clone(),
+            blend: field.blend().to_vec(),
             sizes,
             local_stride: packed.local_stride as u32,
             slots: integers(packed.slots, device),
@@ -78,6 +80,20 @@ impl GpuDecoder {
     /// [`Error::Parameter`] or [`Error::Limit`] for a view that does not suit the field, [`Error::Device`] where the
     /// device fails or is lost.
     pub async fn decode(&self, view: &View) -> Result<Vec<f32>, Error> {
+        if self.blend.is_empty() {
+            return self.plain(view).await;
+        }
+        let parts = blend::parts(&self.grid, &self.blend, view)?;
+        let Some((first, others)) = parts.split_first() else { return Ok(Vec::new()) };
+        let mut mixture = blend::Mixture::new(first, self.sizes.channels, self.plain(&first.view).await?);
+        for part in others {
+            mixture.add(part, &self.plain(&part.view).await?);
+        }
+        Ok(mixture.finish())
+    }
+
+    /// [`GpuDecoder::decode`] by the owners of the view alone.
+    async fn plain(&self, view: &View) -> Result<Vec<f32>, Error> {
         let Some(tables) = Tables::new(&self.grid, view, self.sizes.lanes)? else {
             return Ok(Vec::new());
         };
@@ -97,8 +113,9 @@ impl GpuDecoder {
         Ok(values)
     }
 
-    /// Evaluates the field at every position of `view` into pixels that stay on the device. Everything is queued when
-    /// this returns, in dispatches of the usual size; nothing is waited for.
+    /// Evaluates the field at every position of `view` into pixels on the device. Everything is queued when this is done,
+    /// in dispatches of the usual size; nothing is waited for. Only a field that is blended goes through the CPU, where
+    /// its parts are mixed.
     ///
     /// With `alpha` the last of two or four channels is opacity. One or two colours are shown as grey, absent
     /// partitions are transparent black.
@@ -106,7 +123,7 @@ impl GpuDecoder {
     /// # Errors
     /// As [`GpuDecoder::decode`]; [`Error::Parameter`] for more than four channels or a view without samples,
     /// [`Error::Device`] for more than 2^25 samples, the smallest limit of a storage binding that WebGPU allows.
-    pub fn decode_to_rgba(&self, view: &View, alpha: bool) -> Result<Pixels, Error> {
+    pub async fn decode_to_rgba(&self, view: &View, alpha: bool) -> Result<Pixels, Error> {
         if self.sizes.channels > BLOCK {
             return Err(Error::parameter(format!("pixels have 1 to 4 channels, not {}", self.sizes.channels)));
         }
@@ -116,6 +133,12 @@ impl GpuDecoder {
         let samples = view.samples();
         if samples as u64 * size_of::<u32>() as u64 > BUFFER_BYTES {
             return Err(Error::Device(format!("its buffers hold {} pixels, not {samples}", BUFFER_BYTES / 4)));
+        }
+        if !self.blend.is_empty() {
+            let rgba = to_rgba8(&self.decode(view).await?, self.sizes.channels, alpha);
+            let words: Vec<u32> = rgba.as_chunks().0.iter().map(|pixel| u32::from_le_bytes(*pixel)).collect();
+            let data = TensorData::new(words, [samples]);
+            return Ok(Pixels { words: Tensor::from_data(data, (&self.device, DType::U32)), samples });
         }
         let sizes = Sizes { form: Form::Pixels { alpha }, ..self.sizes };
         let resolved = Resolved::new(&tables, &self.device);
