@@ -131,31 +131,68 @@ fn gaussian(length: usize) -> Vec<f64> {
 /// # Errors
 /// [`Error::Parameter`] where the values do not fill the box.
 pub fn seam(values: &[f32], bounds: &SampleBox, channels: usize, grid: &Grid) -> Result<Option<f64>, Error> {
-    let shape: Vec<usize> = bounds.iter().map(|r| r.end.saturating_sub(r.start) as usize).collect();
-    if shape.len() != grid.axes() || values.len() != shape.iter().product::<usize>() * channels {
-        return Err(Error::parameter(format!("{} values do not fill the box {bounds:?}", values.len())));
-    }
-    // Sum and number of jumps: inside, across.
-    let mut jumps = [(0.0_f64, 0_u64); 2];
-    let mut stride = channels;
-    for (axis, range) in bounds.iter().enumerate().rev() {
-        let length = shape[axis];
-        let owners: Vec<u32> = range.clone().map(|sample| grid.axis_owner(axis, sample)).collect();
-        for block in values.chunks_exact(stride * length) {
-            for (place, pair) in block.windows(2 * stride).step_by(stride).enumerate() {
-                let (sum, count) = &mut jumps[usize::from(owners[place] != owners[place + 1])];
-                for (a, b) in pair[..stride].iter().zip(&pair[stride..]) {
-                    if !(a.is_nan() || b.is_nan()) {
-                        *sum += f64::from((a - b).abs());
-                        *count += 1;
-                    }
+    let mut sums = SeamSums::default();
+    sums.add(values, bounds, channels, grid)?;
+    Ok(sums.ratio())
+}
+
+/// [`seam`] of samples that come in boxes, each of which goes on where the one before ended along the first axis.
+#[derive(Debug, Clone, Default)]
+pub struct SeamSums {
+    /// Sum and number of jumps: inside, across.
+    jumps: [(f64, u64); 2],
+    /// The last place along the first axis of the box before.
+    last: Vec<f32>,
+}
+
+impl SeamSums {
+    /// Takes in the next box; arguments as of [`seam`].
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] where the values do not fill the box.
+    pub fn add(&mut self, values: &[f32], bounds: &SampleBox, channels: usize, grid: &Grid) -> Result<(), Error> {
+        let shape: Vec<usize> = bounds.iter().map(|r| r.end.saturating_sub(r.start) as usize).collect();
+        if shape.len() != grid.axes() || values.len() != shape.iter().product::<usize>() * channels {
+            return Err(Error::parameter(format!("{} values do not fill the box {bounds:?}", values.len())));
+        }
+        if values.is_empty() {
+            return Ok(());
+        }
+        let mut stride = channels;
+        for (axis, range) in bounds.iter().enumerate().rev() {
+            let length = shape[axis];
+            let owners: Vec<u32> = range.clone().map(|sample| grid.axis_owner(axis, sample)).collect();
+            for block in values.chunks_exact(stride * length) {
+                for (place, pair) in block.windows(2 * stride).step_by(stride).enumerate() {
+                    self.jump(&pair[..stride], &pair[stride..], owners[place] != owners[place + 1]);
                 }
             }
+            stride *= length;
         }
-        stride *= length;
+        let place = values.len() / shape[0];
+        let last = std::mem::replace(&mut self.last, values[values.len() - place..].to_vec());
+        if last.len() == place && bounds[0].start > 0 {
+            let start = bounds[0].start;
+            self.jump(&last, &values[..place], grid.axis_owner(0, start - 1) != grid.axis_owner(0, start));
+        }
+        Ok(())
     }
-    let [inside, across] = jumps.map(|(sum, count)| sum / count as f64);
-    Ok(Some(across / inside).filter(|ratio| ratio.is_finite()))
+
+    fn jump(&mut self, from: &[f32], to: &[f32], across: bool) {
+        let (sum, count) = &mut self.jumps[usize::from(across)];
+        for (a, b) in from.iter().zip(to) {
+            if !(a.is_nan() || b.is_nan()) {
+                *sum += f64::from((a - b).abs());
+                *count += 1;
+            }
+        }
+    }
+
+    /// What [`seam`] gives.
+    pub fn ratio(&self) -> Option<f64> {
+        let [inside, across] = self.jumps.map(|(sum, count)| sum / count as f64);
+        Some(across / inside).filter(|ratio| ratio.is_finite())
+    }
 }
 
 /// Bits of a file per sample of its signal (per pixel for a picture).
@@ -177,6 +214,12 @@ mod tests {
         // Across: 4 pairs of 4 (columns) and 6 of 0 (rows); inside: 16 of 1 and 12 of 0.
         let expected = (16.0 / 10.0) / (16.0 / 28.0);
         assert!((seam(&values, &whole, 1, &grid).unwrap().unwrap() - expected).abs() < 1e-12);
+        let mut sums = SeamSums::default();
+        for rows in [0..1, 1..3, 3..4_u32] {
+            let part = &values[6 * rows.start as usize..6 * rows.end as usize];
+            sums.add(part, &vec![rows, 0..6], 1, &grid).unwrap();
+        }
+        assert!((sums.ratio().unwrap() - expected).abs() < 1e-12, "in pieces");
         // One partition alone has no border, and a constant has no jump.
         let left: Vec<f32> = values.chunks(6).flat_map(|row| row[..3].to_vec()).collect();
         assert_eq!(

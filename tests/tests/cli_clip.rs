@@ -68,6 +68,8 @@ fn a_clip_is_learned_and_measured_from_the_outside() {
     assert!((compared["ssim"].as_f64().unwrap() - report["ssim"].as_f64().unwrap()).abs() < 1e-9);
     assert!(compared["frame_psnr_db"].as_f64().unwrap() > 20.0);
     assert_eq!(compared["compared_frames"], 10);
+    let seam = |side: &str| compared[side]["seam"].as_f64().unwrap();
+    assert!(seam("a") > 0.0 && seam("b") > 0.0, "{compared}");
     // The decoded clip is the field, up to the rounding to 8 bits.
     let decoded = place.json(&["decode", "a.inr", "-o", "back/"]);
     assert_eq!((&decoded["frames"], &decoded["rows"], &decoded["columns"]), (&10.into(), &30.into(), &40.into()));

@@ -4,11 +4,12 @@ use anyhow::Result;
 use serde::Serialize;
 use tessera_core::eval::View;
 use tessera_core::field::Field;
-use tessera_core::grid::SampleBox;
+use tessera_core::grid::{Grid, SampleBox};
+use tessera_core::metrics::SeamSums;
 use tessera_core::signal::SignalInfo;
 
-use super::Side;
 use super::picture::{common_box, promoted};
+use super::{Side, seam_text};
 use crate::commands::describe::box_text;
 use crate::decoding;
 use crate::errors::usage_fault;
@@ -50,6 +51,14 @@ pub(super) enum Content {
 }
 
 impl ClipInput {
+    /// Where its partitions lie, if it has any.
+    fn grid(&self) -> Option<&Grid> {
+        match &self.content {
+            Content::Field(field) => Some(field.grid()),
+            Content::Samples(_) => None,
+        }
+    }
+
     /// The stored values of a box, in coordinates of the canvas; NaN where it has nothing.
     fn values(&self, bounds: &SampleBox) -> Result<Vec<f32>> {
         match &self.content {
@@ -68,14 +77,20 @@ pub(super) fn run(a: &ClipInput, b: &ClipInput, reporter: &Reporter) -> Result<(
     let (frames, rows, columns) = (length(0), length(1) as usize, length(2) as usize);
     let at_a_time = u32::try_from(decoding::frames_at_a_time(rows * columns))?;
     let mut sums = ClipQuality::default();
+    let grid = a.grid().or(b.grid());
+    let mut seams = [SeamSums::default(), SeamSums::default()];
+    let [seam_a, seam_b] = &mut seams;
     for first in (0..frames).step_by(at_a_time as usize) {
-        let part = |input: &ClipInput, bounds: &SampleBox| -> Result<Vec<f32>> {
+        let part = |input: &ClipInput, bounds: &SampleBox, seams: &mut SeamSums| -> Result<Vec<f32>> {
             let mut own = bounds.clone();
             own[0] = bounds[0].start + first..bounds[0].start + first.saturating_add(at_a_time).min(frames);
             let values = input.values(&own)?;
+            if let Some(grid) = grid.filter(|grid| grid.shape() == input.info.shape) {
+                seams.add(&values, &own, input.info.channels as usize, grid)?;
+            }
             Ok(promoted(values, input.info.channels as usize, input.info.alpha, channels, alpha))
         };
-        sums.add(&part(a, &boxes[0])?, &part(b, &boxes[1])?, rows, columns, channels)?;
+        sums.add(&part(a, &boxes[0], seam_a)?, &part(b, &boxes[1], seam_b)?, rows, columns, channels)?;
     }
     let quality = sums.total()?;
     let prediction = if b.side.field && !a.side.field { b } else { a };
@@ -90,8 +105,8 @@ pub(super) fn run(a: &ClipInput, b: &ClipInput, reporter: &Reporter) -> Result<(
         compared_box: box_text(&boxes[0]),
         compared_frames: sums.frames(),
         compared_samples: sums.values() / channels as u64,
-        a: a.side.clone(),
-        b: b.side.clone(),
+        a: Side { seam: seams[0].ratio(), ..a.side.clone() },
+        b: Side { seam: seams[1].ratio(), ..b.side.clone() },
     };
     reporter.answer(&report, || {
         Facts::new()
@@ -114,6 +129,7 @@ pub(super) fn run(a: &ClipInput, b: &ClipInput, reporter: &Reporter) -> Result<(
                     .ssim
                     .map_or("not defined where samples are absent".to_owned(), |s| format!("{s:.4} on average")),
             )
+            .with_some("seams", seam_text(&report.a, &report.b))
             .to_string()
     })
 }
