@@ -57,6 +57,7 @@ pub fn over(upper: EncodeOptions, lower: EncodeOptions) -> EncodeOptions {
         learning_rate,
         sample_fraction,
         overlap,
+        blend,
         seed,
         device,
         threads,
@@ -72,7 +73,7 @@ pub fn given(typed: &EncodeOptions, file: Option<&Path>) -> Result<EncodeOptions
 }
 
 /// All layers merged, the recipe filled in. The signal decides what a preset means: `draft` and `fine` scale the steps
-/// that it gets under what was chosen, `paper` is the published setting of its kind.
+/// that it gets under what was chosen, `paper` is the published setting of its kind, `light` one that decodes fast.
 ///
 /// # Errors
 /// Those of [`read`].
@@ -87,6 +88,7 @@ pub fn merged(typed: &EncodeOptions, file: Option<&Path>, signal: &SignalInfo) -
         Preset::Fast => EncodeOptions::default(),
         Preset::Draft => steps(|n| (n / 4).max(1)),
         Preset::Fine => steps(|n| n * 4),
+        Preset::Light => plan::light(signal.kind, options.model),
         Preset::Paper => plan::paper(signal.kind, options.model.unwrap_or(ModelName::LocalGlobal)),
     };
     let signal = EncodeOptions { recipe: Some(recipe), ..EncodeOptions::default() };

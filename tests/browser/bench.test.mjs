@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { measure } from './bench.mjs';
-import { needs, output } from './support/world.mjs';
+import { needs, output, sampleBytes } from './support/world.mjs';
 
 test('the benchmark reports both engines, their ratios and the machine', needs('sample', 'gpu'), async () => {
   const report = await measure({ repetitions: 2, gpu: 'draws', sample: readFileSync(new URL('../../data/leaf.inr', import.meta.url)), screenshot: output('bench.png') });
@@ -15,3 +15,12 @@ test('the benchmark reports both engines, their ratios and the machine', needs('
   assert.match(report.machine.user_agent, /Chrome/);
   assert.ok(report.machine.adapter && report.machine.presents);
 });
+
+for (const [kind, view] of [['sound', 'tenth'], ['video', 'picture']]) {
+  test(`the benchmark says how much faster than it plays a ${kind} decodes`, needs(kind), async () => {
+    const report = await measure({ repetitions: 2, gpu: false, sample: sampleBytes(kind) });
+    assert.equal(report.file.kind, kind);
+    const figure = report.figures.find((found) => found.engine === 'wasm-simd128' && found.view === view);
+    assert.ok(figure && figure.real_time > 0 && Math.abs(figure.median_seconds * figure.frames_per_second - 1) < 1e-6, JSON.stringify(report));
+  });
+}

@@ -7,6 +7,7 @@ use std::sync::OnceLock;
 use tessera_core::format::Reader;
 use tessera_tests::pictures::picture;
 use tessera_tests::program::Workplace;
+use tessera_tests::sounds::{wav, wave};
 
 fn workplace() -> Workplace {
     static ENCODED: OnceLock<Vec<u8>> = OnceLock::new();
@@ -326,6 +327,24 @@ fn bench_reports_a_list_with_the_agreed_names() {
     assert!(report["engine"].is_string());
     #[cfg(target_os = "linux")]
     assert!(report["peak_bytes"].as_u64().unwrap() > 1 << 20);
+}
+
+#[test]
+fn bench_times_the_decoding_of_files() {
+    let place = Workplace::new();
+    picture("rgb8", 40, 30).save(place.path("a.png")).unwrap();
+    place.write("b.wav", &wav(&wave(12_000, 2), 2, 8_000, 16));
+    place.done(&["encode", "a.png", "-o", "a.inr", "--steps", "2", "--preset", "light"]);
+    place.done(&["encode", "b.wav", "-o", "b.inr", "--steps", "2", "--preset", "light"]);
+    let report = place.json(&["bench", "--file", "a.inr", "--file", "b.inr", "--decodes", "2", "--quiet"]);
+    let [a, b] = report.as_array().unwrap().as_slice() else { panic!("{report}") };
+    assert_eq!((a["file"].as_str(), a["samples"].as_u64()), (Some("a.inr"), Some(1200)));
+    // A tenth of a second, in two channels.
+    assert_eq!((b["file"].as_str(), b["samples"].as_u64()), (Some("b.inr"), Some(800)));
+    assert!(a["decode_seconds"].as_f64().unwrap() > 0.0 && a["real_time"].is_null(), "{report}");
+    assert!(b["real_time"].as_f64().unwrap() > 1.0, "{report}");
+    assert_eq!(place.json(&["info", "a.inr"])["global_width"], 0);
+    assert_eq!(place.json(&["info", "b.inr"])["global_width"], 16);
 }
 
 /// The page is stood in for by one file: what is tested is the server.

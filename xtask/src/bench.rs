@@ -5,6 +5,7 @@
 
 use crate::bench_audio;
 use crate::bench_browser;
+use crate::bench_playback;
 use crate::bench_video;
 use crate::process;
 use crate::table::Table;
@@ -13,6 +14,7 @@ use crate::workspace::Workspace;
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -40,6 +42,9 @@ pub(crate) struct Options {
     /// Decoding in the system's Chromium instead of training and decoding here
     #[arg(long)]
     browser: bool,
+    /// Decoding of these files, here and in Chromium, beside how fast they play
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["browser", "table", "setting"])]
+    file: Vec<PathBuf>,
     /// With --browser: on the machine's own WebGPU device instead of a software one
     #[arg(long, requires = "browser")]
     real_gpu: bool,
@@ -146,6 +151,9 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     if options.browser {
         return browser(workspace, options);
     }
+    if !options.file.is_empty() {
+        return playback(workspace, &options.file);
+    }
     let threads = options.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
     match options.table {
         Some(PublishedTable::Audio) => return audio(workspace, options),
@@ -215,7 +223,8 @@ const BROWSER_REPETITIONS: u32 = 9;
 
 /// Measures in a browser, prints, and rewrites the browser's part of the document.
 fn browser(workspace: &Workspace, options: &Options) -> Result<()> {
-    let report = bench_browser::measure(workspace, BROWSER_REPETITIONS, options.real_gpu)?;
+    let reports = bench_browser::measure(workspace, BROWSER_REPETITIONS, options.real_gpu, &[])?;
+    let report = reports.first().context("the benchmark page gave no report")?;
     let json = workspace.target.join("bench-browser.json");
     std::fs::write(&json, serde_json::to_string_pretty(&report)?)
         .with_context(|| format!("cannot write {}", json.display()))?;
@@ -232,6 +241,48 @@ fn browser(workspace: &Workspace, options: &Options) -> Result<()> {
     );
     rewrite(workspace, &section, BROWSER_BEGIN, BROWSER_END)?;
     println!("{} and docs/benchmarks.md are written", workspace.short(&json));
+    Ok(())
+}
+
+/// Pieces of each file that are decoded, here and in a browser.
+const PLAYBACK_REPETITIONS: u32 = 60;
+
+/// Measures how fast files decode, prints, and rewrites their part of the document.
+fn playback(workspace: &Workspace, files: &[PathBuf]) -> Result<()> {
+    let program = workspace.build_program()?;
+    let files: Vec<PathBuf> = files
+        .iter()
+        .map(|file| file.canonicalize().with_context(|| format!("cannot find {}", file.display())))
+        .collect::<Result<_>>()?;
+    let mut table = Table::new(&[
+        "file",
+        "bytes",
+        "multiply-adds",
+        "engine",
+        "piece (ms)",
+        "fastest (ms)",
+        "times real time",
+        "fastest",
+    ]);
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    for threads in BTreeSet::from([1, threads]) {
+        bench_playback::native(workspace, &program, &files, threads, PLAYBACK_REPETITIONS, &mut table)?;
+    }
+    for report in bench_browser::measure(workspace, PLAYBACK_REPETITIONS, false, &files)? {
+        report.playback(&mut table);
+    }
+    println!("\n{}", table.text());
+    let section = format!(
+        "{PLAYBACK_BEGIN}\n\n{}\nA piece is a frame of a clip, a tenth of a second of a sound, or all of a picture; medians of up to \
+         {PLAYBACK_REPETITIONS},\neach the next piece, and the fastest, which a busy machine holds up least. The browser's engines use one \
+         thread,\nand its WebGPU is a software device.\n\n- command: `cargo xtask bench --file FILE ...`\n- machine: {}\n- commit: {}\n- date: {}\n\n{PLAYBACK_END}",
+        table.markdown(),
+        machine(),
+        commit(workspace),
+        today()
+    );
+    rewrite(workspace, &section, PLAYBACK_BEGIN, PLAYBACK_END)?;
+    println!("docs/benchmarks.md is written");
     Ok(())
 }
 
@@ -358,6 +409,8 @@ const VIDEO_BEGIN: &str = "<!-- video: written by cargo xtask bench --table vide
 const VIDEO_END: &str = "<!-- video: end -->";
 const BROWSER_BEGIN: &str = "<!-- browser: written by cargo xtask bench --browser -->";
 const BROWSER_END: &str = "<!-- browser: end -->";
+const PLAYBACK_BEGIN: &str = "<!-- playback: written by cargo xtask bench --file -->";
+const PLAYBACK_END: &str = "<!-- playback: end -->";
 const AUDIO_BEGIN: &str = "<!-- audio: written by cargo xtask bench --table audio -->";
 const AUDIO_END: &str = "<!-- audio: end -->";
 

@@ -1,5 +1,6 @@
 //! `bench --browser`: decoding in a browser, from the page's own benchmark, as ratios within one run.
 
+use crate::bench_playback::fastest;
 use crate::table::Table;
 use crate::workspace::Workspace;
 use crate::{npm, process, tools};
@@ -20,6 +21,7 @@ pub(crate) struct Report {
 #[derive(Debug, Clone, Deserialize, Serialize)]
 struct File {
     name: String,
+    kind: String,
     rows: u32,
     columns: u32,
     macs_per_sample: u64,
@@ -54,6 +56,7 @@ struct Figure {
     median_seconds: f64,
     fastest_seconds: f64,
     frames_per_second: f64,
+    real_time: Option<f64>,
     samples: u64,
     repetitions: u32,
 }
@@ -67,8 +70,13 @@ struct Ratios {
 }
 
 /// Builds the page and measures in the system's Chromium: on the machine's own device where `real`, else on a software
-/// device, whose times say nothing but whose ratios do.
-pub(crate) fn measure(workspace: &Workspace, repetitions: u32, real: bool) -> Result<Report> {
+/// device, whose times say nothing but whose ratios do. A report for each of `files`, or one for the page's sample.
+pub(crate) fn measure(
+    workspace: &Workspace,
+    repetitions: u32,
+    real: bool,
+    files: &[std::path::PathBuf],
+) -> Result<Vec<Report>> {
     let chromium = match tools::chromium() {
         Ok(path) => path,
         Err(reason) => bail!("{reason}"),
@@ -76,13 +84,25 @@ pub(crate) fn measure(workspace: &Workspace, repetitions: u32, real: bool) -> Re
     crate::web::run(workspace, &crate::web::Options::default())?;
     const FOLDER: &str = "tests/browser";
     npm::install(workspace, FOLDER)?;
-    let mut node = workspace.program("node");
-    node.current_dir(workspace.path(FOLDER)).args(["bench.mjs", &repetitions.to_string()]).env("CHROMIUM", chromium);
-    if real {
-        node.env("TESSERA_BROWSER_GPU", "real");
-    }
-    let text = process::capture(&mut node, "the browser's message above says what is wrong")?;
-    serde_json::from_str(&text).with_context(|| format!("cannot understand the benchmark page: {text}"))
+    let sample = [None];
+    let files: Vec<Option<&std::path::PathBuf>> =
+        if files.is_empty() { sample.to_vec() } else { files.iter().map(Some).collect() };
+    let report = |file: Option<&std::path::PathBuf>| -> Result<Report> {
+        let mut node = workspace.program("node");
+        node.current_dir(workspace.path(FOLDER)).args(["bench.mjs", &repetitions.to_string()]).args(file);
+        node.env("CHROMIUM", &chromium);
+        if real {
+            node.env("TESSERA_BROWSER_GPU", "real");
+        }
+        let text = process::capture(&mut node, "the browser's message above says what is wrong")?;
+        let mut report: Report =
+            serde_json::from_str(&text).with_context(|| format!("cannot understand the benchmark page: {text}"))?;
+        if let Some(name) = file.and_then(|file| file.file_name()) {
+            report.file.name = name.to_string_lossy().into_owned();
+        }
+        Ok(report)
+    };
+    files.into_iter().map(report).collect()
 }
 
 impl Report {
@@ -101,6 +121,22 @@ impl Report {
             ]);
         }
         table
+    }
+
+    /// A row for each engine that played it, as `bench --file` shows them.
+    pub(crate) fn playback(&self, table: &mut Table) {
+        for figure in self.figures.iter().filter(|figure| figure.view != "zoomed") {
+            table.row([
+                self.file.name.clone(),
+                self.file.bytes.to_string(),
+                self.file.macs_per_sample.to_string(),
+                figure.engine.clone(),
+                format!("{:.2}", figure.median_seconds * 1e3),
+                format!("{:.2}", figure.fastest_seconds * 1e3),
+                figure.real_time.map_or("-".to_owned(), |times| format!("{times:.1}")),
+                fastest(figure.real_time, figure.median_seconds, figure.fastest_seconds),
+            ]);
+        }
     }
 
     /// Ratios, openings and the machine, as a list in Markdown.

@@ -7,6 +7,7 @@
 mod bench;
 mod bench_audio;
 mod bench_browser;
+mod bench_playback;
 mod bench_video;
 mod check;
 mod demo;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ClipArguments;
 use super::values::{
-    Count, DeviceName, Extents, ModelName, Overlap, Partitions, Preset, RecipeName, Seconds, WeightsName,
+    Count, DeviceName, Extents, ModelName, Partitions, Preset, RecipeName, SamplesPerAxis, Seconds, WeightsName,
 };
 use crate::media::shape::{FieldName, RawVoxels, Sampling};
 
@@ -24,6 +24,7 @@ Examples:
   tessera encode frames/ -o clip.inr --frame-rate 24
   tessera encode song.flac -o song.inr
   tessera encode statue.obj -o statue.inr --resolution 256
+  tessera encode clip.mp4 -o clip.inr --preset light
   tessera encode speech.wav -o speech.inr --preset paper --model siren
   curl -s https://example.org/photo.png | tessera encode - -o - > photo.inr
 
@@ -217,7 +218,12 @@ pub struct EncodeOptions {
     /// Samples beyond its borders that a partition learns as well, per axis (1x2x2); with --sample-fraction below 1
     #[arg(long, env = "TESSERA_OVERLAP", hide_env = true, value_name = "SAMPLES", help_heading = "Training")]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub overlap: Option<Overlap>,
+    pub overlap: Option<SamplesPerAxis>,
+    /// Blend neighbouring partitions within so many samples of their borders, per axis (2x2): decoding does it, the file
+    /// only says so. At most half a partition
+    #[arg(long, env = "TESSERA_BLEND", hide_env = true, value_name = "SAMPLES", help_heading = "Network")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub blend: Option<SamplesPerAxis>,
     /// Seed of the start weights and of the sampling [default: 0]
     #[arg(long, env = "TESSERA_SEED", hide_env = true, value_name = "NUMBER", help_heading = "Training")]
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -29,6 +29,9 @@ pub struct ViewArguments {
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "Examples:\n  tessera bench\n  tessera bench --setting picture-512-local-global --json")]
 pub struct BenchArguments {
+    /// Time decoding these files instead: frames of clips, tenths of a second of sounds, whole pictures
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["setting", "steps", "device", "engine"])]
+    pub file: Vec<PathBuf>,
     /// Only these settings [default: all]
     #[arg(long, value_enum, value_name = "NAME")]
     pub setting: Vec<BenchSetting>,

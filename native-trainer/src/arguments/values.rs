@@ -44,7 +44,7 @@ macro_rules! same_text_everywhere {
         }
     )+};
 }
-same_text_everywhere!(Extents, Overlap, Partitions, Seconds);
+same_text_everywhere!(Extents, SamplesPerAxis, Partitions, Seconds);
 
 impl TryFrom<Scalar> for Count {
     type Error = String;
@@ -85,9 +85,9 @@ impl fmt::Display for Extents {
 /// One number per axis in array order, zero allowed: `1x2x2`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Scalar", into = "String")]
-pub struct Overlap(pub Vec<u32>);
+pub struct SamplesPerAxis(pub Vec<u32>);
 
-impl FromStr for Overlap {
+impl FromStr for SamplesPerAxis {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
         let numbers: Option<Vec<u32>> = text.split(['x', '×', ',']).map(|part| part.trim().parse().ok()).collect();
@@ -95,7 +95,7 @@ impl FromStr for Overlap {
     }
 }
 
-impl fmt::Display for Overlap {
+impl fmt::Display for SamplesPerAxis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Extents(self.0.clone()).fmt(f)
     }
@@ -294,6 +294,8 @@ pub enum Preset {
     Draft,
     /// Four times the steps
     Fine,
+    /// Made for playback in a browser: little to compute per sample
+    Light,
     /// As published: for pictures 16x16 partitions, local width 14, global width 84, 1001 full steps at 5e-4; for sounds 32 partitions, widths 42 and 72, 1000 full steps at 1e-4
     Paper,
 }

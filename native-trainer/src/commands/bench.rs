@@ -12,7 +12,7 @@ use tessera_core::field::FieldSpec;
 use tessera_core::grid::Grid;
 use tessera_core::signal::{SampleFormat, Signal, SignalInfo};
 
-use super::peak;
+use super::{peak, playback};
 use crate::arguments::{BenchArguments, BenchSetting, EngineName};
 use crate::decoding;
 use crate::report::{Reporter, Table, bytes as human_bytes, duration, grouped};
@@ -44,6 +44,9 @@ struct BenchReport {
 
 pub(super) fn run(arguments: &BenchArguments, reporter: &Reporter) -> Result<()> {
     decoding::use_threads(arguments.threads)?;
+    if !arguments.file.is_empty() {
+        return playback::run(arguments, reporter);
+    }
     let wanted = if arguments.setting.is_empty() { BenchSetting::value_variants() } else { &arguments.setting[..] };
     let mut reports = Vec::new();
     for &setting in wanted {

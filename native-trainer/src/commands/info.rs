@@ -35,6 +35,9 @@ struct InfoReport<'a> {
     /// Of a shape: those that never had a network.
     #[serde(skip_serializing_if = "Option::is_none")]
     empty_partitions: Option<usize>,
+    /// Samples within which borders are blended, per axis.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    blend: Vec<u32>,
     kept_samples: u64,
     kept_box: String,
     /// Length of the whole signal, where time plays a part.
@@ -94,6 +97,7 @@ pub(super) fn run(arguments: &InfoArguments, reporter: &Reporter) -> Result<()> 
         partitions: grid.partitions(),
         kept_partitions: reader.present().len(),
         empty_partitions: (reader.signal().kind == SignalKind::Shape).then(|| reader.empty().len()),
+        blend: reader.blend().to_vec(),
         kept_samples,
         kept_box: box_text(&kept),
         length_seconds: reader.signal().rate_hz().map(|rate| f64::from(grid.shape()[0]) / rate),
@@ -167,6 +171,7 @@ fn text(report: &InfoReport<'_>) -> String {
         let [x, y, z] = placement.origin;
         format!("first sample at {x:.6}, {y:.6}, {z:.6}, {:.6} apart", placement.spacing)
     });
+    let blend = (!report.blend.is_empty()).then(|| format!("within {} samples of borders", extents(&report.blend)));
     let training = report.training;
     let mut out = Facts::new()
         .with("file", format_args!("{}, format {}, id {}", report.file, report.format_version, report.file_id))
@@ -177,6 +182,7 @@ fn text(report: &InfoReport<'_>) -> String {
             format_args!("{}, {widths}, {} hidden layers, omega {omegas}", report.model, report.hidden_layers),
         )
         .with("partitions", format_args!("{}{}, present: {kept}", extents(report.factors), axes(report.signal.kind)))
+        .with_some("blended", blend)
         .with("parameters", format_args!("{} as {}", grouped(report.parameters), report.weights))
         .with("cost", format_args!("{} multiply-adds per sample", grouped(report.macs_per_sample)))
         .to_string();

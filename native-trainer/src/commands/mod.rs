@@ -9,6 +9,7 @@ mod encode;
 mod import;
 mod info;
 mod peak;
+mod playback;
 mod shell;
 mod verify;
 mod view;

@@ -1,20 +1,22 @@
 //! From merged options and a signal to a network: automatic partitioning, widths and the work of a step.
 
 mod defaults;
+mod light;
 mod paper;
 
 use anyhow::Result;
-use tessera_core::field::{AutomaticRequest, FieldSpec, Model, PUBLISHED_OMEGA, automatic};
+use tessera_core::field::{AutomaticRequest, FieldSpec, Model, PUBLISHED_OMEGA, automatic, check_blend};
 use tessera_core::grid::Grid;
 use tessera_core::signal::{SignalInfo, SignalKind};
 
 pub use defaults::{
     default_budget, default_learning_rate, default_sample_fraction, default_shares, default_steps, recipe,
 };
+pub use light::light;
 pub use paper::paper;
 
 use crate::arguments::EncodeOptions;
-use crate::arguments::values::{Count, Extents, ModelName, Partitions, RecipeName};
+use crate::arguments::values::{Count, Extents, ModelName, Partitions, RecipeName, SamplesPerAxis};
 use crate::errors::usage_fault;
 use crate::samples::Samples;
 use crate::training::{Recipe, Settings, filled_partitions};
@@ -31,6 +33,8 @@ pub struct Network {
     pub spec: FieldSpec,
     /// Partitions that get a local network: all of them, where samples are not known.
     pub networks: u64,
+    /// Samples within which decoding blends neighbours, per axis; empty for none.
+    pub blend: Vec<u32>,
 }
 
 impl Network {
@@ -124,7 +128,8 @@ fn planned(options: &EncodeOptions, info: &SignalInfo, networks: Option<u64>) ->
     spec.first_omega = first.unwrap_or_else(|| defaults::first_omega(options.recipe, info, &grid));
     spec.hidden_omega = options.hidden_omega.or(options.omega).unwrap_or(PUBLISHED_OMEGA);
     spec.validate()?;
-    Ok(Network { grid, spec, networks: partitions })
+    let blend = options.blend.as_ref().map_or_else(|| Ok(Vec::new()), |asked| blend(asked, &grid))?;
+    Ok(Network { grid, spec, networks: partitions, blend })
 }
 
 /// The options as they were carried out, for the file's record: nothing is left to defaults that a later version may
@@ -152,6 +157,21 @@ pub fn carried_out(options: &EncodeOptions, network: &Network, settings: &Settin
         threads: None,
         ..options.clone()
     }
+}
+
+/// A blend as the file records it: nothing along axes without a border, and no list for nothing at all.
+fn blend(SamplesPerAxis(asked): &SamplesPerAxis, grid: &Grid) -> Result<Vec<u32>> {
+    let mut blend = asked.clone();
+    for (samples, &factor) in blend.iter_mut().zip(grid.factors()) {
+        if factor == 1 {
+            *samples = 0;
+        }
+    }
+    if blend.len() == grid.axes() && blend.iter().all(|&samples| samples == 0) {
+        return Ok(Vec::new());
+    }
+    check_blend(&blend, grid).map_err(|error| usage_fault(format!("--blend: {error}")))?;
+    Ok(blend)
 }
 
 fn along_axes(numbers: &Extents, info: &SignalInfo, option: &str) -> Result<Vec<u32>> {
@@ -229,6 +249,20 @@ mod tests {
         let global = EncodeOptions { global_width: Some(64), parameters: Some(Count(200_000)), ..Default::default() };
         let found = chosen(&global, 512, 512).parameters();
         assert!((170_000..=200_000).contains(&found), "{found}");
+    }
+
+    #[test]
+    fn a_blend_is_checked_before_any_work() {
+        let blend = |text: &str| {
+            let asked =
+                EncodeOptions { partitions: factors("2x1"), blend: Some(text.parse().unwrap()), ..Default::default() };
+            network(&asked, &SignalInfo::picture(40, 40, 3, SampleFormat::U8).unwrap()).map(|network| network.blend)
+        };
+        assert_eq!(blend("3x3").unwrap(), [3, 0]);
+        assert_eq!(blend("0x3").unwrap(), [0; 0]);
+        assert_eq!(blend("10x0").unwrap(), [10, 0]);
+        assert!(blend("11x0").unwrap_err().to_string().contains("10 at most"));
+        assert!(blend("3").is_err() && blend("0x0x0").is_err());
     }
 
     #[test]

@@ -44,8 +44,9 @@ function show(report: BenchReport): void {
   get('status').textContent = `${file.name}: ${file.columns} × ${file.rows} samples, ${file.macs_per_sample.toLocaleString('en')} multiply-adds each.`;
   const rows = report.figures.map((f: Figure) => [
     f.engine, f.view, milliseconds(f.median_seconds), milliseconds(f.fastest_seconds), milliseconds(f.first_seconds), f.frames_per_second.toFixed(1),
+    f.real_time === null ? '' : `${f.real_time.toFixed(1)} times`,
   ]);
-  get('figures').replaceChildren(...table(['Engine', 'View', 'Decode, median', 'Fastest', 'First call', 'Frames per second'], rows));
+  get('figures').replaceChildren(...table(['Engine', 'View', 'Decode, median', 'Fastest', 'First call', 'Per second', 'Real time'], rows));
   const openings = report.openings.map((o) => [o.engine, milliseconds(o.parse_seconds), milliseconds(o.coarse_seconds), milliseconds(o.quarter_seconds), milliseconds(o.complete_seconds)]);
   get('openings').replaceChildren(...table(['Engine', 'Parsed', 'Coarse picture', 'Quarter', 'Complete'], openings));
   const ratios = Object.entries(report.ratios).map(([name, value]) => [name.replaceAll('_', ' '), value === null ? 'not measured' : `${value.toFixed(2)} times`]);

@@ -53,36 +53,43 @@ async function measure({ name, bytes, repetitions }: Settings): Promise<void> {
   const probe = new first.TesseraFile(bytes);
   const info = probe.info();
   probe.free();
-  const [rows = 1, columns = 1] = info.shape;
-  const views: Record<Figure['view'], View> = {
+  const { kind } = info;
+  if (kind === 'shape') throw new Error('Shapes are not played: this page measures pictures, videos and sounds.');
+  const sound = kind === 'sound';
+  // Of a sound a tenth of a second, at most all: short, so that the fastest is one that nothing else held up.
+  const [rows = 1, columns = 1] = sound ? [1, Math.min(info.shape[0] ?? 1, Math.ceil(info.rate[0] / info.rate[1] / 10))] : info.shape.slice(-2);
+  // Frames of a video, tenths of a second of a sound: each decode takes the next one.
+  const pieces = kind === 'picture' ? 1 : Math.floor((info.shape[0] ?? 1) / (sound ? columns : 1));
+  const seconds = kind === 'picture' ? null : ((sound ? columns : 1) * info.rate[1]) / info.rate[0];
+  const views: Record<'picture' | 'zoomed', View> = {
     picture: [0, rows, 0, columns],
     zoomed: [(rows * 3) / 8, (rows * 5) / 8, (columns * 3) / 8, (columns * 5) / 8],
   };
-  const time = async (view: Figure['view'], engine: string, work: (v: View) => unknown): Promise<void> => {
-    note(`${engine}: ${view === 'picture' ? 'the whole picture' : 'a zoomed view'}`);
+  const time = async (view: 'picture' | 'zoomed', engine: string, work: (v: View, frame: number) => unknown): Promise<void> => {
+    note(`${engine}: ${sound ? 'a tenth of a second' : view === 'picture' ? 'the whole picture' : 'a zoomed view'}`);
     const times: number[] = [];
     const begun = performance.now();
     while (times.length <= repetitions && (times.length < 2 || performance.now() - begun < ENOUGH_MS)) {
       const start = performance.now();
-      await work(views[view]);
+      await work(views[view], times.length % pieces);
       times.push(performance.now() - start);
     }
-    figures.push(figure(view, engine, rows * columns, times));
+    figures.push(figure(sound ? 'tenth' : view, engine, rows * columns, times, seconds));
   };
 
-  for (const [engine, module] of cpus) {
-    openings.push(opening(engine, module, bytes, rows, columns));
-  }
+  if (sound) skipped.push('webgpu: sounds are decoded by the CPU', 'openings: of pictures and videos alone');
+  else for (const [engine, module] of cpus) openings.push(opening(engine, module, bytes, rows, columns));
   for (const [engine, module] of cpus) {
     const file = new module.TesseraFile(bytes);
-    for (const view of ['picture', 'zoomed'] as const) await time(view, engine, (v) => file.decode(...v, rows, columns, false, 0));
+    if (sound) await time('picture', engine, (_, at) => file.decode_values(Float64Array.of(at * columns, (at + 1) * columns), Uint32Array.of(columns), false));
+    else for (const view of ['picture', 'zoomed'] as const) await time(view, engine, (v, frame) => file.decode(...v, rows, columns, false, frame));
     file.free();
   }
 
   let adapter: string | null = null;
   let presents = false;
   const adapterFacts = await adapterInfo();
-  try {
+  if (!sound) try {
     if (!('gpu' in navigator)) throw new Error('this browser has no WebGPU');
     presents = await canPresent();
     const module = await loadGpu();
@@ -91,15 +98,16 @@ async function measure({ name, bytes, repetitions }: Settings): Promise<void> {
     adapter = [adapterFacts?.vendor, adapterFacts?.architecture, adapterFacts?.description].filter(Boolean).join(' ') || name;
     const field = new module.GpuField(bytes);
     for (const view of ['picture', 'zoomed'] as const) {
-      if (presents) await time(view, 'webgpu', (v) => show(field, v, rows, columns));
-      await time(view, 'webgpu-read-back', (v) => field.decode(...v, rows, columns, false, 0));
+      if (presents) await time(view, 'webgpu', (v, frame) => show(field, v, rows, columns, frame));
+      await time(view, 'webgpu-read-back', (v, frame) => field.decode(...v, rows, columns, false, frame));
     }
     if (!presents) skipped.push('webgpu without reading back: this browser does not draw with the device');
     field.free();
   } catch (error) {
     skipped.push(`webgpu: ${message(error)}`);
   }
-  if (adapter !== null) {
+  // The general operations decode all samples of a file at once: nothing to hold beside a frame.
+  if (adapter !== null && kind === 'picture') {
     try {
       const module = await loadGeneral();
       note('webgpu-general-operations: starting');
@@ -116,7 +124,7 @@ async function measure({ name, bytes, repetitions }: Settings): Promise<void> {
   post({
     kind: 'report',
     report: {
-      file: { name, rows, columns, macs_per_sample: info.macs_per_sample, bytes: bytes.length },
+      file: { name, kind, rows, columns, macs_per_sample: info.macs_per_sample, bytes: bytes.length },
       machine: {
         user_agent: navigator.userAgent,
         adapter,
@@ -157,8 +165,8 @@ function opening(engine: string, module: CpuModule, bytes: Uint8Array, rows: num
   return { engine, parse_seconds, coarse_seconds, quarter_seconds, complete_seconds };
 }
 
-async function show(field: GpuField, view: View, rows: number, columns: number): Promise<void> {
-  (await field.present(...view, rows, columns, false, 0)).close();
+async function show(field: GpuField, view: View, rows: number, columns: number, frame: number): Promise<void> {
+  (await field.present(...view, rows, columns, false, frame)).close();
 }
 
 /** What the browser tells of the device: makers and families, but rarely a name. */

@@ -14,6 +14,11 @@ describe('the report', () => {
     });
   });
 
+  it('says how much faster than real time', () => {
+    expect(figure('tenth', 'a', 10, [900, 100, 200, 300], 1).real_time).toBeCloseTo(5);
+    expect(figure('picture', 'a', 10, [900, 100]).real_time).toBeNull();
+  });
+
   it('has no ratio to what was not measured', () => {
     const figures = [figure('picture', 'a', 1, [1, 100]), figure('picture', 'b', 1, [1, 300]), figure('zoomed', 'c', 1, [1, 5])];
     expect(ratio(figures, ['x', 'a'], 'b')).toBeCloseTo(3);

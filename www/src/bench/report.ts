@@ -1,8 +1,9 @@
 // What the benchmark finds: plain data, written as JSON by `cargo xtask bench --browser`.
 
 export interface Figure {
-  /** `picture`: every stored sample. `zoomed`: the middle quarter of each axis at as many samples. */
-  readonly view: 'picture' | 'zoomed';
+  /** `picture`: every stored sample of a picture or of a frame. `zoomed`: the middle quarter of each axis at as many
+   * samples. `tenth`: a tenth of a second of a sound. */
+  readonly view: 'picture' | 'zoomed' | 'tenth';
   /** `wasm-simd128`, `wasm-relaxed-simd`, `webgpu` (stays on the device), `webgpu-read-back`, `webgpu-general-operations`. */
   readonly engine: string;
   readonly first_seconds: number;
@@ -10,6 +11,8 @@ export interface Figure {
   readonly median_seconds: number;
   readonly fastest_seconds: number;
   readonly frames_per_second: number;
+  /** How many times as fast as it plays; of frames and sounds alone. */
+  readonly real_time: number | null;
   readonly samples: number;
   readonly repetitions: number;
 }
@@ -24,7 +27,7 @@ export interface Opening {
 }
 
 export interface BenchReport {
-  readonly file: { readonly name: string; readonly rows: number; readonly columns: number; readonly macs_per_sample: number; readonly bytes: number };
+  readonly file: { readonly name: string; readonly kind: 'picture' | 'sound' | 'video' | 'shape'; readonly rows: number; readonly columns: number; readonly macs_per_sample: number; readonly bytes: number };
   readonly machine: {
     readonly user_agent: string;
     readonly adapter: string | null;
@@ -62,8 +65,9 @@ export function median(values: readonly number[]): number {
   return ((sorted[Math.ceil(middle) - 1] ?? NaN) + (sorted[Math.floor(middle)] ?? NaN)) / 2;
 }
 
-/** A figure from the times of one engine on one view, in milliseconds; the first one pays for compiling. */
-export function figure(view: Figure['view'], engine: string, samples: number, times: readonly number[]): Figure {
+/** A figure from the times of one engine on one view, in milliseconds; the first one pays for compiling. `seconds` is how
+ * long it plays. */
+export function figure(view: Figure['view'], engine: string, samples: number, times: readonly number[], seconds: number | null = null): Figure {
   const [first = NaN, ...rest] = times;
   const steady = rest.length > 0 ? rest : [first];
   const middle = median(steady) / 1000;
@@ -74,6 +78,7 @@ export function figure(view: Figure['view'], engine: string, samples: number, ti
     median_seconds: middle,
     fastest_seconds: Math.min(...steady) / 1000,
     frames_per_second: 1 / middle,
+    real_time: seconds === null ? null : seconds / middle,
     samples,
     repetitions: steady.length,
   };

@@ -13,7 +13,7 @@ use tessera_core::signal::SignalInfo;
 use super::super::describe::{extents, name_of, signal_text};
 use super::watch::{SNAPSHOT_EVERY_SECONDS, Watch};
 use super::words::{coding, device};
-use crate::arguments::values::{Count, DeviceName, Overlap, Preset, RecipeName, Seconds, WeightsName};
+use crate::arguments::values::{Count, DeviceName, Preset, RecipeName, SamplesPerAxis, Seconds, WeightsName};
 use crate::arguments::{EncodeArguments, EncodeOptions};
 use crate::errors::{Fault, usage_fault};
 use crate::media::clip::{self, ClipFile};
@@ -129,7 +129,7 @@ pub(super) fn encode(job: &Job, arguments: &EncodeArguments, reporter: &Reporter
 
     let training = record(&options, &network, &settings, &outcome)?;
     let coding = coding(options.weights.unwrap_or(WeightsName::F32));
-    let field = recentred_for(&outcome.field, coding)?;
+    let field = recentred_for(&outcome.field, coding)?.with_blend(network.blend.clone())?;
     let document = Document { signal: info, field, training };
     let written = format::write(&document, coding)?;
     if let (StoppedBy::Interrupted, Some(unfinished)) = (outcome.stopped_by, &job.unfinished) {
@@ -295,7 +295,7 @@ fn settings(
         shares: plan::default_shares(info, &network.grid),
         group_samples: None,
         sample_fraction: options.sample_fraction.unwrap_or_else(|| plan::default_sample_fraction(recipe, info)),
-        overlap: options.overlap.as_ref().map(|Overlap(samples)| samples.clone()).unwrap_or_default(),
+        overlap: options.overlap.as_ref().map(|SamplesPerAxis(samples)| samples.clone()).unwrap_or_default(),
         seed: options.seed.unwrap_or(0),
         device: device(options.device.unwrap_or(DeviceName::Cpu)),
         threads: options.threads,
