@@ -154,7 +154,7 @@ pub(super) fn backward<S: Simd>(
     let depths = network.depths();
     let Deltas { joined, global, features, output, turned, local_turned } = deltas;
 
-    let last_input = a.merged.last().or(a.joined.last()).map_or(&a.coordinates[..], |f| &f[..]);
+    let last_input = a.merged.last().or(a.joined.last()).map_or(&a.inputs[..], |f| &f[..]);
     for segment in segments {
         gradients.enter(simd, segment.slot, network.local_size());
         let layer = &network.local_layers[depths];
@@ -201,7 +201,7 @@ pub(super) fn backward<S: Simd>(
         }
         multiply(simd, joined, &a.joined_slopes[depth]);
         if let Some(layer) = network.global_layers.get(depth) {
-            let input = if depth > 0 { &a.joined[depth - 1][split..] } else { &a.coordinates[..] };
+            let input = if depth > 0 { &a.joined[depth - 1][split..] } else { &a.inputs[..] };
             weight_gradient(
                 simd,
                 input,
@@ -217,7 +217,7 @@ pub(super) fn backward<S: Simd>(
             }
         }
         let input = match (depth, a.merged.is_empty()) {
-            (0, _) => &a.coordinates[..],
+            (0, _) => &a.inputs[..],
             (_, false) => &a.merged[depth - 1][..],
             (_, true) => &a.joined[depth - 1][..],
         };
