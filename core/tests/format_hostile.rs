@@ -293,9 +293,7 @@ fn what_version_1_2_appends_is_checked() {
         Reader::open(&bytes).map(|reader| reader.spec().clone())
     };
     assert_eq!(&open(&network, 2, &appended).unwrap(), document.field.spec());
-    let with = |encoding: u8, scale: f32, rest: &[u8]| {
-        [&[0, 0, 1, encoding][..], &scale.to_le_bytes(), rest].concat()
-    };
+    let with = |encoding: u8, scale: f32, rest: &[u8]| [&[0, 0, 1, encoding][..], &scale.to_le_bytes(), rest].concat();
     let plain = [&[1, 1, 3, 0][..], &omegas, &[60]].concat();
     for (what, found) in [
         ("no field for the encoding", open(&network, 1, &[0, 0])),

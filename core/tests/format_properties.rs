@@ -45,8 +45,11 @@ fn encodings() -> impl Strategy<Value = Encoding> {
         Just(Encoding::Mlp),
         (0.5_f32..2.0, 1_u32..9).prop_map(|(scale, frequencies)| Encoding::Nerf { scale, frequencies }),
         (0.5_f32..9.0, 1_u32..9).prop_map(|(scale, frequencies)| Encoding::Positional { scale, frequencies }),
-        (0.5_f32..9.0, 1_u32..9, any::<u64>())
-            .prop_map(|(scale, frequencies, seed)| Encoding::Gauss { scale, frequencies, seed }),
+        (0.5_f32..9.0, 1_u32..9, any::<u64>()).prop_map(|(scale, frequencies, seed)| Encoding::Gauss {
+            scale,
+            frequencies,
+            seed
+        }),
     ]
 }
 

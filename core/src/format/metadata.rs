@@ -285,11 +285,7 @@ impl Metadata {
 
 /// The lowest minor version that has fields for what is appended.
 fn lowest_minor(appended: &Appended, encoding: &AppendedEncoding) -> u16 {
-    if *encoding != AppendedEncoding::default() {
-        2
-    } else {
-        u16::from(*appended != Appended::default())
-    }
+    if *encoding != AppendedEncoding::default() { 2 } else { u16::from(*appended != Appended::default()) }
 }
 
 /// Ascending numbers as runs.

@@ -131,7 +131,7 @@ pub fn encoded() -> Document {
 pub fn gauss() -> Document {
     let signal = SignalInfo::picture(9, 8, 1, SampleFormat::U8).unwrap();
     let encoding = Encoding::Gauss { scale: 2.5, frequencies: 4, seed: 300 };
-    let spec = FieldSpec { encoding, activation: Activation::Relu, ..one_hidden(FieldSpec::siren(2, 1, 5)) };
+    let spec = FieldSpec { hidden_layers: 0, encoding, activation: Activation::Relu, ..FieldSpec::siren(2, 1, 5) };
     document(signal, &[1, 1], spec, None)
 }
 

@@ -126,7 +126,9 @@ impl General {
             self.encoding = module.spec().encoding;
             let encoded = match self.encoding {
                 Encoding::Mlp => None,
-                encoding => Some(batch.coordinates.chunks_exact(batch.inputs).flat_map(|x| encoding.encode(x)).collect()),
+                encoding => {
+                    Some(batch.coordinates.chunks_exact(batch.inputs).flat_map(|x| encoding.encode(x)).collect())
+                }
             };
             let inputs: &Vec<f32> = encoded.as_ref().unwrap_or(&batch.coordinates);
             let chunk = |(partitions, pieces): (Range<usize>, Vec<Range<usize>>)| {

@@ -358,11 +358,7 @@ impl<'a> Run<'a> {
 }
 
 /// `l1` times the sum of all magnitudes of `module`'s weights, and the gradients with its derivative added.
-fn with_magnitudes(
-    module: &FieldModule,
-    gradients: Gradients,
-    l1: f64,
-) -> Result<(f64, Gradients), TrainingError> {
+fn with_magnitudes(module: &FieldModule, gradients: Gradients, l1: f64) -> Result<(f64, Gradients), TrainingError> {
     if l1 == 0.0 {
         return Ok((0.0, gradients));
     }

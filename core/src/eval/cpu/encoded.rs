@@ -1,28 +1,41 @@
 //! Encoded coordinates, from tables.
 //!
 //! Samples lie on a grid or nearly so: a picture of a million has two thousand different coordinates. Sines and cosines
-//! are therefore computed once for every coordinate of an axis, in f64, and a wave across several axes is put together by the
-//! addition theorem, one complex product per axis. Sines per sample were the alternative: ten times the work of a narrow
-//! first layer's share, and a range reduction in f64 within the block.
+//! are therefore computed once for every coordinate of an axis, in f64. Where every input belongs to one axis, the first
+//! layer is a sum over axes and its products are done once per coordinate as well ([`super::folded`]). A wave across several
+//! axes is put together by the addition theorem, one complex product per axis. Sines per sample were the alternative: as
+//! much work as a narrow layer, with a range reduction in f64 within the block.
 
 use pulp::Simd;
 
-use super::block::{Segment, block_vectors};
+use super::block::{Samples, Segment, block_vectors};
 use super::dense::lanes_of_mut;
 use super::training::Batch;
 use crate::error::Error;
-use crate::field::{Encoding, FieldSpec, rounded, sine_cosine_of_turns};
+use crate::field::{Encoding, FieldSpec, Wave, rounded, sine_cosine_of_turns};
 
 /// What an encoding makes of every coordinate that occurs.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Tables {
-    /// Per axis: the coordinates themselves, where the network gets them.
-    kept: Vec<Vec<f32>>,
-    waves: Vec<WaveTable>,
+pub(super) enum Tables {
+    /// Every input belongs to one axis.
+    Sum(Vec<AxisTable>),
+    /// Waves go across axes.
+    Waves(Vec<WaveTable>),
+}
+
+/// The inputs of the first layer that belong to one axis.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct AxisTable {
+    /// Which inputs they are.
+    pub(super) inputs: Vec<usize>,
+    /// Different coordinates along the axis.
+    pub(super) coordinates: usize,
+    /// `[inputs, coordinates]`.
+    pub(super) values: Vec<f32>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-struct WaveTable {
+pub(super) struct WaveTable {
     sine: usize,
     cosine: usize,
     parts: Vec<Part>,
@@ -42,49 +55,59 @@ impl Tables {
             return None;
         }
         let axes: Vec<&[f32]> = axes.into_iter().collect();
+        let waves = encoding.waves(axes.len());
         let part = |&(axis, turns): &(usize, f64)| Part {
             axis,
             values: axes[axis].iter().map(|&x| rounded(sine_cosine_of_turns(turns * f64::from(x)))).collect(),
         };
-        let waves = encoding.waves(axes.len());
-        let table = |wave: &crate::field::Wave| WaveTable {
-            sine: wave.sine,
-            cosine: wave.cosine,
-            parts: wave.turns.iter().map(part).collect(),
-        };
-        let kept = if encoding.keeps_coordinates() { axes.iter().map(|a| a.to_vec()).collect() } else { Vec::new() };
-        Some(Self { kept, waves: waves.iter().map(table).collect() })
-    }
-
-    /// Writes the encoded inputs of a block, `[encoded inputs]` rows of vectors. `places` are those of its samples'
-    /// coordinates, `[axis][sample]`. Padding is zero.
-    #[inline(always)]
-    pub(super) fn load<S: Simd>(&self, places: &[Vec<u32>], segments: &[Segment], rows: &mut [S::f32s]) {
-        let columns = block_vectors::<S>() * S::F32_LANES;
-        let rows = lanes_of_mut::<S>(rows);
-        rows.fill(0.0);
-        for segment in segments {
-            let (lane, samples) = (segment.vectors.start * S::F32_LANES, segment.samples.clone());
-            for (axis, values) in self.kept.iter().enumerate() {
-                let row = &mut rows[axis * columns + lane..][..samples.len()];
-                for (value, &place) in row.iter_mut().zip(&places[axis][samples.clone()]) {
-                    *value = values[place as usize];
+        if waves.iter().any(|wave| wave.turns.len() > 1) {
+            let table = |wave: &Wave| WaveTable {
+                sine: wave.sine,
+                cosine: wave.cosine,
+                parts: wave.turns.iter().map(part).collect(),
+            };
+            return Some(Self::Waves(waves.iter().map(table).collect()));
+        }
+        let table = |(axis, coordinates): (usize, &&[f32])| {
+            let mut table = AxisTable { inputs: Vec::new(), coordinates: coordinates.len(), values: Vec::new() };
+            if encoding.keeps_coordinates() {
+                table.inputs.push(axis);
+                table.values.extend_from_slice(coordinates);
+            }
+            for wave in &waves {
+                for part in wave.turns.iter().filter(|(of, _)| *of == axis).map(part) {
+                    table.inputs.extend([wave.sine, wave.cosine]);
+                    table.values.extend(part.values.iter().map(|(sine, _)| sine));
+                    table.values.extend(part.values.iter().map(|(_, cosine)| cosine));
                 }
             }
-            for wave in &self.waves {
-                for (lane, sample) in (lane..).zip(samples.clone()) {
-                    let mut found = (0.0, 1.0);
-                    for (index, part) in wave.parts.iter().enumerate() {
-                        let (sine, cosine) = part.values[places[part.axis][sample] as usize];
-                        found = if index == 0 {
-                            (sine, cosine)
-                        } else {
-                            (found.0 * cosine + found.1 * sine, found.1 * cosine - found.0 * sine)
-                        };
-                    }
-                    rows[wave.sine * columns + lane] = found.0;
-                    rows[wave.cosine * columns + lane] = found.1;
+            table
+        };
+        Some(Self::Sum(axes.iter().enumerate().map(table).collect()))
+    }
+}
+
+/// Writes the encoded inputs of a block, `[encoded inputs]` rows of vectors. Padding is zero.
+#[inline(always)]
+pub(super) fn load_waves<S: Simd>(waves: &[WaveTable], samples: &Samples, segments: &[Segment], rows: &mut [S::f32s]) {
+    let columns = block_vectors::<S>() * S::F32_LANES;
+    let rows = lanes_of_mut::<S>(rows);
+    rows.fill(0.0);
+    for segment in segments {
+        let lane = segment.vectors.start * S::F32_LANES;
+        for wave in waves {
+            for (lane, sample) in (lane..).zip(segment.samples.clone()) {
+                let mut found = (0.0, 1.0);
+                for (index, part) in wave.parts.iter().enumerate() {
+                    let (sine, cosine) = part.values[samples.places[part.axis][sample] as usize];
+                    found = if index == 0 {
+                        (sine, cosine)
+                    } else {
+                        (found.0 * cosine + found.1 * sine, found.1 * cosine - found.0 * sine)
+                    };
                 }
+                rows[wave.sine * columns + lane] = found.0;
+                rows[wave.cosine * columns + lane] = found.1;
             }
         }
     }

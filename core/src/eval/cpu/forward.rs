@@ -6,7 +6,8 @@ use super::block::{Samples, Segment, block_vectors, blocks};
 use super::dense::{
     Addend, Weights, dense, lanes_of, lanes_of_mut, pack, rectified, rectified_and_slopes, sines, sines_and_slopes,
 };
-use super::encoded::Tables;
+use super::encoded::{Tables, load_waves};
+use super::folded::FirstLayer;
 use crate::field::{Activation, FieldSpec, Layer};
 
 /// A field's weights with its layer tables.
@@ -94,7 +95,8 @@ impl<'a> Network<'a> {
 /// Activations of one block, feature-major.
 #[derive(Debug)]
 pub(super) struct Activations<S: Simd> {
-    /// What the first layers get, `[encoded inputs]`: the coordinates where there is no encoding.
+    /// What the first layers get, `[encoded inputs]`: the coordinates where there is no encoding. Unused where
+    /// [`FirstLayer`] computes them.
     pub(super) inputs: Vec<S::f32s>,
     /// Per depth: local features, then global ones, `[joined_width]`.
     pub(super) joined: Vec<Vec<S::f32s>>,
@@ -130,8 +132,10 @@ impl<S: Simd> Activations<S> {
     /// and stays at zero.
     #[inline(always)]
     pub(super) fn load(&mut self, samples: &Samples, segments: &[Segment], tables: Option<&Tables>) {
-        if let Some(tables) = tables {
-            return tables.load::<S>(&samples.places, segments, &mut self.inputs);
+        match tables {
+            None => {}
+            Some(Tables::Sum(_)) => return,
+            Some(Tables::Waves(waves)) => return load_waves::<S>(waves, samples, segments, &mut self.inputs),
         }
         let (lanes, width) = (S::F32_LANES, block_vectors::<S>());
         for (input, row) in self.inputs.chunks_exact_mut(width).enumerate() {
@@ -152,13 +156,15 @@ impl<S: Simd> Activations<S> {
 
 /// Runs a loaded block through the network (reference/local-global.md 1.3).
 ///
-/// `held` is what a held global network adds to the merges of this block, `[depths, local_width, vectors]`.
+/// `held` is what a held global network adds to the merges of this block, `[depths, local_width, vectors]`; `first` computes
+/// the first layers where an encoding allows it.
 #[inline(always)]
 pub(super) fn forward<S: Simd>(
     simd: S,
     network: &Network<'_>,
     segments: &[Segment],
     held: Option<&[f32]>,
+    mut first: Option<&mut FirstLayer<'_, S>>,
     a: &mut Activations<S>,
 ) {
     let width = block_vectors::<S>();
@@ -180,7 +186,10 @@ pub(super) fn forward<S: Simd>(
             (None, None) => &a.inputs[..],
         };
         for segment in segments {
-            local_layer(simd, network, depth, segment, input, &mut joined[..split]);
+            match &mut first {
+                Some(first) if depth == 0 => first.forward(simd, network, segment, &mut joined[..split]),
+                _ => local_layer(simd, network, depth, segment, input, &mut joined[..split]),
+            }
         }
         activate(simd, joined, slopes, network.spec.activation, network.omega(depth));
         if let Some(layer) = &network.merge {
@@ -257,9 +266,10 @@ impl WithSimd for Evaluate<'_> {
         let (lanes, width) = (S::F32_LANES, block_vectors::<S>());
         let mut values = vec![0.0; samples.len() * outputs];
         let mut activations = Activations::new(simd, network, false);
+        let mut first = FirstLayer::of(simd, network, tables, samples);
         for segments in blocks::<S>(&samples.spans) {
             activations.load(samples, &segments, tables);
-            forward(simd, network, &segments, None, &mut activations);
+            forward(simd, network, &segments, None, first.as_mut(), &mut activations);
             for segment in &segments {
                 let lane = segment.vectors.start * lanes;
                 let out = &mut values[segment.samples.start * outputs..segment.samples.end * outputs];

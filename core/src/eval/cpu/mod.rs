@@ -14,6 +14,7 @@
 mod block;
 mod dense;
 mod encoded;
+mod folded;
 mod forward;
 mod gradient;
 mod held;

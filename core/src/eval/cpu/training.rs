@@ -11,6 +11,7 @@ use pulp::{Arch, Simd, WithSimd};
 use super::block::{Samples, block_vectors, blocks};
 use super::dense::{lanes_of, lanes_of_mut};
 pub use super::encoded::EncodedBatch;
+use super::folded::FirstLayer;
 use super::forward::{Activations, Network, forward};
 use super::gradient::{Deltas, Gradients, Padded, TurnedShared, backward};
 pub use super::held::{Held, Holding, held_bytes_per_sample};
@@ -66,11 +67,7 @@ impl Batch {
     }
 
     /// The samples of a task, with spans that begin at zero, and their targets.
-    pub(super) fn part(
-        &self,
-        spans: &[(usize, Range<usize>)],
-        encoded: Option<&EncodedBatch>,
-    ) -> (Samples, &[f32]) {
+    pub(super) fn part(&self, spans: &[(usize, Range<usize>)], encoded: Option<&EncodedBatch>) -> (Samples, &[f32]) {
         let first = spans.first().map_or(0, |(_, s)| s.start);
         let end = spans.last().map_or(0, |(_, s)| s.end);
         let samples = Samples {
@@ -291,11 +288,13 @@ impl WithSimd for Task<'_> {
             first_slot: slots.start,
             dense_local: &mut dense_local,
         };
+        let tables = encoded.map(|encoded| &encoded.tables);
+        let mut first = FirstLayer::of(simd, network, tables, &own);
         let floats = network.depths() * network.local_width() * width * lanes;
         for (block, segments) in blocks::<S>(&own.spans).into_iter().enumerate() {
-            activations.load(&own, &segments, encoded.map(|encoded| &encoded.tables));
+            activations.load(&own, &segments, tables);
             let held = held.map(|held| &held[block * floats..][..floats]);
-            forward(simd, network, &segments, held, &mut activations);
+            forward(simd, network, &segments, held, first.as_mut(), &mut activations);
             let rows = activations.output.chunks_exact(width).zip(deltas.output.chunks_exact_mut(width));
             for (channel, (row, delta)) in rows.enumerate() {
                 let (row, delta) = (lanes_of::<S>(row), lanes_of_mut::<S>(delta));
@@ -311,9 +310,13 @@ impl WithSimd for Task<'_> {
                     }
                 }
             }
-            backward(simd, network, shared_turned, &segments, &activations, &mut deltas, &mut gradients);
+            let first = first.as_mut();
+            backward(simd, network, shared_turned, &segments, first, &activations, &mut deltas, &mut gradients);
         }
         gradients.leave(simd, network.local_size());
+        if let Some(first) = &mut first {
+            first.leave(simd, network, gradients.first_slot, gradients.dense_local);
+        }
         let mut dense_shared = vec![0.0; network.shared.len()];
         shared.drain_into(simd, &mut dense_shared);
         TaskResult { squared_error, shared: dense_shared, slots, local: dense_local }
@@ -420,16 +423,19 @@ mod tests {
 
     #[test]
     fn a_split_partition_gives_the_same_gradient() {
-        let spec = FieldSpec::siren(2, 1, 8);
-        let grid = Grid::new(vec![150, 150], vec![1, 1], UNIT_RANGE).unwrap();
-        let field = initialise(&spec, &grid, 1).unwrap();
-        let batch = batch_of(&field, &mut SplitMix64(2));
-        let step = Step::new(&spec, field.shared(), field.local(), &batch).unwrap();
-        assert!(step.tasks() > 1);
-        let total = step.run_all();
-        let reversed: Vec<TaskResult> = (0..step.tasks()).rev().map(|i| step.run(i)).collect();
-        assert_eq!(total, step.finish(reversed.into_iter().rev()));
-        assert!((total.loss - loss_in_f64(&field, &batch)).abs() < 1e-6);
+        let plain = FieldSpec::siren(2, 1, 8);
+        let encoding = Encoding::Nerf { scale: 1.4, frequencies: 8 };
+        for spec in [plain.clone(), FieldSpec { encoding, ..plain }] {
+            let grid = Grid::new(vec![150, 150], vec![1, 1], UNIT_RANGE).unwrap();
+            let field = initialise(&spec, &grid, 1).unwrap();
+            let batch = batch_of(&field, &mut SplitMix64(2));
+            let step = Step::new(&spec, field.shared(), field.local(), &batch).unwrap();
+            assert!(step.tasks() > 1);
+            let total = step.run_all();
+            let reversed: Vec<TaskResult> = (0..step.tasks()).rev().map(|i| step.run(i)).collect();
+            assert_eq!(total, step.finish(reversed.into_iter().rev()));
+            assert!((total.loss - loss_in_f64(&field, &batch)).abs() < 1e-6);
+        }
     }
 
     #[test]
