@@ -51,7 +51,7 @@ fn the_published_compression_networks() {
     let report =
         place.json(&[&fixed[..], &["--learning-rate", "2e-3", "--patience", "9", "--early-stop", "99"]].concat());
     let psnr = report["psnr_db"].as_f64().unwrap();
-    assert!(psnr > 22.0, "{report}");
+    assert!(psnr > 35.0, "{report}");
     let facts = place.json(&["info", "a.inr"]);
     assert_eq!(facts["format_version"], "1.2");
     assert_eq!(facts["encoding"]["nerf"]["frequencies"], 16);
@@ -64,9 +64,12 @@ fn the_published_compression_networks() {
     let text = place.done(&["info", "a.inr"]).text().to_owned();
     assert!(text.contains("nerf encoding (scale 1.4, 16 frequencies, 66 inputs)"), "{text}");
     place.done(&["verify", "a.inr"]);
+    let field = place.json(&["compare", "a.inr", "a.png"]);
+    assert!((field["psnr_db"].as_f64().unwrap() - psnr).abs() < 1e-9);
     place.done(&["decode", "a.inr", "-o", "back.png"]);
     let decoded = place.json(&["compare", "a.png", "back.png"]);
-    assert!((decoded["psnr_db"].as_f64().unwrap() - psnr).abs() < 0.1);
+    // At these values rounding to 8 bits costs a few tenths.
+    assert!((decoded["psnr_db"].as_f64().unwrap() - psnr).abs() < 1.0);
 }
 
 #[test]

@@ -95,7 +95,8 @@ fn a_resting_loss_lowers_the_rate_and_ends_training() {
     let constant = run(&with(&plan, |s| s.patience = None));
     let falling = run(&with(&plan, |s| s.patience = Some(5)));
     assert!(falling.psnr_db > constant.psnr_db + 1.0, "{} and {} dB", falling.psnr_db, constant.psnr_db);
-    let stopped = run(&with(&plan, |s| (s.steps, s.early_stop) = (1_000_000, Some(40))));
+    // At a constant rate it goes up and down; a falling one would find a slightly better place for ever.
+    let stopped = run(&with(&plan, |s| (s.steps, s.patience, s.early_stop) = (20_000, None, Some(40))));
     assert_eq!(stopped.stopped_by, StoppedBy::EarlyStop);
     // The weights at the end are judged as well, and might be the best ones.
     let since = stopped.steps - stopped.best_step;
@@ -111,7 +112,7 @@ fn the_sum_of_magnitudes_shrinks_the_weights() {
         let field = run(&plan).field;
         field.shared().iter().chain(field.local()).map(|w| f64::from(w.abs())).sum::<f64>()
     };
-    let (free, bound) = (magnitudes(0.0), magnitudes(1e-3));
+    let (free, bound) = (magnitudes(0.0), magnitudes(1e-2));
     assert!(bound < 0.9 * free, "{bound} and {free}");
 }
 
