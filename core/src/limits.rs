@@ -27,6 +27,12 @@ pub const PARAMETERS: u64 = 1 << 30;
 pub const MULTIPLY_ADDS_PER_SAMPLE: u64 = 1 << 24;
 /// The factor omega inside the sines.
 pub const OMEGA: f32 = 10_000.0;
+/// Inputs of the first layers, after the encoding of the coordinates.
+pub const ENCODED_INPUTS: u64 = 4096;
+/// Scale of an encoding.
+pub const ENCODING_SCALE: f32 = 4096.0;
+/// Highest frequency of an encoding whose frequencies are powers of the scale, in turns per unit of the coordinate.
+pub const ENCODING_TURNS: f64 = 65_536.0;
 /// Magnitude of a weight or bias.
 pub const WEIGHT: f32 = 1e6;
 /// Magnitude of a coordinate, so that omega times coordinate stays exact enough for the range reduction.

@@ -62,6 +62,11 @@ fn the_committed_files_hold_what_they_should() {
     let reader = Reader::open(&blended).unwrap();
     assert_eq!((reader.document().unwrap(), reader.version()), (common::blended(), (1, 2)));
     assert_eq!(reader.blend(), [1, 1]);
+    for (name, document) in [("encoded-f16", common::encoded()), ("gauss-f32", common::gauss())] {
+        let bytes = std::fs::read(path(name)).unwrap();
+        let reader = Reader::open(&bytes).unwrap();
+        assert_eq!((reader.document().unwrap(), reader.version()), (document, (1, 2)), "{name}");
+    }
     let whole = std::fs::read(path("picture-f32")).unwrap();
     let cropped = std::fs::read(path("picture-f32-cropped")).unwrap();
     assert_eq!(crop(&whole, &[4, 2, 1, 99]).unwrap(), cropped);

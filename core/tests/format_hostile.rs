@@ -192,7 +192,7 @@ fn later_versions_open_or_are_refused_clearly() {
 
     // A newer minor version may append to the header; chunks then carry checksums under the id of `craft::file`.
     // It has the fields of 1.1 and 1.2 as well, here without content.
-    let longer = [header, &[0, 0, 0, 1, 2, 3]].concat();
+    let longer = [header, &[0, 0, 0, 0, 1, 2, 3]].concat();
     let mut newer = craft::file(&longer, index, data);
     for ours in [0, 1, 2] {
         newer[10] = ours;
@@ -223,31 +223,31 @@ fn later_versions_open_or_are_refused_clearly() {
 }
 
 #[test]
-fn what_version_1_2_appends_is_checked() {
+fn a_blend_is_checked() {
     let document = common::blended();
     let bytes = write(&document, WeightCoding::F16).unwrap();
     let (header, index, data) = craft::parts(&bytes);
-    // No placement, no empty partitions, a sample along both axes.
-    let (plain, appended) = header.split_at(header.len() - 5);
-    assert_eq!(appended, [0, 0, 2, 1, 1]);
+    // No placement, no empty partitions, a sample along both axes, no encoding.
+    let (plain, appended) = header.split_at(header.len() - 6);
+    assert_eq!(appended, [0, 0, 2, 1, 1, 0]);
     let open = |minor: u8, appended: &[u8]| {
         let mut bytes = craft::file(&[plain, appended].concat(), index, data);
         bytes[10] = minor;
         craft::repair(&mut bytes);
         Reader::open(&bytes).map(|reader| reader.blend().to_vec())
     };
-    assert_eq!(open(2, &[0, 0, 2, 0, 1]).unwrap(), [0, 1]);
+    assert_eq!(open(2, &[0, 0, 2, 0, 1, 0]).unwrap(), [0, 1]);
     for (what, minor, appended) in [
-        ("nothing appended", 2, vec![0, 0, 0]),
+        ("nothing appended", 2, vec![0, 0, 0, 0]),
         ("cut", 2, vec![0, 0]),
         ("cut within the list", 2, vec![0, 0, 1]),
-        ("zeros alone", 2, vec![0, 0, 2, 0, 0]),
-        ("another number of axes", 2, vec![0, 0, 1, 1]),
-        ("more than half a partition", 2, vec![0, 0, 2, 2, 1]),
-        ("a huge number", 2, vec![0, 0, 2, 1, 252, 255, 255, 255, 255]),
+        ("zeros alone", 2, vec![0, 0, 2, 0, 0, 0]),
+        ("another number of axes", 2, vec![0, 0, 1, 1, 0]),
+        ("more than half a partition", 2, vec![0, 0, 2, 2, 1, 0]),
+        ("a huge number", 2, vec![0, 0, 2, 1, 252, 255, 255, 255, 255, 0]),
         ("a huge list", 2, vec![0, 0, 253, 255, 255, 255, 255, 255, 255, 255, 0]),
-        ("a long number", 2, vec![0, 0, 2, 1, 251, 1, 0]),
-        ("more than it should", 2, vec![0, 0, 2, 1, 1, 0]),
+        ("a long number", 2, vec![0, 0, 2, 1, 251, 1, 0, 0]),
+        ("more than it should", 2, vec![0, 0, 2, 1, 1, 0, 0]),
         ("in an older version", 1, vec![0, 0, 2, 1, 1]),
     ] {
         let error = open(minor, &appended).expect_err(what);
@@ -303,6 +303,69 @@ fn what_version_1_1_appends_is_checked() {
     picture[10] = 1;
     craft::repair(&mut picture);
     assert!(matches!(Reader::open(&picture), Err(Error::Malformed(_))), "an empty partition of a picture");
+}
+
+#[test]
+fn an_encoding_is_checked() {
+    let document = common::encoded();
+    let bytes = write(&document, WeightCoding::F16).unwrap();
+    let (header, index, data) = craft::parts(&bytes);
+    // No placement, no empty partitions, no blend, an encoding; nerf, 1.4, 3 frequencies, no seed, sines.
+    let appended = [&[0, 0, 0, 1, 1][..], &1.4_f32.to_le_bytes(), &[3, 0, 0]].concat();
+    assert!(header.ends_with(&appended));
+    let fields = &header[..header.len() - appended.len()];
+    // Of the picture's header: model 4, 1 hidden layer, width 3, no global network, both omegas, multiply-adds.
+    let omegas = [30.0_f32.to_le_bytes(), 30.0_f32.to_le_bytes()].concat();
+    let network = [&[4, 1, 3, 0][..], &omegas, &[60]].concat();
+    let at = fields.windows(network.len()).position(|w| w == network).unwrap();
+    let open = |network: &[u8], minor: u8, appended: &[u8]| {
+        let fields = [&fields[..at], network, &fields[at + 13..]].concat();
+        let mut bytes = craft::file(&[&fields, appended].concat(), index, data);
+        bytes[10] = minor;
+        craft::repair(&mut bytes);
+        Reader::open(&bytes).map(|reader| reader.spec().clone())
+    };
+    assert_eq!(&open(&network, 2, &appended).unwrap(), document.field.spec());
+    let with =
+        |encoding: u8, scale: f32, rest: &[u8]| [&[0, 0, 0, 1, encoding][..], &scale.to_le_bytes(), rest].concat();
+    let plain = [&[1, 1, 3, 0][..], &omegas, &[60]].concat();
+    for (what, found) in [
+        ("no field for the encoding", open(&network, 1, &[0, 0])),
+        ("an encoding that is not there", open(&network, 2, &[0, 0, 0, 0])),
+        ("a version without fields", open(&network, 0, &[])),
+        ("a plain model", open(&plain, 2, &appended)),
+        ("no encoding at all", open(&network, 2, &with(0, 0.0, &[0, 0, 0]))),
+        ("a scale without an encoding", open(&network, 2, &with(0, 1.0, &[0, 0, 1]))),
+        ("a seed that is not used", open(&network, 2, &with(1, 1.4, &[3, 1, 0]))),
+        ("no frequency", open(&network, 2, &with(1, 1.4, &[0, 0, 0]))),
+        ("no scale", open(&network, 2, &with(1, 0.0, &[3, 0, 0]))),
+        ("a negative scale", open(&network, 2, &with(1, -1.4, &[3, 0, 0]))),
+        ("a scale that is no number", open(&network, 2, &with(1, f32::NAN, &[3, 0, 0]))),
+        ("a large scale", open(&network, 2, &with(3, 1e6, &[3, 0, 0]))),
+        ("frequencies beyond all bounds", open(&network, 2, &with(1, 3.0, &[200, 0, 0]))),
+        ("other multiply-adds", open(&network, 2, &with(1, 1.4, &[4, 0, 0]))),
+        ("a long number", open(&network, 2, &with(1, 1.4, &[251, 3, 0, 0, 0]))),
+        ("trailing bytes", open(&network, 2, &with(1, 1.4, &[3, 0, 0, 0]))),
+        ("cut", open(&network, 2, &with(1, 1.4, &[3, 0]))),
+    ] {
+        let error = found.expect_err(what);
+        assert!(matches!(error, Error::Malformed(_)), "{what}: {error}");
+    }
+    for (what, found) in [
+        ("encoding 4", open(&network, 2, &with(4, 1.4, &[3, 0, 0]))),
+        ("activation 2", open(&network, 2, &with(1, 1.4, &[3, 0, 2]))),
+        ("model 5", open(&[&[5], &network[1..]].concat(), 2, &appended)),
+    ] {
+        match found {
+            Err(Error::Unsupported(unsupported)) => assert!(unsupported.feature.contains(what), "{unsupported}"),
+            other => panic!("{what}: {other:?}"),
+        }
+    }
+    // Four thousand million frequencies would be 64 GiB of tables.
+    match open(&network, 2, &with(3, 1.4, &[252, 255, 255, 255, 255, 0, 0])) {
+        Err(Error::Limit(limit)) => assert!(limit.quantity.contains("encoded inputs"), "{limit}"),
+        other => panic!("{other:?}"),
+    }
 }
 
 #[test]

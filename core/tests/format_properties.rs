@@ -5,7 +5,7 @@ mod common;
 
 use common::{bodies, craft};
 use proptest::prelude::*;
-use tessera_core::field::{FieldSpec, Model, SplitMix64};
+use tessera_core::field::{Activation, Encoding, FieldSpec, Model, SplitMix64};
 use tessera_core::format::{ChunkCoding, Document, Reader, TrainingRecord, WeightCoding, crop, write};
 use tessera_core::grid::{Grid, UNIT_RANGE};
 use tessera_core::signal::{SampleFormat, SignalInfo};
@@ -15,13 +15,16 @@ prop_compose! {
         rows in 1_u32..20, columns in 1_u32..20, factors in (1_u32..6, 1_u32..6), channels in 1_u32..5,
         model in prop_oneof![Just(Model::Siren), Just(Model::PerPartition), Just(Model::LocalGlobal)],
         hidden_layers in 0_u32..3, local_width in 1_u32..5, global_width in 1_u32..5, omega in 0.5_f32..100.0,
-        text in "\\PC{0,20}", psnr in proptest::option::of(0.0_f64..90.0), seed in any::<u64>(),
+        (encoding, relu) in (encodings(), any::<bool>()), seed in any::<u64>(),
+        (text, psnr) in ("\\PC{0,20}", proptest::option::of(0.0_f64..90.0)),
     ) -> Document {
         let siren = model == Model::Siren;
         let factors = if siren { vec![1, 1] } else { vec![factors.0.min(rows), factors.1.min(columns)] };
         let grid = Grid::new(vec![rows, columns], factors, UNIT_RANGE).unwrap();
         let spec = FieldSpec {
             model, hidden_layers, global_width: if model == Model::LocalGlobal { global_width } else { 0 },
+            encoding: if model == Model::LocalGlobal { Encoding::Mlp } else { encoding },
+            activation: if model != Model::LocalGlobal && relu { Activation::Relu } else { Activation::Sine },
             first_omega: omega, ..FieldSpec::siren(2, channels, local_width)
         };
         let mut random = SplitMix64(seed);
@@ -35,6 +38,19 @@ prop_compose! {
             training: TrainingRecord { preset: text.clone(), seed, psnr_db: psnr, configuration: text, ..TrainingRecord::default() },
         }
     }
+}
+
+fn encodings() -> impl Strategy<Value = Encoding> {
+    prop_oneof![
+        Just(Encoding::Mlp),
+        (0.5_f32..2.0, 1_u32..9).prop_map(|(scale, frequencies)| Encoding::Nerf { scale, frequencies }),
+        (0.5_f32..9.0, 1_u32..9).prop_map(|(scale, frequencies)| Encoding::Positional { scale, frequencies }),
+        (0.5_f32..9.0, 1_u32..9, any::<u64>()).prop_map(|(scale, frequencies, seed)| Encoding::Gauss {
+            scale,
+            frequencies,
+            seed
+        }),
+    ]
 }
 
 fn codings() -> impl Strategy<Value = WeightCoding> {

@@ -45,6 +45,10 @@ pub fn over(upper: EncodeOptions, lower: EncodeOptions) -> EncodeOptions {
         omega,
         first_omega,
         hidden_omega,
+        encoding,
+        encoding_scale,
+        frequencies,
+        activation,
         weights,
         resolution,
         padding,
@@ -55,6 +59,9 @@ pub fn over(upper: EncodeOptions, lower: EncodeOptions) -> EncodeOptions {
         max_time,
         recipe,
         learning_rate,
+        l1,
+        patience,
+        early_stop,
         sample_fraction,
         overlap,
         blend,
@@ -73,10 +80,11 @@ pub fn given(typed: &EncodeOptions, file: Option<&Path>) -> Result<EncodeOptions
 }
 
 /// All layers merged, the recipe filled in. The signal decides what a preset means: `draft` and `fine` scale the steps
-/// that it gets under what was chosen, `paper` is the published setting of its kind, `light` one that decodes fast.
+/// that it gets under what was chosen, `paper` is the published setting of its kind, `light` one that decodes fast,
+/// `strumpler-32` and the like are published settings for pictures.
 ///
 /// # Errors
-/// Those of [`read`].
+/// Those of [`read`]; [`crate::errors::Fault::Usage`] for a preset that is for other signals.
 pub fn merged(typed: &EncodeOptions, file: Option<&Path>, signal: &SignalInfo) -> Result<EncodeOptions> {
     let options = given(typed, file)?;
     let recipe = plan::recipe(&options, signal);
@@ -90,6 +98,11 @@ pub fn merged(typed: &EncodeOptions, file: Option<&Path>, signal: &SignalInfo) -
         Preset::Fine => steps(|n| n * 4),
         Preset::Light => plan::light(signal.kind, options.model),
         Preset::Paper => plan::paper(signal.kind, options.model.unwrap_or(ModelName::LocalGlobal)),
+        Preset::Strumpler32 => plan::compression(signal.kind, 32)?,
+        Preset::Strumpler48 => plan::compression(signal.kind, 48)?,
+        Preset::Strumpler64 => plan::compression(signal.kind, 64)?,
+        Preset::Strumpler96 => plan::compression(signal.kind, 96)?,
+        Preset::Strumpler128 => plan::compression(signal.kind, 128)?,
     };
     let signal = EncodeOptions { recipe: Some(recipe), ..EncodeOptions::default() };
     Ok(over(over(options, preset), signal))
@@ -118,6 +131,26 @@ mod tests {
         assert_eq!(merged.recipe, Some(RecipeName::Published));
         let text = toml::to_string(&merged).unwrap();
         assert_eq!(toml::from_str::<EncodeOptions>(&text).unwrap(), merged);
+    }
+
+    #[test]
+    fn the_published_compression_settings_are_for_pictures() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tessera.toml");
+        fs::write(&path, "preset = \"strumpler-48\"\nfrequencies = 12\nearly-stop = \"2k\"\n").unwrap();
+        let picture = SignalInfo::picture(512, 768, 3, SampleFormat::U8).unwrap();
+        let merged_for = |signal| merged(&EncodeOptions::default(), Some(&path), signal);
+        let options = merged_for(&picture).unwrap();
+        assert_eq!((options.local_width, options.frequencies, options.encoding_scale), (Some(48), Some(12), Some(1.4)));
+        assert_eq!(
+            (options.l1, options.patience, options.early_stop),
+            (Some(1e-5), Some(Count(500)), Some(Count(2000)))
+        );
+        assert_eq!((options.recipe, options.steps), (Some(RecipeName::Published), Some(Count(25_000))));
+        let text = toml::to_string(&options).unwrap();
+        assert_eq!(toml::from_str::<EncodeOptions>(&text).unwrap(), options);
+        let sound = SignalInfo::sound(300, 1, SampleFormat::U16, 8_000, 1.0).unwrap();
+        assert!(merged_for(&sound).unwrap_err().to_string().contains("pictures"));
     }
 
     #[test]

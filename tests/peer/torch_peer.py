@@ -7,6 +7,7 @@ An independent implementation of the published networks, written the way a PyTor
     pip install torch numpy pillow safetensors
     python torch_peer.py check ../fixtures                     # proves that it computes the published model
     python torch_peer.py image ../../data/mosaic.png --steps 100 [--model lg|lc|mlp] [--device cpu|cuda] [--threads 2]
+    python torch_peer.py image photo.png --model mlp --local 32 --frequencies 16 --scale 1.4   # the compression network
     python torch_peer.py samples 262144 --dims 3 --channels 3 --partitions 5 8 8 --local 55 --global-width 180
 
 `image` prints one JSON object: seconds per training step (median), seconds per decode (median), loss per step, PSNR.
@@ -80,6 +81,13 @@ def split(x, factors):
     return x.reshape(*shape, c).permute(*range(0, 2 * k, 2), *range(1, 2 * k, 2), 2 * k).reshape(math.prod(factors), -1, c)
 
 
+def nerf(x, scale, frequencies):
+    """Coordinates and their sines and cosines, once for all steps; the published code computes them in each."""
+    angles = math.pi * scale ** torch.arange(frequencies, dtype=torch.float64)[:, None] * x.double()[..., None, :]
+    waves = torch.stack([torch.sin(angles), torch.cos(angles)], -1)
+    return torch.cat([x, waves.flatten(-3).float()], -1)
+
+
 def clock(device):
     if device == "cuda":
         torch.cuda.synchronize()
@@ -149,6 +157,8 @@ def main():
     p.add_argument("--local", type=int, help="local width (14 for lg, 15 for lc, 256 for mlp)")
     p.add_argument("--global-width", type=int, default=84)
     p.add_argument("--hidden", type=int, default=3)
+    p.add_argument("--frequencies", type=int, default=0, help="of an encoding of the coordinates")
+    p.add_argument("--scale", type=float, default=1.4)
     p.add_argument("--dims", type=int, default=2)
     p.add_argument("--channels", type=int, default=3)
     p.add_argument("--steps", type=int, default=20)
@@ -178,6 +188,8 @@ def main():
         x, y = torch.rand(n, a.dims) * 2 - 1, torch.rand(n, a.channels) * 2 - 1
         if a.model != "mlp":
             x, y = x.reshape(groups, -1, a.dims), y.reshape(groups, -1, a.channels)
+    if a.frequencies:
+        x = nerf(x, a.scale, a.frequencies)
     field = Field(a.model, x.shape[-1], y.shape[-1], groups, width, a.global_width, a.hidden).to(a.device)
     result = run(field, x.to(a.device), y.to(a.device), a.steps, a.lr, a.device)
     print(json.dumps(dict(result, torch=torch.__version__, threads=torch.get_num_threads(), device=a.device)))

@@ -90,6 +90,56 @@ class Cursor:
         return text
 
 
+def encoded_inputs(h):
+    """How many numbers the first layer gets; checks the encoding."""
+    (name, scale, count, seed), axes = h["encoding"], len(h["shape"])
+    if name == "mlp":
+        need(scale == count == seed == 0 and math.copysign(1, scale) > 0, "header: numbers without an encoding")
+        return axes
+    size = {"nerf": axes + 2 * axes * count, "positional": 2 * axes * count, "gauss": 2 * count}[name]
+    within("encoded inputs", size, 4096)
+    need(0 < scale <= 4096 and count > 0 and (name == "gauss" or seed == 0), "header: encoding")
+    need(name != "nerf" or (count - 1) * math.log2(scale) <= 17, "header: the highest frequency of the encoding")
+    return size
+
+
+def normals(seed):
+    """Standard normal numbers: Box and Muller's pairs from SplitMix64."""
+    mask = (1 << 64) - 1
+
+    def word():
+        nonlocal seed
+        seed = (seed + 0x9E3779B97F4A7C15) & mask
+        z = ((seed ^ seed >> 30) * 0xBF58476D1CE4E5B9) & mask
+        z = ((z ^ z >> 27) * 0x94D049BB133111EB) & mask
+        return z ^ z >> 31
+
+    while True:
+        first, second = ((word() >> 11) + 1) / 2**53, (word() >> 11) / 2**53
+        radius = math.sqrt(-2 * math.log(first))
+        yield radius * math.cos(2 * math.pi * second)
+        yield radius * math.sin(2 * math.pi * second)
+
+
+def encode(h, x):
+    """What the first layer gets for coordinates [..., axes]."""
+    name, scale, count, seed = h["encoding"]
+    wide, axes = x.astype(np.float64), x.shape[-1]
+    if name == "mlp":
+        return x
+    if name == "gauss":
+        numbers = normals(seed)
+        b = np.array([[next(numbers) for _ in range(axes)] for _ in range(count)])
+        angles = 2 * np.pi * scale * (wide @ b.T)
+        return np.concatenate([np.sin(angles), np.cos(angles)], -1).astype(np.float32)
+    steps = np.arange(count) / (1 if name == "nerf" else count)
+    angles = (np.pi if name == "nerf" else 2 * np.pi) * scale ** steps[:, None] * wide[..., None, :]
+    flat = x.shape[:-1] + (-1,)
+    if name == "nerf":
+        return np.concatenate([x, np.stack([np.sin(angles), np.cos(angles)], -1).reshape(flat)], -1, dtype=np.float32)
+    return np.concatenate([np.sin(angles).reshape(flat), np.cos(angles).reshape(flat)], -1).astype(np.float32)
+
+
 def read_header(data, minor):
     c, h = Cursor(data, "header"), {}
     h["kind"] = choice(c.unpack("B"), ["picture", "sound", "video", "shape"], "kind")
@@ -101,7 +151,8 @@ def read_header(data, minor):
     h["rate"], h["amplitude"] = (c.varint(), c.varint()), c.unpack("f")
     choice(c.unpack("B"), [0], "grid rule")
     h["factors"], h["low"], h["high"] = c.numbers(), c.unpack("f"), c.unpack("f")
-    h["model"] = choice(c.unpack("B"), ["siren", "per-partition", "local-global"], "model")
+    model = c.unpack("B")
+    h["model"] = choice(model, ["siren", "per-partition", "local-global", "siren", "per-partition"], "model")
     h["h"], h["w"], h["g"] = c.varint(), c.varint(), c.varint()
     h["first_omega"], h["hidden_omega"], macs = c.unpack("f"), c.unpack("f"), c.varint(64)
     h["program"], h["preset"] = c.text(256), c.text(256)
@@ -127,8 +178,18 @@ def read_header(data, minor):
         need(end + gap + length <= math.prod(h["factors"]), "header: empty partitions beyond the grid")
         h["empty"] += range(end + gap, end + gap + length)
         end += gap + length
+    h["encoding"], h["relu"] = ("mlp", 0.0, 0, 0), False
+    if minor > 1:
+        tag = c.unpack("B")
+        need(tag < 2, "header: the encoding is neither there nor absent")
+        if tag:
+            name = choice(c.unpack("B"), ["mlp", "nerf", "positional", "gauss"], "encoding")
+            h["encoding"] = (name, c.unpack("f"), c.varint(), c.varint(64))
+            h["relu"] = choice(c.unpack("B"), [False, True], "activation")
+    encoded = h["relu"] or h["encoding"][0] != "mlp"
     need(minor != 1 or h["placement"] or h["empty"], "header: the version should be 1.0")
-    need(minor != 2 or h["blend"], "header: the version should be lower")
+    need(minor != 2 or encoded or h["blend"], "header: the version should be lower")
+    need(encoded == (model > 2) and not (encoded and minor < 2), "header: model and encoding contradict each other")
     need(h["kind"] == "shape" or not (h["placement"] or h["empty"]), "header: only shapes have these fields")
     need(h["colour"] != "distance" or h["kind"] == "shape" and h["channels"] == 1, "header: a distance of no shape")
     need(c.at == len(data) or minor > 2, "header: bytes follow its last field")
@@ -153,7 +214,7 @@ def read_header(data, minor):
         ("partitions", math.prod(factors), 1 << 20), ("hidden layers", h["h"], 16), ("multiply-adds", macs, 1 << 24),
         ("width", max(h["w"], h["g"]), 4096)]:
         within(what, found, limit)
-    d, w, g, o, n = len(shape), h["w"], h["g"], channels, h["h"]
+    d, w, g, o, n = encoded_inputs(h), h["w"], h["g"], channels, h["h"]
     cost = d * w + n * w * w + w * o + (d * g + n * g * g + (n + 1) * (w + g) * w if g else 0)
     need(cost == macs, "header: multiply-adds")
     h["local"] = [(d, w)] + [(w, w)] * n + [(w, o)]
@@ -287,10 +348,10 @@ def decode(h, found):
             axes.append((np.arange(own.start, own.stop, dtype=np.float64) * step + h["low"]).astype(np.float32))
         x = np.stack(np.meshgrid(*axes, indexing="ij"), -1)
         local = list(apply(h["local"], found[partition]))
-        u = v = x
+        u = v = encode(h, x)
         for depth, layer in enumerate(local[:-1]):
             omega = np.float32(h["first_omega"] if depth == 0 else h["hidden_omega"])
-            u = np.sin(omega * layer(u))
+            u = np.maximum(layer(u), 0) if h["relu"] else np.sin(omega * layer(u))
             if shared:
                 v = np.sin(omega * shared[depth](v))
                 u = np.sin(np.float32(h["hidden_omega"]) * shared[-1](np.concatenate([u, v], -1)))

@@ -30,6 +30,74 @@ fn published_settings_have_published_sizes() {
     }
 }
 
+/// Sizes of reference/inr-compression.md 11; the file says what it takes to decode it, and everything reads it.
+#[test]
+fn the_published_compression_networks() {
+    let place = Workplace::new();
+    picture("rgb8", 96, 64).save(place.path("a.png")).unwrap();
+    for (preset, parameters, macs) in [
+        ("strumpler-32", 5_411, 5_280),
+        ("strumpler-48", 10_419, 10_224),
+        ("strumpler-64", 16_963, 16_704),
+        ("strumpler-96", 34_659, 34_272),
+        ("strumpler-128", 58_499, 57_984),
+    ] {
+        let fixed = ["encode", "a.png", "-o", "a.inr", "--force", "--steps", "1", "--preset", preset];
+        let report = place.json(&fixed);
+        assert_eq!((&report["parameters"], &report["macs_per_sample"]), (&parameters.into(), &macs.into()), "{preset}");
+        assert_eq!((&report["encoding"], &report["encoded_inputs"]), (&"nerf".into(), &66.into()));
+    }
+    let fixed = ["encode", "a.png", "-o", "a.inr", "--force", "--preset", "strumpler-32", "--steps", "150"];
+    let report =
+        place.json(&[&fixed[..], &["--learning-rate", "2e-3", "--patience", "9", "--early-stop", "99"]].concat());
+    let psnr = report["psnr_db"].as_f64().unwrap();
+    assert!(psnr > 35.0, "{report}");
+    let facts = place.json(&["info", "a.inr"]);
+    assert_eq!(facts["format_version"], "1.2");
+    assert_eq!(facts["encoding"]["nerf"]["frequencies"], 16);
+    assert_eq!((&facts["encoded_inputs"], &facts["activation"]), (&66.into(), &"sine".into()));
+    let configuration = facts["training"]["configuration"].as_str().unwrap();
+    for line in ["preset = \"strumpler-32\"", "encoding-scale = 1.4", "l1 = 0.00001", "patience = 9", "early-stop = 99"]
+    {
+        assert!(configuration.contains(line), "{line} is not in {configuration}");
+    }
+    let text = place.done(&["info", "a.inr"]).text().to_owned();
+    assert!(text.contains("nerf encoding (scale 1.4, 16 frequencies, 66 inputs)"), "{text}");
+    place.done(&["verify", "a.inr"]);
+    let field = place.json(&["compare", "a.inr", "a.png"]);
+    assert!((field["psnr_db"].as_f64().unwrap() - psnr).abs() < 1e-9);
+    place.done(&["decode", "a.inr", "-o", "back.png"]);
+    let decoded = place.json(&["compare", "a.png", "back.png"]);
+    // At these values rounding to 8 bits costs a few tenths.
+    assert!((decoded["psnr_db"].as_f64().unwrap() - psnr).abs() < 1.0);
+}
+
+#[test]
+fn every_encoding_and_activation_trains_and_decodes() {
+    let place = Workplace::new();
+    picture("rgb8", 48, 40).save(place.path("a.png")).unwrap();
+    for options in [
+        ["--model", "per-partition", "--encoding", "nerf", "--activation", "relu"],
+        ["--model", "siren", "--encoding", "positional", "--activation", "sine"],
+        ["--model", "siren", "--encoding", "gauss", "--activation", "relu"],
+        ["--model", "per-partition", "--encoding", "mlp", "--activation", "relu"],
+    ] {
+        let fixed =
+            ["encode", "a.png", "-o", "a.inr", "--force", "--steps", "60", "--local-width", "16", "--seed", "3"];
+        let report = place.json(&[&fixed[..], &options].concat());
+        assert!(report["psnr_db"].as_f64().unwrap() > 11.0, "{report}");
+        assert_eq!((&report["encoding"], &report["activation"]), (&options[3].into(), &options[5].into()));
+        let found = place.json(&["compare", "a.inr", "a.png"]);
+        assert!((found["psnr_db"].as_f64().unwrap() - report["psnr_db"].as_f64().unwrap()).abs() < 1e-9);
+    }
+    let message = place.fails(2, &["encode", "a.png", "-o", "b.inr", "--encoding", "nerf"]);
+    assert!(message.contains("--model siren"), "{message}");
+    let message = place.fails(2, &["encode", "a.png", "-o", "b.inr", "--model", "siren", "--frequencies", "4"]);
+    assert!(message.contains("--encoding"), "{message}");
+    let held = ["encode", "a.png", "-o", "b.inr", "--recipe", "held", "--l1", "1e-5"];
+    assert!(place.fails(2, &held).contains("published"));
+}
+
 #[test]
 fn training_makes_the_picture_appear() {
     let place = Workplace::new();

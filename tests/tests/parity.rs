@@ -14,7 +14,7 @@ use tessera::training::{
     TrainingPlan, train_from,
 };
 use tessera_core::eval::{View, cpu, reference};
-use tessera_core::field::{Field, FieldSpec, Model, initialise};
+use tessera_core::field::{Activation, Encoding, Field, FieldSpec, Model, initialise};
 use tessera_core::grid::SOUND_RANGE;
 use tessera_core::module::{FieldModule, read, rows_of, vector};
 use tessera_core::signal::{ColourSpace, SampleFormat, Signal, SignalInfo, SignalKind};
@@ -258,6 +258,17 @@ fn engines_agree_on_partitions_of_unequal_sizes() {
         FieldSpec::per_partition(2, 3, 7),
         FieldSpec::siren(2, 3, 12),
         FieldSpec { hidden_layers: 0, first_omega: 12.0, ..FieldSpec::local_global(2, 3, 3, 4) },
+        // Published encodings; frequencies that a step of these small pictures does not overrun.
+        FieldSpec { encoding: Encoding::Nerf { scale: 1.4, frequencies: 8 }, ..FieldSpec::siren(2, 3, 12) },
+        FieldSpec {
+            encoding: Encoding::Positional { scale: 6.0, frequencies: 5 },
+            activation: Activation::Relu,
+            ..FieldSpec::per_partition(2, 3, 7)
+        },
+        FieldSpec {
+            encoding: Encoding::Gauss { scale: 2.0, frequencies: 9, seed: 4 },
+            ..FieldSpec::per_partition(2, 3, 7)
+        },
     ] {
         for fraction in [1.0, 0.3] {
             let plan = small_plan(spec.clone(), EngineChoice::General, fraction);

@@ -109,6 +109,34 @@ fn the_second_reader_knows_what_is_empty_and_what_is_cropped() {
 }
 
 #[test]
+fn the_second_reader_knows_encodings() {
+    let Some(python) = python() else { return };
+    let place = Workplace::new();
+    picture("rgb8", 53, 38).save(place.path("a.png")).unwrap();
+    for options in [
+        ["--preset", "strumpler-32", "--activation", "sine"],
+        ["--encoding", "positional", "--activation", "sine"],
+        ["--encoding", "gauss", "--activation", "relu"],
+    ] {
+        let fixed =
+            ["encode", "a.png", "-o", "a.inr", "--force", "--model", "siren", "--local-width", "24", "--steps", "9"];
+        place.done(&[&fixed[..], &options].concat());
+        let run = read(&python, &place, "a.inr", Some("a.npy"));
+        assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+        let (_, theirs) = npy(&place.read("a.npy"));
+        let bytes = place.read("a.inr");
+        let field = Reader::open(&bytes).unwrap().document().unwrap().field;
+        let ours = cpu::decode(&field, &View::full(field.grid())).unwrap();
+        assert_eq!(theirs.len(), ours.len());
+        for (place, (a, b)) in theirs.iter().zip(&ours).enumerate() {
+            assert!((a - b).abs() <= TOLERANCE, "{options:?}, value {place}: {a} and {b}");
+        }
+        let (least, most) = ours.iter().fold((0.0_f32, 0.0_f32), |(low, high), v| (low.min(*v), high.max(*v)));
+        assert!(most - least > 0.1, "the values hardly differ");
+    }
+}
+
+#[test]
 fn the_second_reader_refuses_what_we_refuse() {
     let Some(python) = python() else { return };
     let place = Workplace::new();

@@ -12,7 +12,7 @@ use tessera::samples::Samples;
 use tessera::training::{
     CheckpointSettings, EngineChoice, Event, Outcome, Recipe, Settings, StoppedBy, TrainingError, TrainingPlan, train,
 };
-use tessera_core::field::FieldSpec;
+use tessera_core::field::{Activation, Encoding, FieldSpec};
 
 fn run(plan: &TrainingPlan) -> Outcome {
     train(plan, &AtomicBool::new(false), &mut |_| {}).unwrap()
@@ -34,6 +34,16 @@ fn plans() -> Vec<TrainingPlan> {
         plans.push(small_plan(FieldSpec::per_partition(2, 3, 7), engine, 1.0));
         plans.push(small_plan(FieldSpec::siren(2, 3, 12), engine, 0.5));
     }
+    // As published for compression, with a rate that falls several times in these few steps.
+    for engine in [EngineChoice::Fused, EngineChoice::General] {
+        plans.push(compression_plan(engine));
+    }
+    let relu = FieldSpec {
+        encoding: Encoding::Gauss { scale: 2.0, frequencies: 9, seed: 4 },
+        activation: Activation::Relu,
+        ..FieldSpec::per_partition(2, 3, 7)
+    };
+    plans.push(small_plan(relu, EngineChoice::Fused, 0.3));
     // One group; three of them; nothing to hold.
     plans.push(held_plan(FieldSpec::local_global(2, 3, 6, 10), None));
     plans.push(held_plan(FieldSpec::local_global(2, 3, 6, 10), Some(150)));
@@ -70,6 +80,40 @@ fn only_partitions_with_anything_in_them_get_a_network() {
     // Others have all, whatever their values.
     let picture = small_plan(FieldSpec::per_partition(2, 3, 7), EngineChoice::Fused, 1.0);
     assert_eq!(emptied(&picture).present().len(), 12);
+}
+
+fn compression_plan(engine: EngineChoice) -> TrainingPlan {
+    let encoding = Encoding::Nerf { scale: 1.4, frequencies: 8 };
+    let plan = small_plan(FieldSpec { encoding, ..FieldSpec::siren(2, 3, 12) }, engine, 1.0);
+    with(&plan, |s| (s.learning_rate, s.l1, s.patience) = (1e-2, 1e-5, Some(2)))
+}
+
+/// At this rate the loss comes to rest soon: with patience the rate falls and the loss goes on down.
+#[test]
+fn a_resting_loss_lowers_the_rate_and_ends_training() {
+    let plan = with(&compression_plan(EngineChoice::Fused), |s| (s.steps, s.learning_rate) = (300, 3e-2));
+    let constant = run(&with(&plan, |s| s.patience = None));
+    let falling = run(&with(&plan, |s| s.patience = Some(5)));
+    assert!(falling.psnr_db > constant.psnr_db + 1.0, "{} and {} dB", falling.psnr_db, constant.psnr_db);
+    // At a constant rate it goes up and down; a falling one would find a slightly better place for ever.
+    let stopped = run(&with(&plan, |s| (s.steps, s.patience, s.early_stop) = (20_000, None, Some(40))));
+    assert_eq!(stopped.stopped_by, StoppedBy::EarlyStop);
+    // The weights at the end are judged as well, and might be the best ones.
+    let since = stopped.steps - stopped.best_step;
+    assert!(since == 40 || since == 0, "{since} steps");
+}
+
+#[test]
+fn the_sum_of_magnitudes_shrinks_the_weights() {
+    let magnitudes = |l1: f64| {
+        let plan = with(&compression_plan(EngineChoice::Fused), |s| {
+            (s.steps, s.learning_rate, s.l1, s.patience) = (150, 1e-3, l1, None);
+        });
+        let field = run(&plan).field;
+        field.shared().iter().chain(field.local()).map(|w| f64::from(w.abs())).sum::<f64>()
+    };
+    let (free, bound) = (magnitudes(0.0), magnitudes(1e-2));
+    assert!(bound < 0.9 * free, "{bound} and {free}");
 }
 
 fn held_plan(spec: FieldSpec, group_samples: Option<u64>) -> TrainingPlan {
@@ -295,10 +339,17 @@ fn settings_out_of_range_are_refused() {
         (|s| s.max_seconds = Some(-1.0), "time limit"),
         (|s| s.psnr_db = Some(f64::NAN), "PSNR"),
         (|s| s.threads = Some(0), "thread"),
+        (|s| s.l1 = f64::NAN, "magnitudes"),
+        (|s| s.patience = Some(0), "patience"),
+        (|s| (s.recipe, s.early_stop) = (Recipe::Held, Some(9)), "--early-stop"),
     ] {
         let refusal = train(&with(&plan, change), &AtomicBool::new(false), &mut |_| {}).unwrap_err();
         assert!(refusal.to_string().contains(word), "{refusal}");
     }
+    let encoded = FieldSpec { encoding: Encoding::Nerf { scale: 2.0, frequencies: 2 }, ..plan.spec.clone() };
+    let mut held = with(&plan, |s| s.recipe = Recipe::Held);
+    held.spec = encoded;
+    assert!(train(&held, &AtomicBool::new(false), &mut |_| {}).is_err());
     let mut unfit = plan;
     unfit.spec = FieldSpec::per_partition(2, 1, 4);
     assert!(train(&unfit, &AtomicBool::new(false), &mut |_| {}).is_err());

@@ -32,8 +32,8 @@ pub(crate) struct Options {
     /// Threads for both [default: all of the machine's]
     #[arg(long)]
     threads: Option<usize>,
-    /// Only these settings (picture-512-local-global, picture-512-per-partition, picture-512-siren, sound-local-global,
-    /// video-local-global)
+    /// Only these settings (picture-512-local-global, picture-512-per-partition, picture-512-siren, picture-768-compression,
+    /// sound-local-global, video-local-global)
     #[arg(long, value_name = "NAME")]
     setting: Vec<String>,
     /// Also time burn's general tensor operations, the checker of the fused kernel: minutes for the wide networks
@@ -72,10 +72,14 @@ enum PublishedTable {
 }
 
 /// Our name of a setting, and the peer's words for the same network on as many samples.
-const SETTINGS: [(&str, &[&str]); 5] = [
+const SETTINGS: [(&str, &[&str]); 6] = [
     ("picture-512-local-global", &["image", "data/mosaic.png", "--model", "lg"]),
     ("picture-512-per-partition", &["image", "data/mosaic.png", "--model", "lc"]),
     ("picture-512-siren", &["image", "data/mosaic.png", "--model", "mlp"]),
+    (
+        "picture-768-compression",
+        &["samples", "393216", "--model", "mlp", "--local", "32", "--frequencies", "16", "--partitions", "1"],
+    ),
     (
         "sound-local-global",
         &[

@@ -1,11 +1,12 @@
-//! The scalar decoder: one sample at a time, straight from the formulas (reference/local-global.md 1.1 to 1.3).
+//! The scalar decoder: one sample at a time, straight from the formulas (reference/local-global.md 1.1 to 1.3,
+//! reference/inr-compression.md 3).
 //!
 //! It is slow on purpose. The other engines are tested against it.
 
 use super::sine::sin;
 use super::{View, blend};
 use crate::error::Error;
-use crate::field::{Field, FieldSpec, Layer};
+use crate::field::{Activation, Field, FieldSpec, Layer};
 use crate::signal::ABSENT;
 
 /// Evaluates `field` at every position of `view`: `[samples * channels]`, row-major, [`ABSENT`] where the owning
@@ -46,22 +47,29 @@ pub fn evaluate(spec: &FieldSpec, shared: &[f32], local: &[f32], coordinates: &[
     let global_layers = spec.global_layers();
     let merge = spec.merge_layer();
     let (last, sines) = local_layers.split_last().expect("a network has a last layer");
-    let mut features = coordinates.to_vec();
-    let mut global = coordinates.to_vec();
+    let mut features = spec.encoding.encode(coordinates);
+    let mut global = features.clone();
     for (depth, layer) in sines.iter().enumerate() {
         let omega = if depth == 0 { spec.first_omega } else { spec.hidden_omega };
-        features = sine_layer(layer, local, &features, omega);
+        features = active_layer(spec, layer, local, &features, omega);
         if let Some(merge) = &merge {
-            global = sine_layer(&global_layers[depth], shared, &global, omega);
+            global = active_layer(spec, &global_layers[depth], shared, &global, omega);
             let joined = [features.as_slice(), global.as_slice()].concat();
-            features = sine_layer(merge, shared, &joined, spec.hidden_omega);
+            features = active_layer(spec, merge, shared, &joined, spec.hidden_omega);
         }
     }
     linear(last, local, &features)
 }
 
-fn sine_layer(layer: &Layer, weights: &[f32], inputs: &[f32], omega: f32) -> Vec<f32> {
-    linear(layer, weights, inputs).iter().map(|u| sin(omega * u)).collect()
+fn active_layer(spec: &FieldSpec, layer: &Layer, weights: &[f32], inputs: &[f32], omega: f32) -> Vec<f32> {
+    let mut values = linear(layer, weights, inputs);
+    for value in &mut values {
+        *value = match spec.activation {
+            Activation::Sine => sin(omega * *value),
+            Activation::Relu => value.max(0.0),
+        };
+    }
+    values
 }
 
 fn linear(layer: &Layer, weights: &[f32], inputs: &[f32]) -> Vec<f32> {

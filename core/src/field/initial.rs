@@ -1,6 +1,8 @@
-//! Start weights (reference/local-global.md 1.4): uniform, biases as PyTorch's linear layers have them.
+//! Start weights (reference/local-global.md 1.4, reference/inr-compression.md 3.2): uniform for sine layers, normal for ReLU
+//! layers, biases as PyTorch's linear layers have them.
 
-use super::{Field, FieldSpec, Layer};
+use super::arithmetic::Normals;
+use super::{Activation, Field, FieldSpec, Layer};
 use crate::codec::WeightCoding;
 use crate::error::Error;
 use crate::grid::Grid;
@@ -45,7 +47,7 @@ impl<'a> Start<'a> {
         let mut random = SplitMix64(self.seed);
         let mut shared = Vec::new();
         for (index, layer) in self.spec.shared_layers().iter().enumerate() {
-            draw(&mut random, layer, weight_bound(self.spec, layer, index == 0), &mut shared);
+            draw(&mut random, self.spec, layer, index == 0, &mut shared);
         }
         if let (StartRule::Centred, Some(merge)) = (self.rule, self.spec.merge_layer()) {
             let width = merge.outputs;
@@ -67,9 +69,10 @@ impl<'a> Start<'a> {
         let mut random = SplitMix64(self.seed).skipped(before);
         let mut local = Vec::with_capacity(size);
         for (index, layer) in self.layers.iter().enumerate() {
-            draw(&mut random, layer, weight_bound(self.spec, layer, index == 0), &mut local);
+            draw(&mut random, self.spec, layer, index == 0, &mut local);
         }
-        if self.rule == StartRule::Centred {
+        // Without plain coordinates the first layer knows of no centre.
+        if self.rule == StartRule::Centred && !self.spec.is_encoded() {
             self.centre(&mut local, partition);
         }
         local
@@ -121,8 +124,12 @@ pub fn initialise(spec: &FieldSpec, grid: &Grid, seed: u64) -> Result<Field, Err
 /// error in a small part of the steps (`docs/benchmarks.md`).
 ///
 /// # Errors
-/// As [`Field::new`].
+/// As [`Field::new`], and [`Error::Parameter`] for a network with an encoding or another activation than sine, whose first
+/// layers it does not suit.
 pub fn initialise_centred(spec: &FieldSpec, grid: &Grid, seed: u64) -> Result<Field, Error> {
+    if spec.is_encoded() {
+        return Err(Error::parameter("a centred start is for sine layers on plain coordinates"));
+    }
     Start::new(spec, grid, seed, StartRule::Centred).field()
 }
 
@@ -153,7 +160,7 @@ pub fn with_last_biases(field: &Field, biases: &[f32]) -> Result<Field, Error> {
 
 /// The field with first local weights that a coding holds exactly, and first biases that make up for the change at the
 /// centre of each partition. `rounded` gives a first local weight of a partition, by its place in the network's layout, as the
-/// coding holds it.
+/// coding holds it. A field with an encoding is left as it is: its first weights stay small.
 ///
 /// First weights may be large (see [`initialise_centred`]), and a rounded one shifts the phase in proportion to the
 /// distance from the origin: on large pictures by radians. What is left is in proportion to the distance from the
@@ -164,7 +171,9 @@ pub fn with_last_biases(field: &Field, biases: &[f32]) -> Result<Field, Error> {
 pub fn recentred(field: &Field, rounded: impl Fn(u32, usize, f32) -> f32) -> Result<Field, Error> {
     let (spec, grid) = (field.spec(), field.grid());
     let layers = spec.local_layers();
-    let (Some(first), Some(last)) = (layers.first(), layers.last()) else { return Ok(field.clone()) };
+    let (Some(first), Some(last), false) = (layers.first(), layers.last(), spec.is_encoded()) else {
+        return Ok(field.clone());
+    };
     let turn = std::f64::consts::TAU / f64::from(spec.first_omega);
     let mut local = field.local().to_vec();
     for (&partition, network) in field.present().iter().zip(local.chunks_exact_mut(last.biases.end)) {
@@ -204,8 +213,21 @@ fn weight_bound(spec: &FieldSpec, layer: &Layer, first: bool) -> f32 {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "widths are at most 8192")]
-fn draw(random: &mut SplitMix64, layer: &Layer, bound: f32, into: &mut Vec<f32>) {
-    into.extend(layer.weights.clone().map(|_| random.uniform(bound)));
+fn draw(random: &mut SplitMix64, spec: &FieldSpec, layer: &Layer, first: bool, into: &mut Vec<f32>) {
+    match spec.activation {
+        Activation::Sine => {
+            let bound = weight_bound(spec, layer, first);
+            into.extend(layer.weights.clone().map(|_| random.uniform(bound)));
+        }
+        Activation::Relu => {
+            let deviation = (2.0 / layer.inputs as f64).sqrt();
+            let mut normals = Normals::of(random.clone());
+            #[expect(clippy::cast_possible_truncation, reason = "weights are 32-bit floats")]
+            into.extend(layer.weights.clone().map(|_| (deviation * normals.next_number()) as f32));
+            // As many words as numbers, also where a pair was cut: every network's place in the stream stays known.
+            *random = random.clone().skipped(layer.weights.len() as u64);
+        }
+    }
     let bound = 1.0 / (layer.inputs as f32).sqrt();
     into.extend(layer.biases.clone().map(|_| random.uniform(bound)));
 }
@@ -246,6 +268,7 @@ impl SplitMix64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::field::Encoding;
     use crate::grid::UNIT_RANGE;
 
     #[test]
@@ -259,6 +282,31 @@ mod tests {
         let bound = (6.0_f32 / 6.0).sqrt() / 30.0;
         let weights = &field.local_of(3).unwrap()[hidden.weights.clone()];
         assert!(weights.iter().all(|w| w.abs() <= bound) && weights.iter().any(|w| w.abs() > bound / 2.0));
+    }
+
+    /// reference/inr-compression.md 16: the first layer within 1/66, inner ones within 0.01443 at width 32, and for ReLU
+    /// layers the deviation that keeps the signal's variance.
+    #[test]
+    fn encoded_fields_start_as_published() {
+        let grid = Grid::new(vec![24, 16], vec![1, 1], UNIT_RANGE).unwrap();
+        let encoding = Encoding::Nerf { scale: 1.4, frequencies: 16 };
+        let sine = FieldSpec { encoding, ..FieldSpec::siren(2, 3, 32) };
+        let field = initialise(&sine, &grid, 7).unwrap();
+        let largest = |values: &[f32]| values.iter().fold(0.0_f32, |m, v| m.max(v.abs()));
+        for (index, layer) in sine.local_layers().iter().enumerate() {
+            let bound = if index == 0 { 1.0 / 66.0 } else { 0.014_434 };
+            let found = largest(&field.local()[layer.weights.clone()]);
+            assert!(found <= bound && found > 0.9 * bound, "layer {index}: {found}");
+            let (bound, found) = (1.0 / (layer.inputs as f32).sqrt(), largest(&field.local()[layer.biases.clone()]));
+            assert!(found <= bound && found > bound / 3.0, "layer {index}: {found}");
+        }
+        let relu = FieldSpec { activation: Activation::Relu, ..FieldSpec::siren(2, 3, 96) };
+        let field = initialise(&relu, &grid, 7).unwrap();
+        let weights = &field.local()[relu.local_layers()[2].weights.clone()];
+        let variance = weights.iter().map(|w| w * w).sum::<f32>() / weights.len() as f32;
+        assert!((variance * 48.0 - 1.0).abs() < 0.05, "{variance}");
+        assert_eq!(field, initialise(&relu, &grid, 7).unwrap());
+        assert!(initialise_centred(&relu, &grid, 7).is_err() && initialise_centred(&sine, &grid, 7).is_err());
     }
 
     /// A field as wide as a large picture: coded weights keep its values to what their own digits allow.

@@ -1,14 +1,20 @@
 //! What network a field is, and its weights in plain arrays.
 
+mod arithmetic;
 mod automatic;
+mod encoding;
 mod initial;
 mod spec;
 
 pub use automatic::{AutomaticRequest, automatic};
+pub use encoding::{Activation, Encoding};
 pub use initial::{
     SplitMix64, Start, StartRule, initialise, initialise_centred, recentred, recentred_for, with_last_biases,
 };
 pub use spec::{FieldSpec, Layer, Model, PUBLISHED_OMEGA, tensors};
+
+pub(crate) use arithmetic::sine_cosine_of_turns;
+pub(crate) use encoding::{Wave, rounded};
 
 use crate::error::{Error, check_limit};
 use crate::grid::Grid;

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
+use super::{Activation, Encoding};
 use crate::error::{Error, check_limit};
 use crate::grid::Grid;
 use crate::limits;
@@ -50,6 +51,12 @@ pub struct FieldSpec {
     pub first_omega: f32,
     /// The factor omega of every other sine layer, the merge included.
     pub hidden_omega: f32,
+    /// What the first layer sees of the coordinates; only models without a global network have a choice.
+    #[serde(default)]
+    pub encoding: Encoding,
+    /// The nonlinearity after every layer but the last; only models without a global network have a choice.
+    #[serde(default)]
+    pub activation: Activation,
 }
 
 /// One dense layer inside a weight array.
@@ -80,6 +87,8 @@ impl FieldSpec {
             global_width: 0,
             first_omega: PUBLISHED_OMEGA,
             hidden_omega: PUBLISHED_OMEGA,
+            encoding: Encoding::Mlp,
+            activation: Activation::Sine,
         }
     }
 
@@ -122,6 +131,16 @@ impl FieldSpec {
                 return Err(Error::parameter(format!("omega must lie in (0, {}], not {omega}", limits::OMEGA)));
             }
         }
+        self.encoding.validate(self.inputs)?;
+        if self.is_encoded() && self.has_global() {
+            return Err(Error::parameter(format!(
+                "a {} field has sine layers on plain coordinates: the encoding {} and the activation {} are for the models \
+                 siren and per-partition",
+                self.model.name(),
+                self.encoding.name(),
+                self.activation.name()
+            )));
+        }
         check_limit("multiply-adds per sample", self.multiply_adds_per_sample(), limits::MULTIPLY_ADDS_PER_SAMPLE)
     }
 
@@ -141,6 +160,16 @@ impl FieldSpec {
         Ok(())
     }
 
+    /// Whether it is more than sine layers on plain coordinates.
+    pub fn is_encoded(&self) -> bool {
+        (self.encoding, self.activation) != (Encoding::Mlp, Activation::Sine)
+    }
+
+    /// Inputs of the first layers: what the encoding makes of [`FieldSpec::inputs`] coordinates.
+    pub fn encoded_inputs(&self) -> u64 {
+        self.encoding.size(self.inputs)
+    }
+
     /// Whether a global network and a merge layer exist.
     pub fn has_global(&self) -> bool {
         self.global_width > 0
@@ -148,13 +177,13 @@ impl FieldSpec {
 
     /// Weights and biases of one local network.
     pub fn local_parameters(&self) -> u64 {
-        let (d, w, o) = (u64::from(self.inputs), u64::from(self.local_width), u64::from(self.outputs));
+        let (d, w, o) = (self.encoded_inputs(), u64::from(self.local_width), u64::from(self.outputs));
         (d * w + w) + u64::from(self.hidden_layers) * (w * w + w) + (w * o + o)
     }
 
     /// Weights and biases of the global network.
     pub fn global_parameters(&self) -> u64 {
-        let (d, g) = (u64::from(self.inputs), u64::from(self.global_width));
+        let (d, g) = (self.encoded_inputs(), u64::from(self.global_width));
         if g == 0 { 0 } else { (d * g + g) + u64::from(self.hidden_layers) * (g * g + g) }
     }
 
@@ -174,18 +203,23 @@ impl FieldSpec {
         self.shared_parameters() + partitions * self.local_parameters()
     }
 
-    /// Multiply-adds of one evaluation, biases not counted.
+    /// Multiply-adds of one evaluation, biases and the encoding not counted.
     pub fn multiply_adds_per_sample(&self) -> u64 {
-        let (d, w, g) = (u64::from(self.inputs), u64::from(self.local_width), u64::from(self.global_width));
+        let (d, w, g) = (self.encoded_inputs(), u64::from(self.local_width), u64::from(self.global_width));
         let (o, h) = (u64::from(self.outputs), u64::from(self.hidden_layers));
         let local = d * w + h * w * w + w * o;
         if g == 0 { local } else { local + d * g + h * g * g + (h + 1) * (w + g) * w }
     }
 
+    #[expect(clippy::cast_possible_truncation, reason = "at most 4096 in a valid spec")]
+    fn first_inputs(&self) -> usize {
+        self.encoded_inputs() as usize
+    }
+
     /// The layers of a local network: first, hidden, last.
     pub fn local_layers(&self) -> Vec<Layer> {
         let w = self.local_width as usize;
-        let mut widths = vec![self.inputs as usize];
+        let mut widths = vec![self.first_inputs()];
         widths.resize(self.hidden_layers as usize + 2, w);
         widths.push(self.outputs as usize);
         chain(&widths)
@@ -196,7 +230,7 @@ impl FieldSpec {
         if !self.has_global() {
             return Vec::new();
         }
-        let mut widths = vec![self.inputs as usize];
+        let mut widths = vec![self.first_inputs()];
         widths.resize(self.hidden_layers as usize + 2, self.global_width as usize);
         chain(&widths)
     }
@@ -260,5 +294,35 @@ mod tests {
         assert_eq!(FieldSpec::local_global(2, 3, 14, 84).multiply_adds_per_sample(), 27_482);
         assert_eq!(FieldSpec::per_partition(2, 3, 15).multiply_adds_per_sample(), 750);
         assert_eq!(FieldSpec::siren(2, 3, 256).multiply_adds_per_sample(), 197_888);
+    }
+
+    /// Table of reference/inr-compression.md 11.
+    #[test]
+    fn published_counts_of_encoded_networks() {
+        for (frequencies, width, parameters, multiply_adds) in [
+            (16, 32, 5_411, 5_280),
+            (16, 48, 10_419, 10_224),
+            (16, 64, 16_963, 16_704),
+            (16, 128, 58_499, 57_984),
+            (12, 24, 3_099, 3_000),
+            (12, 64, 15_939, 15_680),
+        ] {
+            let encoding = Encoding::Nerf { scale: 1.4, frequencies };
+            let spec = FieldSpec { encoding, ..FieldSpec::siren(2, 3, width) };
+            spec.validate().unwrap();
+            assert_eq!((spec.parameters(1), spec.multiply_adds_per_sample()), (parameters, multiply_adds));
+            assert_eq!(spec.local_layers()[0].inputs as u64, spec.encoded_inputs());
+        }
+    }
+
+    #[test]
+    fn fields_with_a_global_network_take_plain_coordinates() {
+        let base = FieldSpec::local_global(2, 3, 6, 9);
+        for spec in [
+            FieldSpec { encoding: Encoding::Nerf { scale: 2.0, frequencies: 2 }, ..base.clone() },
+            FieldSpec { activation: Activation::Relu, ..base },
+        ] {
+            assert!(matches!(spec.validate(), Err(Error::Parameter(_))));
+        }
     }
 }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::document::TrainingRecord;
 use super::prelude::{PRELUDE_BYTES, VERSION};
 use crate::error::{Error, Unsupported};
-use crate::field::{FieldSpec, Model, check_blend};
+use crate::field::{Activation, Encoding, FieldSpec, Model, check_blend};
 use crate::grid::Grid;
 use crate::signal::{ColourSpace, Placement, SampleFormat, SignalInfo, SignalKind};
 
@@ -23,7 +23,16 @@ const KINDS: [SignalKind; 4] = [SignalKind::Picture, SignalKind::Sound, SignalKi
 const FORMATS: [SampleFormat; 3] = [SampleFormat::U8, SampleFormat::U16, SampleFormat::F32];
 const COLOURS: [ColourSpace; 5] =
     [ColourSpace::None, ColourSpace::Srgb, ColourSpace::Unknown, ColourSpace::Linear, ColourSpace::Distance];
-const MODELS: [Model; 3] = [Model::Siren, Model::PerPartition, Model::LocalGlobal];
+/// Those of encoded networks have numbers of their own, because a reader of an older version must not take them for sine
+/// networks on plain coordinates.
+const MODELS: [(Model, bool); 5] = [
+    (Model::Siren, false),
+    (Model::PerPartition, false),
+    (Model::LocalGlobal, false),
+    (Model::Siren, true),
+    (Model::PerPartition, true),
+];
+const ACTIVATIONS: [Activation; 2] = [Activation::Sine, Activation::Relu];
 /// The only rule so far for coordinates and for the sizes of partitions (see [`Grid`]).
 const GRID_RULE: u8 = 0;
 
@@ -73,7 +82,7 @@ struct Wire {
     configuration: String,
 }
 
-/// What version 1.1 appends. A file without any of it is of version 1.0.
+/// What version 1.1 appends. A file without any of it and of later versions' fields is of version 1.0.
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Appended {
     placement: Option<([f64; 3], f64)>,
@@ -81,10 +90,57 @@ struct Appended {
     empty: Vec<(u32, u32)>,
 }
 
-/// What version 1.2 appends for blending. A file without any of it is of a lower version.
+/// What version 1.2 appends for blending. A file without any of it and of an encoding is of a lower version.
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 struct AppendedBlend {
     blend: Vec<u32>,
+}
+
+/// What version 1.2 appends for networks that are more than sine layers on plain coordinates.
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+struct AppendedEncoding {
+    encoded: Option<EncodedWire>,
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct EncodedWire {
+    encoding: u8,
+    scale: f32,
+    frequencies: u32,
+    seed: u64,
+    activation: u8,
+}
+
+impl EncodedWire {
+    fn of(spec: &FieldSpec) -> Option<Self> {
+        let (encoding, scale, frequencies, seed) = match spec.encoding {
+            Encoding::Mlp => (0, 0.0, 0, 0),
+            Encoding::Nerf { scale, frequencies } => (1, scale, frequencies, 0),
+            Encoding::Positional { scale, frequencies } => (2, scale, frequencies, 0),
+            Encoding::Gauss { scale, frequencies, seed } => (3, scale, frequencies, seed),
+        };
+        let activation = code(&ACTIVATIONS, &spec.activation);
+        spec.is_encoded().then_some(Self { encoding, scale, frequencies, seed, activation })
+    }
+
+    /// Encoding and activation; numbers that an encoding does not have are zero.
+    fn read(&self) -> Result<(Encoding, Activation), Error> {
+        let Self { encoding, scale, frequencies, seed, activation } = *self;
+        let activation = value(&ACTIVATIONS, activation, "activation")?;
+        let encoding = match encoding {
+            0 => Encoding::Mlp,
+            1 => Encoding::Nerf { scale, frequencies },
+            2 => Encoding::Positional { scale, frequencies },
+            3 => Encoding::Gauss { scale, frequencies, seed },
+            other => return Err(unsupported("encoding", other)),
+        };
+        let seeded = matches!(encoding, Encoding::Gauss { .. });
+        let plain = encoding == Encoding::Mlp;
+        if (seed != 0 && !seeded) || (plain && (scale.to_bits() != 0 || frequencies != 0)) {
+            return Err(malformed(format!("the encoding {} has a number that it does not use", encoding.name())));
+        }
+        Ok((encoding, activation))
+    }
 }
 
 fn code<T: PartialEq>(table: &[T], value: &T) -> u8 {
@@ -130,7 +186,7 @@ impl Metadata {
             factors: grid.factors().to_vec(),
             range_low,
             range_high,
-            model: code(&MODELS, &spec.model),
+            model: code(&MODELS, &(spec.model, spec.is_encoded())),
             hidden_layers: spec.hidden_layers,
             local_width: spec.local_width,
             global_width: spec.global_width,
@@ -148,14 +204,14 @@ impl Metadata {
         })?;
         let appended = Appended { placement: signal.placement.map(|p| (p.origin, p.spacing)), empty: runs(empty) };
         let blending = AppendedBlend { blend: blend.clone() };
-        let minor = match (appended == Appended::default(), blending == AppendedBlend::default()) {
-            (true, true) => return Ok((bytes, 0)),
-            (false, true) => 1,
-            (_, false) => 2,
-        };
-        bytes.extend(encode(&appended)?);
-        if minor > 1 {
+        let encoding = AppendedEncoding { encoded: EncodedWire::of(spec) };
+        let minor = lowest_minor(&appended, &blending, &encoding);
+        if minor >= 1 {
+            bytes.extend(encode(&appended)?);
+        }
+        if minor >= 2 {
             bytes.extend(encode(&blending)?);
+            bytes.extend(encode(&encoding)?);
         }
         Ok((bytes, minor))
     }
@@ -167,17 +223,20 @@ impl Metadata {
         let (appended, rest): (Appended, &[u8]) = if minor == 0 { (Appended::default(), rest) } else { decode(rest)? };
         let (blending, rest): (AppendedBlend, &[u8]) =
             if minor < 2 { (AppendedBlend::default(), rest) } else { decode(rest)? };
+        let (encoding, rest): (AppendedEncoding, &[u8]) =
+            if minor < 2 { (AppendedEncoding::default(), rest) } else { decode(rest)? };
         if minor <= VERSION.1 && !rest.is_empty() {
             return Err(malformed(format!("{} bytes follow its last field", rest.len())));
         }
-        let nothing = match minor {
-            1 => appended == Appended::default(),
-            2 => blending == AppendedBlend::default(),
-            _ => false,
-        };
-        if nothing {
-            return Err(malformed(format!("it holds nothing that needs version 1.{minor}, so that should be lower")));
+        let lowest = lowest_minor(&appended, &blending, &encoding);
+        if minor <= VERSION.1 && minor != lowest {
+            return Err(malformed(format!("what it appends belongs to version 1.{lowest}, not 1.{minor}")));
         }
+        let (model, encoded) = value(&MODELS, wire.model, "model")?;
+        let (encoding, activation) = match &encoding.encoded {
+            Some(encoded) => encoded.read()?,
+            None => (Encoding::Mlp, Activation::Sine),
+        };
         let signal = SignalInfo {
             kind: value(&KINDS, wire.kind, "signal kind")?,
             shape: wire.shape,
@@ -195,7 +254,7 @@ impl Metadata {
         }
         let grid = Grid::new(signal.shape.clone(), wire.factors, [wire.range_low, wire.range_high]).map_err(in_file)?;
         let spec = FieldSpec {
-            model: value(&MODELS, wire.model, "model")?,
+            model,
             inputs: u32::try_from(signal.axes()).unwrap_or(u32::MAX),
             outputs: signal.channels,
             hidden_layers: wire.hidden_layers,
@@ -203,7 +262,12 @@ impl Metadata {
             global_width: wire.global_width,
             first_omega: wire.first_omega,
             hidden_omega: wire.hidden_omega,
+            encoding,
+            activation,
         };
+        if spec.is_encoded() != encoded {
+            return Err(malformed("the number of its model and its encoding contradict each other"));
+        }
         spec.validate_on(&grid).map_err(in_file)?;
         if spec.multiply_adds_per_sample() != wire.multiply_adds_per_sample {
             return Err(malformed(format!(
@@ -229,6 +293,15 @@ impl Metadata {
         }
         check_blend(&blending.blend, &grid).map_err(in_file)?;
         Ok(Self { signal, grid, spec, training, empty, blend: blending.blend })
+    }
+}
+
+/// The lowest minor version that has fields for what is appended.
+fn lowest_minor(appended: &Appended, blending: &AppendedBlend, encoding: &AppendedEncoding) -> u16 {
+    if (blending, encoding) != (&AppendedBlend::default(), &AppendedEncoding::default()) {
+        2
+    } else {
+        u16::from(*appended != Appended::default())
     }
 }
 

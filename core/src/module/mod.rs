@@ -8,10 +8,11 @@
 use std::ops::Range;
 
 use burn::module::{Module, Param};
+use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor, TensorData};
 
 use crate::error::Error;
-use crate::field::{Field, FieldSpec, Layer};
+use crate::field::{Activation, Field, FieldSpec, Layer};
 
 /// The networks of a field, or of some of its partitions, on a device.
 #[derive(Module, Debug)]
@@ -75,26 +76,31 @@ impl FieldModule {
         like.with_weights(shared, local)
     }
 
-    /// Evaluates the networks: coordinates `[partitions, samples, inputs]` to values `[partitions, samples, outputs]`.
-    /// Row `p` of the coordinates goes through local network `p`.
+    /// Evaluates the networks: inputs `[partitions, samples, encoded inputs]` to values `[partitions, samples, outputs]`.
+    /// Row `p` of the inputs goes through local network `p`. Inputs are the coordinates where the network has no encoding,
+    /// else what [`crate::field::Encoding::encode`] makes of them.
     ///
     /// # Panics
-    /// As every module of burn, where the shape of the coordinates does not fit.
-    pub fn forward(&self, coordinates: Tensor<3>) -> Tensor<3> {
-        let [partitions, samples, inputs] = coordinates.dims();
+    /// As every module of burn, where the shape of the inputs does not fit.
+    pub fn forward(&self, inputs: Tensor<3>) -> Tensor<3> {
+        let [partitions, samples, width] = inputs.dims();
         let local = self.local.val();
         let layers = self.spec.local_layers();
-        let Some((last, sines)) = layers.split_last() else { return coordinates };
+        let Some((last, sines)) = layers.split_last() else { return inputs };
         let mut global = self.shared.as_ref().map(|shared| GlobalPath {
             shared: shared.val(),
             layers: self.spec.global_layers(),
-            features: coordinates.clone().reshape([partitions * samples, inputs]),
+            features: inputs.clone().reshape([partitions * samples, width]),
         });
         let merge = self.spec.merge_layer();
-        let mut features = coordinates;
+        let mut features = inputs;
         for (depth, layer) in sines.iter().enumerate() {
             let omega = if depth == 0 { self.spec.first_omega } else { self.spec.hidden_omega };
-            features = local_layer(&local, layer, features).mul_scalar(omega).sin();
+            let before = local_layer(&local, layer, features);
+            features = match self.spec.activation {
+                Activation::Sine => before.mul_scalar(omega).sin(),
+                Activation::Relu => relu(before),
+            };
             if let (Some(path), Some(merge)) = (&mut global, &merge) {
                 path.advance(depth, omega);
                 let width = layer.outputs;

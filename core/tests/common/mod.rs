@@ -4,7 +4,7 @@
 pub mod bodies;
 pub mod craft;
 
-use tessera_core::field::{Field, FieldSpec};
+use tessera_core::field::{Activation, Encoding, Field, FieldSpec};
 use tessera_core::format::{Document, TrainingRecord, WeightCoding, crop, write};
 use tessera_core::grid::{Grid, SOUND_RANGE, UNIT_RANGE};
 use tessera_core::signal::{ColourSpace, Placement, SampleFormat, ShapeValue, SignalInfo, SignalKind};
@@ -128,6 +128,21 @@ pub fn blended() -> Document {
     document
 }
 
+/// A picture in partitions whose networks see sines of the coordinates: what version 1.2 added.
+pub fn encoded() -> Document {
+    let signal = SignalInfo::picture(6, 5, 3, SampleFormat::U8).unwrap();
+    let encoding = Encoding::Nerf { scale: 1.4, frequencies: 3 };
+    document(signal, &[3, 2], FieldSpec { encoding, ..one_hidden(FieldSpec::per_partition(2, 3, 3)) }, None)
+}
+
+/// A picture as one ReLU network behind a random encoding.
+pub fn gauss() -> Document {
+    let signal = SignalInfo::picture(9, 8, 1, SampleFormat::U8).unwrap();
+    let encoding = Encoding::Gauss { scale: 2.5, frequencies: 4, seed: 300 };
+    let spec = FieldSpec { hidden_layers: 0, encoding, activation: Activation::Relu, ..FieldSpec::siren(2, 1, 5) };
+    document(signal, &[1, 1], spec, None)
+}
+
 /// The committed files: name without extension, and the bytes that our writer must give.
 pub fn golden() -> Vec<(&'static str, Vec<u8>)> {
     let of = |document: Document, coding| write(&document, coding).unwrap();
@@ -141,5 +156,7 @@ pub fn golden() -> Vec<(&'static str, Vec<u8>)> {
         ("shape-bf16", of(shape(), WeightCoding::Bf16)),
         ("distance-f16", of(distance(), WeightCoding::F16)),
         ("blended-f32", of(blended(), WeightCoding::F32)),
+        ("encoded-f16", of(encoded(), WeightCoding::F16)),
+        ("gauss-f32", of(gauss(), WeightCoding::F32)),
     ]
 }

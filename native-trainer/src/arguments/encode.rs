@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::ClipArguments;
 use super::values::{
-    Count, DeviceName, Extents, ModelName, Partitions, Preset, RecipeName, SamplesPerAxis, Seconds, WeightsName,
+    ActivationName, Count, DeviceName, EncodingName, Extents, ModelName, Partitions, Preset, RecipeName,
+    SamplesPerAxis, Seconds, WeightsName,
 };
 use crate::media::shape::{FieldName, RawVoxels, Sampling};
 
@@ -16,6 +17,7 @@ Examples:
   tessera encode photo.jpg -o photo.inr
   tessera encode photo.jpg -o photo.inr --psnr 35 --max-time 5m
   tessera encode photo.png -o photo.inr --preset paper --seed 0 --json
+  tessera encode photo.png -o small.inr --preset strumpler-32
   tessera encode photo.png -o photo.inr --checkpoint photo.ckpt --resume
   tessera encode photos/*.jpg -o encoded/ --resume
   tessera encode photo.png -o photo.inr --log-dir runs/photo
@@ -168,6 +170,30 @@ pub struct EncodeOptions {
     #[arg(long, env = "TESSERA_HIDDEN_OMEGA", hide_env = true, value_name = "OMEGA", help_heading = "Network")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hidden_omega: Option<f32>,
+    /// What the first layer sees of the coordinates, with --model siren or per-partition [default: mlp]
+    #[arg(long, value_enum, env = "TESSERA_ENCODING", hide_env = true, value_name = "NAME", help_heading = "Network")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub encoding: Option<EncodingName>,
+    /// Growth of the encoding's frequencies, of gauss their spread [default: nerf 2, others 6]
+    #[arg(long, env = "TESSERA_ENCODING_SCALE", hide_env = true, value_name = "SCALE", help_heading = "Network")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub encoding_scale: Option<f64>,
+    /// Frequencies of the encoding [default: nerf log2 of a quarter of the shorter side, 10 for clips and shapes; positional
+    /// half the width; gauss the width]
+    #[arg(long, env = "TESSERA_FREQUENCIES", hide_env = true, value_name = "COUNT", help_heading = "Network")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub frequencies: Option<u32>,
+    /// Nonlinearity of the layers; relu with --model siren or per-partition [default: sine]
+    #[arg(
+        long,
+        value_enum,
+        env = "TESSERA_ACTIVATION",
+        hide_env = true,
+        value_name = "NAME",
+        help_heading = "Network"
+    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub activation: Option<ActivationName>,
     /// How weights are stored [default: f32]
     #[arg(long, value_enum, env = "TESSERA_WEIGHTS", hide_env = true, value_name = "TYPE", help_heading = "Network")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -203,7 +229,7 @@ pub struct EncodeOptions {
     #[arg(long, env = "TESSERA_MAX_TIME", hide_env = true, value_name = "TIME", help_heading = "Training")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_time: Option<Seconds>,
-    /// How training goes about it [default: held; published for siren, on a GPU, with --sample-fraction, and where more than a third of the network is global]
+    /// How training goes about it [default: held; published for siren, on a GPU, with --sample-fraction, an encoding or its own options, and where more than a third of the network is global]
     #[arg(long, value_enum, env = "TESSERA_RECIPE", hide_env = true, value_name = "NAME", help_heading = "Training")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recipe: Option<RecipeName>,
@@ -211,6 +237,18 @@ pub struct EncodeOptions {
     #[arg(long, env = "TESSERA_LEARNING_RATE", hide_env = true, value_name = "RATE", help_heading = "Training")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub learning_rate: Option<f64>,
+    /// Weight of the sum of all weights' magnitudes in what the published recipe minimises (1e-5) [default: 0]
+    #[arg(long, env = "TESSERA_L1", hide_env = true, value_name = "WEIGHT", help_heading = "Training")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub l1: Option<f64>,
+    /// Halve the learning rate of the published recipe after more steps than this without a better loss [default: never]
+    #[arg(long, env = "TESSERA_PATIENCE", hide_env = true, value_name = "STEPS", help_heading = "Training")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub patience: Option<Count>,
+    /// Stop the published recipe after this many steps without better weights [default: never]
+    #[arg(long, env = "TESSERA_EARLY_STOP", hide_env = true, value_name = "STEPS", help_heading = "Training")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub early_stop: Option<Count>,
     /// Share of the samples that a step of the published recipe visits, 0 to 1 [default: about 262,144 samples]
     #[arg(long, env = "TESSERA_SAMPLE_FRACTION", hide_env = true, value_name = "SHARE", help_heading = "Training")]
     #[serde(skip_serializing_if = "Option::is_none")]

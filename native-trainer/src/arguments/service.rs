@@ -64,6 +64,9 @@ pub enum BenchSetting {
     /// 512x512, one network of width 256
     #[value(name = "picture-512-siren")]
     Picture512Siren,
+    /// 768x512, one network of width 32 behind the nerf encoding of 16 frequencies
+    #[value(name = "picture-768-compression")]
+    Picture768Compression,
     /// 262,144 samples of sound, 32 partitions, local width 42, global width 72
     #[value(name = "sound-local-global")]
     SoundLocalGlobal,

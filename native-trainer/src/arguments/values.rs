@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
-use tessera_core::field::Model;
+use tessera_core::field::{Activation, Model};
 
 /// A TOML scalar before it is read as one of the values below, so that both `parameters = 200000` and
 /// `parameters = "200k"` are fine.
@@ -242,6 +242,39 @@ impl From<ModelName> for Model {
     }
 }
 
+/// What the first layer sees of the coordinates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EncodingName {
+    /// The coordinates
+    Mlp,
+    /// The coordinates, and sines and cosines whose frequencies grow by a factor
+    Nerf,
+    /// Sines and cosines of frequencies from 1 up to the scale
+    Positional,
+    /// Sines and cosines along random directions, drawn from the seed
+    Gauss,
+}
+
+/// Nonlinearity of the layers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ActivationName {
+    /// sin(omega u)
+    Sine,
+    /// max(u, 0)
+    Relu,
+}
+
+impl From<ActivationName> for Activation {
+    fn from(name: ActivationName) -> Self {
+        match name {
+            ActivationName::Sine => Self::Sine,
+            ActivationName::Relu => Self::Relu,
+        }
+    }
+}
+
 /// Where training runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -280,7 +313,7 @@ pub enum WeightsName {
 pub enum RecipeName {
     /// The global network keeps its start weights; partitions are trained in groups, with falling rates
     Held,
-    /// Every weight in every step, one learning rate
+    /// Every weight in every step, one learning rate or one that halves (--patience)
     Published,
 }
 
@@ -298,6 +331,26 @@ pub enum Preset {
     Light,
     /// As published: for pictures 16x16 partitions, local width 14, global width 84, 1001 full steps at 5e-4; for sounds 32 partitions, widths 42 and 72, 1000 full steps at 1e-4
     Paper,
+    /// One picture as one small network, as published for compression (Strümpler and others 2022): width 32, nerf encoding, 25,000 full steps
+    #[value(name = "strumpler-32")]
+    #[serde(rename = "strumpler-32")]
+    Strumpler32,
+    /// The same of width 48
+    #[value(name = "strumpler-48")]
+    #[serde(rename = "strumpler-48")]
+    Strumpler48,
+    /// The same of width 64
+    #[value(name = "strumpler-64")]
+    #[serde(rename = "strumpler-64")]
+    Strumpler64,
+    /// The same of width 96
+    #[value(name = "strumpler-96")]
+    #[serde(rename = "strumpler-96")]
+    Strumpler96,
+    /// The same of width 128
+    #[value(name = "strumpler-128")]
+    #[serde(rename = "strumpler-128")]
+    Strumpler128,
 }
 
 #[cfg(test)]

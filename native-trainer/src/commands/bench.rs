@@ -8,7 +8,7 @@ use anyhow::Result;
 use clap::ValueEnum;
 use serde::Serialize;
 use tessera_core::eval::View;
-use tessera_core::field::FieldSpec;
+use tessera_core::field::{Encoding, FieldSpec};
 use tessera_core::grid::Grid;
 use tessera_core::signal::{SampleFormat, Signal, SignalInfo};
 
@@ -78,6 +78,12 @@ impl Work {
                 picture("picture-512-per-partition", FieldSpec::per_partition(2, 3, 15), 16)
             }
             BenchSetting::Picture512Siren => picture("picture-512-siren", FieldSpec::siren(2, 3, 256), 1),
+            BenchSetting::Picture768Compression => {
+                let encoding = Encoding::Nerf { scale: 1.4, frequencies: 16 };
+                let spec = FieldSpec { encoding, ..FieldSpec::siren(2, 3, 32) };
+                let info = SignalInfo::picture(512, 768, 3, SampleFormat::U8)?;
+                Self::new("picture-768-compression", info, spec, vec![1, 1])
+            }
             BenchSetting::SoundLocalGlobal => {
                 let spec = FieldSpec::local_global(1, 1, 42, 72);
                 let info = SignalInfo::sound(1 << 18, 1, SampleFormat::U16, 44_100, 1.0)?;

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use tessera_core::error::Error;
+use tessera_core::field::{Activation, Encoding, FieldSpec};
 use tessera_core::format::Reader;
 use tessera_core::grid::{Grid, SampleBox};
 use tessera_core::signal::{SampleFormat, SignalInfo, SignalKind};
@@ -56,6 +57,20 @@ pub(super) fn kept_box(reader: &Reader<'_>) -> SampleBox {
 /// `512x512` in array order.
 pub(super) fn extents(numbers: &[u32]) -> String {
     Extents(numbers.to_vec()).to_string()
+}
+
+/// `nerf encoding (scale 1.4, 16 frequencies, 66 inputs)`, and what the layers are where they are no sines; `None` for sine
+/// layers on plain coordinates.
+pub(super) fn encoding_text(spec: &FieldSpec) -> Option<String> {
+    let (scale, frequencies) = match spec.encoding {
+        Encoding::Mlp => return spec.is_encoded().then(|| format!("{} layers", spec.activation.name())),
+        Encoding::Nerf { scale, frequencies }
+        | Encoding::Positional { scale, frequencies }
+        | Encoding::Gauss { scale, frequencies, .. } => (scale, frequencies),
+    };
+    let (name, inputs) = (spec.encoding.name(), spec.encoded_inputs());
+    let layers = if spec.activation == Activation::Relu { ", relu layers" } else { "" };
+    Some(format!("{name} encoding (scale {scale}, {frequencies} frequencies, {inputs} inputs){layers}"))
 }
 
 /// `picture, 512 x 512, RGB, 8 bit`.

@@ -2,11 +2,12 @@
 
 use anyhow::Result;
 use serde::Serialize;
+use tessera_core::field::Encoding;
 use tessera_core::format::{Reader, TrainingRecord};
 use tessera_core::metrics;
 use tessera_core::signal::{ColourSpace, SignalInfo, SignalKind};
 
-use super::describe::{box_text, extents, kept_box, open, present_samples, seconds_text, signal_text};
+use super::describe::{box_text, encoding_text, extents, kept_box, open, present_samples, seconds_text, signal_text};
 use crate::arguments::InfoArguments;
 use crate::output::{read_input, shown};
 use crate::report::{Facts, Reporter, Table, bytes as human_bytes, decibels, grouped};
@@ -26,6 +27,11 @@ struct InfoReport<'a> {
     hidden_layers: u32,
     first_omega: f32,
     hidden_omega: f32,
+    encoding: Encoding,
+    encoded_inputs: u64,
+    activation: &'static str,
+    #[serde(skip)]
+    encoding_text: Option<String>,
     coordinate_range: [f32; 2],
     macs_per_sample: u64,
     parameters: u64,
@@ -90,6 +96,10 @@ pub(super) fn run(arguments: &InfoArguments, reporter: &Reporter) -> Result<()> 
         hidden_layers: spec.hidden_layers,
         first_omega: spec.first_omega,
         hidden_omega: spec.hidden_omega,
+        encoding: spec.encoding,
+        encoded_inputs: spec.encoded_inputs(),
+        activation: spec.activation.name(),
+        encoding_text: encoding_text(spec),
         coordinate_range: grid.range(),
         macs_per_sample: spec.multiply_adds_per_sample(),
         parameters: reader.parameters(),
@@ -181,6 +191,7 @@ fn text(report: &InfoReport<'_>) -> String {
             "network",
             format_args!("{}, {widths}, {} hidden layers, omega {omegas}", report.model, report.hidden_layers),
         )
+        .with_some("encoding", report.encoding_text.as_ref())
         .with("partitions", format_args!("{}{}, present: {kept}", extents(report.factors), axes(report.signal.kind)))
         .with_some("blended", blend)
         .with("parameters", format_args!("{} as {}", grouped(report.parameters), report.weights))

@@ -1,12 +1,14 @@
 //! What a signal gets where no option says otherwise, by kind.
 
-use tessera_core::field::{Model, PUBLISHED_OMEGA};
+use anyhow::Result;
+use tessera_core::field::{Encoding, Model, PUBLISHED_OMEGA};
 use tessera_core::grid::Grid;
 use tessera_core::signal::{SignalInfo, SignalKind};
 
 use super::network;
 use crate::arguments::EncodeOptions;
-use crate::arguments::values::{DeviceName, ModelName, RecipeName};
+use crate::arguments::values::{ActivationName, DeviceName, EncodingName, ModelName, RecipeName};
+use crate::errors::usage_fault;
 use crate::training::{DeviceChoice, OpenDevice};
 
 /// The published budget, and the number of samples that it was published for.
@@ -102,6 +104,28 @@ pub(super) fn first_omega(recipe: Option<RecipeName>, info: &SignalInfo, grid: &
     omega
 }
 
+/// The encoding that was asked for, with the published numbers where no option says them
+/// (reference/inr-compression.md 3.1), for networks of `width`.
+pub(super) fn encoding(options: &EncodeOptions, info: &SignalInfo, width: u32) -> Result<Encoding> {
+    let name = options.encoding.unwrap_or(EncodingName::Mlp);
+    if name == EncodingName::Mlp && (options.encoding_scale.is_some() || options.frequencies.is_some()) {
+        return Err(usage_fault("--encoding-scale and --frequencies are for an --encoding other than mlp"));
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "the format keeps 32 bits")]
+    let scale = options.encoding_scale.unwrap_or(if name == EncodingName::Nerf { 2.0 } else { 6.0 }) as f32;
+    let shortest = info.shape.iter().min().copied().unwrap_or(1);
+    let octaves = if info.axes() > 2 { 10 } else { (shortest / 4).checked_ilog2().unwrap_or(0).max(1) };
+    let frequencies = |default: u32| options.frequencies.unwrap_or(default.max(1));
+    Ok(match name {
+        EncodingName::Mlp => Encoding::Mlp,
+        EncodingName::Nerf => Encoding::Nerf { scale, frequencies: frequencies(octaves) },
+        EncodingName::Positional => Encoding::Positional { scale, frequencies: frequencies(width / 2) },
+        EncodingName::Gauss => {
+            Encoding::Gauss { scale, frequencies: frequencies(width), seed: options.seed.unwrap_or(0) }
+        }
+    })
+}
+
 /// Shares of a partition's samples that the steps of the held recipe take in turn.
 pub fn default_shares(info: &SignalInfo, grid: &Grid) -> u32 {
     if info.kind != SignalKind::Shape {
@@ -145,6 +169,9 @@ pub fn recipe(options: &EncodeOptions, info: &SignalInfo) -> RecipeName {
         return recipe;
     }
     let siren = options.model == Some(ModelName::Siren);
+    let asks_for_it = options.encoding.is_some_and(|name| name != EncodingName::Mlp)
+        || options.activation == Some(ActivationName::Relu)
+        || (options.l1, options.patience, options.early_stop) != (None, None, None);
     // A network that cannot be planned is reported where it is planned.
     let mostly_global =
         network(options, info).is_ok_and(|network| MOST_HELD * network.spec.shared_parameters() > network.parameters());
@@ -154,7 +181,7 @@ pub fn recipe(options: &EncodeOptions, info: &SignalInfo) -> RecipeName {
         Some(DeviceName::Auto) => OpenDevice::open(DeviceChoice::Auto).is_ok_and(|device| device.is_cpu()),
         Some(_) => false,
     };
-    let published = siren || mostly_global || !on_cpu || options.sample_fraction.is_some();
+    let published = siren || asks_for_it || mostly_global || !on_cpu || options.sample_fraction.is_some();
     if published { RecipeName::Published } else { RecipeName::Held }
 }
 

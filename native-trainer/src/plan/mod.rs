@@ -5,7 +5,7 @@ mod light;
 mod paper;
 
 use anyhow::Result;
-use tessera_core::field::{AutomaticRequest, FieldSpec, Model, PUBLISHED_OMEGA, automatic, check_blend};
+use tessera_core::field::{AutomaticRequest, Encoding, FieldSpec, Model, PUBLISHED_OMEGA, automatic, check_blend};
 use tessera_core::grid::Grid;
 use tessera_core::signal::{SignalInfo, SignalKind};
 
@@ -13,10 +13,12 @@ pub use defaults::{
     default_budget, default_learning_rate, default_sample_fraction, default_shares, default_steps, recipe,
 };
 pub use light::light;
-pub use paper::paper;
+pub use paper::{compression, paper};
 
 use crate::arguments::EncodeOptions;
-use crate::arguments::values::{Count, Extents, ModelName, Partitions, RecipeName, SamplesPerAxis};
+use crate::arguments::values::{
+    ActivationName, Count, EncodingName, Extents, ModelName, Partitions, RecipeName, SamplesPerAxis,
+};
 use crate::errors::usage_fault;
 use crate::samples::Samples;
 use crate::training::{Recipe, Settings, filled_partitions};
@@ -76,6 +78,14 @@ fn planned(options: &EncodeOptions, info: &SignalInfo, networks: Option<u64>) ->
             model.name()
         )));
     }
+    let activation = options.activation.unwrap_or(ActivationName::Sine);
+    let encoded = options.encoding.is_some_and(|name| name != EncodingName::Mlp) || activation == ActivationName::Relu;
+    if encoded && model == Model::LocalGlobal {
+        return Err(usage_fault(
+            "--encoding and --activation: local-global networks are sine layers on plain coordinates; choose --model siren \
+             or per-partition",
+        ));
+    }
     let factors = match (&options.partitions, model) {
         (Some(Partitions::Factors(f)), Model::Siren) if f.0.iter().any(|&n| n != 1) => {
             return Err(usage_fault(format!(
@@ -110,8 +120,14 @@ fn planned(options: &EncodeOptions, info: &SignalInfo, networks: Option<u64>) ->
     let (factors, mut spec) = automatic(&request)?;
     let grid = Grid::new(info.shape.clone(), factors, info.kind.coordinate_range())?;
     let partitions = networks.unwrap_or_else(|| grid.partitions().into());
-    let total =
-        |local, global| FieldSpec { local_width: local, global_width: global, ..spec.clone() }.parameters(partitions);
+    spec.activation = activation.into();
+    // What its numbers are may depend on the width; whether they are valid does not matter yet.
+    defaults::encoding(options, info, 1)?;
+    let encoding = |width| defaults::encoding(options, info, width).unwrap_or_default();
+    let total = |local, global| {
+        let widths = FieldSpec { local_width: local, global_width: global, ..spec.clone() };
+        FieldSpec { encoding: encoding(local), ..widths }.parameters(partitions)
+    };
     let (local, global) = match (options.local_width, options.global_width) {
         (Some(local), Some(global)) => (local, global),
         (Some(local), None) if model == Model::LocalGlobal => {
@@ -121,9 +137,10 @@ fn planned(options: &EncodeOptions, info: &SignalInfo, networks: Option<u64>) ->
         (None, Some(global)) => (largest(1_000, |local| total(local, global) <= budget), global),
         // The published search stops at 95 % of a budget; for the published baseline that would be 251, not 256.
         (None, None) if model == Model::Siren => (smallest(1_000, |local| total(local, 0) >= budget), 0),
+        (None, None) if encoded => (largest(1_000, |local| total(local, 0) <= budget), 0),
         (None, None) => (spec.local_width, spec.global_width),
     };
-    (spec.local_width, spec.global_width) = (local, global);
+    (spec.local_width, spec.global_width, spec.encoding) = (local, global, encoding(local));
     let first = options.first_omega.or(options.omega);
     spec.first_omega = first.unwrap_or_else(|| defaults::first_omega(options.recipe, info, &grid));
     spec.hidden_omega = options.hidden_omega.or(options.omega).unwrap_or(PUBLISHED_OMEGA);
@@ -136,6 +153,12 @@ fn planned(options: &EncodeOptions, info: &SignalInfo, networks: Option<u64>) ->
 /// change. Paths and progress are not among the options, so an interrupted and resumed run records the same.
 pub fn carried_out(options: &EncodeOptions, network: &Network, settings: &Settings) -> EncodeOptions {
     let spec = &network.spec;
+    let (scale, frequencies) = match spec.encoding {
+        Encoding::Mlp => (None, None),
+        Encoding::Nerf { scale, frequencies }
+        | Encoding::Positional { scale, frequencies }
+        | Encoding::Gauss { scale, frequencies, .. } => (Some(scale), Some(frequencies)),
+    };
     EncodeOptions {
         partitions: Some(Partitions::Factors(Extents(network.grid.factors().to_vec()))),
         local_width: Some(spec.local_width),
@@ -144,6 +167,8 @@ pub fn carried_out(options: &EncodeOptions, network: &Network, settings: &Settin
         omega: None,
         first_omega: Some(spec.first_omega),
         hidden_omega: Some(spec.hidden_omega),
+        encoding_scale: options.encoding_scale.or_else(|| scale.map(f64::from)),
+        frequencies,
         model: Some(options.model.unwrap_or(ModelName::LocalGlobal)),
         steps: Some(Count(settings.steps)),
         recipe: Some(match settings.recipe {
@@ -263,6 +288,43 @@ mod tests {
         assert_eq!(blend("10x0").unwrap(), [10, 0]);
         assert!(blend("11x0").unwrap_err().to_string().contains("10 at most"));
         assert!(blend("3").is_err() && blend("0x0x0").is_err());
+    }
+
+    #[test]
+    fn encodings_have_the_published_numbers() {
+        let with = |name, model, width| EncodeOptions {
+            encoding: Some(name),
+            model: Some(model),
+            local_width: width,
+            seed: Some(9),
+            ..EncodeOptions::default()
+        };
+        for (name, width, expected) in [
+            (EncodingName::Nerf, 32, Encoding::Nerf { scale: 2.0, frequencies: 7 }),
+            (EncodingName::Positional, 32, Encoding::Positional { scale: 6.0, frequencies: 16 }),
+            (EncodingName::Gauss, 32, Encoding::Gauss { scale: 6.0, frequencies: 32, seed: 9 }),
+        ] {
+            let network = chosen(&with(name, ModelName::Siren, Some(width)), 512, 768);
+            assert_eq!(network.spec.encoding, expected);
+            // Where the budget chooses the width, it counts the inputs that the width brings along.
+            for model in [ModelName::Siren, ModelName::PerPartition] {
+                let found =
+                    chosen(&EncodeOptions { parameters: Some(Count(100_000)), ..with(name, model, None) }, 512, 512);
+                let share = found.parameters() as f64 / 1e5;
+                assert!((0.8..1.05).contains(&share), "{name:?} {model:?}: {}", found.parameters());
+            }
+        }
+        let preset = chosen(&compression(SignalKind::Picture, 32).unwrap(), 512, 768);
+        assert_eq!((preset.parameters(), preset.spec.multiply_adds_per_sample()), (5_411, 5_280));
+        let info = SignalInfo::picture(64, 64, 3, SampleFormat::U8).unwrap();
+        assert!(network(&with(EncodingName::Nerf, ModelName::LocalGlobal, None), &info).is_err());
+        let scale = EncodeOptions { encoding_scale: Some(2.0), ..EncodeOptions::default() };
+        assert!(network(&scale, &info).is_err());
+        let frequencies = Some(100);
+        assert!(
+            network(&EncodeOptions { frequencies, ..with(EncodingName::Nerf, ModelName::Siren, Some(8)) }, &info)
+                .is_err()
+        );
     }
 
     #[test]

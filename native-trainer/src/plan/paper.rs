@@ -1,10 +1,13 @@
-//! `--preset paper`: the published setting of every kind (reference/local-global.md 1.5 and 3).
+//! Published settings: `--preset paper` for every kind (reference/local-global.md 1.5 and 3), `--preset strumpler-32` and the
+//! like for pictures (reference/inr-compression.md 4 and 10).
 
+use anyhow::Result;
 use tessera_core::field::PUBLISHED_OMEGA;
 use tessera_core::signal::SignalKind;
 
 use crate::arguments::EncodeOptions;
-use crate::arguments::values::{Count, Extents, ModelName, Partitions, RecipeName};
+use crate::arguments::values::{ActivationName, Count, EncodingName, Extents, ModelName, Partitions, RecipeName};
+use crate::errors::usage_fault;
 
 /// The published network and training of `model` for a kind of signal.
 pub fn paper(kind: SignalKind, model: ModelName) -> EncodeOptions {
@@ -40,4 +43,32 @@ pub fn paper(kind: SignalKind, model: ModelName) -> EncodeOptions {
         sample_fraction,
         ..EncodeOptions::default()
     }
+}
+
+/// The published network of `width` and its training for the compression of a picture.
+///
+/// # Errors
+/// [`crate::errors::Fault::Usage`] for other signals.
+pub fn compression(kind: SignalKind, width: u32) -> Result<EncodeOptions> {
+    if kind != SignalKind::Picture {
+        return Err(usage_fault(format!("--preset strumpler-{width}: this published setting is for pictures")));
+    }
+    Ok(EncodeOptions {
+        model: Some(ModelName::Siren),
+        local_width: Some(width),
+        hidden_layers: Some(3),
+        omega: Some(PUBLISHED_OMEGA),
+        encoding: Some(EncodingName::Nerf),
+        encoding_scale: Some(1.4),
+        frequencies: Some(16),
+        activation: Some(ActivationName::Sine),
+        recipe: Some(RecipeName::Published),
+        steps: Some(Count(25_000)),
+        learning_rate: Some(5e-4),
+        l1: Some(1e-5),
+        patience: Some(Count(500)),
+        early_stop: Some(Count(5_000)),
+        sample_fraction: Some(1.0),
+        ..EncodeOptions::default()
+    })
 }

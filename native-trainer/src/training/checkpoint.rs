@@ -14,7 +14,7 @@ use safetensors::tensor::{Dtype, TensorView};
 use safetensors::{SafeTensors, serialize};
 use serde::{Deserialize, Serialize};
 
-use super::{Moments, TrainingError};
+use super::{Moments, PlateauState, TrainingError};
 
 /// Metadata key of the state.
 const STATE: &str = "tessera_training_state";
@@ -40,6 +40,8 @@ pub struct Checkpoint {
     pub moments: Moments,
     /// The best weights so far, if any were judged.
     pub best: Option<Best>,
+    /// Where a falling learning rate stands.
+    pub plateau: Option<PlateauState>,
     /// Of a run that trains groups of partitions one after the other: the group that `step` belongs to.
     pub group: Option<Group>,
 }
@@ -84,6 +86,7 @@ struct State {
     seconds: f64,
     best_step: Option<u64>,
     best_loss_bits: Option<u64>,
+    plateau: Option<PlateauState>,
     group: Option<Group>,
 }
 
@@ -174,6 +177,7 @@ impl Checkpoint {
             seconds: self.seconds,
             best_step: self.best.as_ref().map(|b| b.step),
             best_loss_bits: self.best.as_ref().map(|b| b.loss.to_bits()),
+            plateau: self.plateau,
             group: self.group.clone(),
         };
         let state = serde_json::to_string(&state).map_err(|e| e.to_string())?;
@@ -233,8 +237,8 @@ impl Checkpoint {
         if found != expected {
             return Err(format!("it is damaged: its checksum is {found}, it should be {expected}"));
         }
-        let (plan, step, seconds, group) = (state.plan, state.step, state.seconds, state.group);
-        Ok(Self { plan, step, seconds, shared, local, moments, best, group })
+        let State { plan, step, seconds, plateau, group, .. } = state;
+        Ok(Self { plan, step, seconds, shared, local, moments, best, plateau, group })
     }
 }
 
@@ -260,6 +264,7 @@ mod tests {
             local: vec![1.0, -0.1, f32::MIN_POSITIVE / 3.0],
             moments: Moments { local_first: vec![0.1; 3], local_second: vec![0.2; 3], ..Moments::default() },
             best: Some(Best { step: 11, loss: 0.1 + 0.2, shared: vec![], local: vec![1.0, 2.0, 3.0] }),
+            plateau: Some(PlateauState { rate_bits: 1, best_bits: 2, resting: 3 }),
             group: Some(Group {
                 index: 2,
                 loss_bits: 1.5_f64.to_bits(),

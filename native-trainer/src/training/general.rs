@@ -8,6 +8,7 @@ use std::ops::Range;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use tessera_core::eval::cpu::training::Batch;
+use tessera_core::field::Encoding;
 use tessera_core::module::FieldModule;
 
 use super::{Engine, Gradients, OpenDevice, TrainingError};
@@ -22,7 +23,11 @@ const GPU_CHUNK: usize = 1 << 18;
 pub struct General {
     device: Device,
     chunk_samples: usize,
+    /// Loaded, but not yet cut: what the network sees of the coordinates comes with the first step.
+    waiting: Option<Batch>,
     chunks: Vec<Chunk>,
+    /// By which the inputs of the chunks were encoded.
+    encoding: Encoding,
     partitions: usize,
     values: usize,
 }
@@ -31,7 +36,7 @@ pub struct General {
 #[derive(Debug)]
 struct Chunk {
     partitions: Range<usize>,
-    coordinates: Tensor<3>,
+    inputs: Tensor<3>,
     targets: Tensor<3>,
     /// 1 for a sample, 0 for padding; `None` where nothing is padded.
     mask: Option<Tensor<3>>,
@@ -41,7 +46,15 @@ impl General {
     /// An engine on `device`.
     pub fn new(device: &OpenDevice) -> Self {
         let chunk_samples = if device.uses_threads() { CPU_CHUNK } else { GPU_CHUNK };
-        Self { device: device.device.clone(), chunk_samples, chunks: Vec::new(), partitions: 0, values: 0 }
+        Self {
+            device: device.device.clone(),
+            chunk_samples,
+            waiting: None,
+            chunks: Vec::new(),
+            encoding: Encoding::Mlp,
+            partitions: 0,
+            values: 0,
+        }
     }
 
     /// The same with another chunk size, in samples.
@@ -82,7 +95,7 @@ impl General {
         chunks
     }
 
-    fn chunk(&self, batch: &Batch, partitions: Range<usize>, pieces: &[Range<usize>]) -> Chunk {
+    fn chunk(&self, batch: &Batch, inputs: &[f32], partitions: Range<usize>, pieces: &[Range<usize>]) -> Chunk {
         // A partition without samples still needs one padded place: burn has no empty products.
         let samples = pieces.iter().map(Range::len).max().unwrap_or(0).max(1);
         let padded = pieces.iter().any(|piece| piece.len() != samples);
@@ -101,13 +114,31 @@ impl General {
         });
         Chunk {
             partitions,
-            coordinates: gather(&batch.coordinates, batch.inputs),
+            inputs: gather(inputs, inputs.len() / batch.samples().max(1)),
             targets: gather(&batch.targets, batch.outputs),
             mask,
         }
     }
 
-    fn check(&self, module: &FieldModule) -> Result<(), TrainingError> {
+    /// Cuts what is waiting, with the coordinates as `module` sees them, and checks that the two suit each other.
+    fn prepare(&mut self, module: &FieldModule) -> Result<(), TrainingError> {
+        if let Some(batch) = self.waiting.take() {
+            self.encoding = module.spec().encoding;
+            let encoded = match self.encoding {
+                Encoding::Mlp => None,
+                encoding => {
+                    Some(batch.coordinates.chunks_exact(batch.inputs).flat_map(|x| encoding.encode(x)).collect())
+                }
+            };
+            let inputs: &Vec<f32> = encoded.as_ref().unwrap_or(&batch.coordinates);
+            let chunk = |(partitions, pieces): (Range<usize>, Vec<Range<usize>>)| {
+                self.chunk(&batch, inputs, partitions, &pieces)
+            };
+            self.chunks = self.layout(&batch.spans).into_iter().map(chunk).collect();
+        }
+        if self.encoding != module.spec().encoding {
+            return Err(TrainingError::Engine("the batch was loaded for a network of another encoding".to_owned()));
+        }
         let [partitions, _] = module.local().dims();
         if self.chunks.is_empty() || partitions != self.partitions {
             return Err(TrainingError::Engine(format!(
@@ -123,7 +154,7 @@ impl Chunk {
     /// The sum of squared errors, `[1]`.
     fn squared_error(&self, part: &FieldModule, automatic: bool) -> Tensor<1> {
         let place = |tensor: &Tensor<3>| if automatic { tensor.clone().autodiff() } else { tensor.clone() };
-        let mut error = part.forward(place(&self.coordinates)) - place(&self.targets);
+        let mut error = part.forward(place(&self.inputs)) - place(&self.targets);
         if let Some(mask) = &self.mask {
             error = error * place(mask);
         }
@@ -143,13 +174,12 @@ impl Engine for General {
         if self.values == 0 {
             return Err(TrainingError::Engine("the batch has no samples".to_owned()));
         }
-        let layout = self.layout(&batch.spans);
-        self.chunks = layout.into_iter().map(|(partitions, pieces)| self.chunk(&batch, partitions, &pieces)).collect();
+        self.waiting = Some(batch);
         Ok(())
     }
 
     fn loss_and_gradients(&mut self, module: &FieldModule) -> Result<(f64, Gradients), TrainingError> {
-        self.check(module)?;
+        self.prepare(module)?;
         let scale = 1.0 / self.values as f64;
         let (shared, local) = (module.shared(), module.local());
         let mut loss = 0.0;
@@ -185,7 +215,7 @@ impl Engine for General {
     }
 
     fn loss(&mut self, module: &FieldModule) -> Result<f64, TrainingError> {
-        self.check(module)?;
+        self.prepare(module)?;
         let (shared, local) = (module.shared(), module.local());
         let [_, parameters] = local.dims();
         let mut sum = 0.0;

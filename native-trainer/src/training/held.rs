@@ -447,6 +447,7 @@ impl<'a> HeldRun<'a> {
             local,
             moments,
             best,
+            plateau: None,
             group: Some(Group {
                 index: groups,
                 loss_bits: loss.to_bits(),

@@ -48,6 +48,11 @@ impl Adam {
         Self { rule, learning_rate, shared: None, local: None }
     }
 
+    /// The rate of the following steps.
+    pub fn set_learning_rate(&mut self, learning_rate: f64) {
+        self.learning_rate = learning_rate;
+    }
+
     /// One update of `module`'s weights.
     #[must_use]
     pub fn step(&mut self, module: &FieldModule, gradients: Gradients) -> FieldModule {

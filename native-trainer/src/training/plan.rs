@@ -66,8 +66,16 @@ pub struct Settings {
     pub psnr_db: Option<f64>,
     /// Ends training after this many seconds; an earlier run that is resumed counts.
     pub max_seconds: Option<f64>,
-    /// Step size of Adam, constant; above 0, at most 1.
+    /// Step size of Adam; above 0, at most 1. Constant, but for [`Settings::patience`] and the held recipe.
     pub learning_rate: f64,
+    /// Weight of the sum of all weights' and biases' magnitudes in what training minimises; 0 for none. Published recipe
+    /// only.
+    pub l1: f64,
+    /// Halves the learning rate after more steps than this without an improvement ([`super::Plateau`]). Published recipe only.
+    pub patience: Option<u64>,
+    /// Ends training after this many steps without better weights, as published for compression (5,000). Published recipe
+    /// only.
+    pub early_stop: Option<u64>,
     /// Share of every partition's samples that one step sees, above 0, at most 1. Below 1 they are drawn uniformly
     /// with replacement, at least one per partition.
     pub sample_fraction: f64,
@@ -101,6 +109,9 @@ impl Default for Settings {
             psnr_db: None,
             max_seconds: None,
             learning_rate: 5e-4,
+            l1: 0.0,
+            patience: None,
+            early_stop: None,
             sample_fraction: 1.0,
             overlap: Vec::new(),
             seed: 0,
@@ -119,7 +130,8 @@ impl Default for Settings {
 /// How training goes about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Recipe {
-    /// Every weight, every step, one learning rate (reference/local-global.md 3).
+    /// Every weight, every step, one learning rate (reference/local-global.md 3) or one that halves at rest
+    /// (reference/inr-compression.md 4).
     Published,
     /// The global network keeps its start weights; local networks and the merge are trained, groups of partitions one
     /// after the other, with falling rates. See `held`.
@@ -302,6 +314,8 @@ pub enum StoppedBy {
     Psnr,
     /// The time is up.
     MaxTime,
+    /// No better weights came for long.
+    EarlyStop,
     /// The stop flag was set.
     Interrupted,
 }
@@ -313,6 +327,7 @@ impl StoppedBy {
             Self::Steps => "steps",
             Self::Psnr => "psnr",
             Self::MaxTime => "max-time",
+            Self::EarlyStop => "early-stop",
             Self::Interrupted => "interrupted",
         }
     }

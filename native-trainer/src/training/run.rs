@@ -3,13 +3,14 @@
 //! Best weights. In full-batch training a step's loss is the exact loss of the weights before its update, so every
 //! step is judged for free. In sampled training that loss is too noisy to choose by; the weights are judged instead
 //! on one fixed draw ([`Batches::evaluation`]), after as many steps as keep this below about a tenth of the work. The
-//! final weights are always judged. Nothing here depends on time except when training stops and saves.
+//! final weights are always judged. The published compression recipe takes the best weights after the update whose loss
+//! was measured before it; here a loss belongs to the weights that it was measured on. Nothing here depends on time except when training stops and saves.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use tessera_core::field::{Field, initialise, initialise_centred, with_last_biases};
-use tessera_core::module::FieldModule;
+use tessera_core::module::{FieldModule, read};
 
 use super::checkpoint::Best;
 use super::device::OpenDevice;
@@ -17,7 +18,7 @@ use super::engine::{Engine, engine_for};
 use super::held::HeldRun;
 use super::plan::{CheckpointSettings, Event, Outcome, Recipe, StoppedBy, TrainingPlan};
 use super::setup::{Snapshots, Workers, check, facts};
-use super::{Adam, Batches, Checkpoint, TrainingError};
+use super::{Adam, Batches, Checkpoint, Gradients, Plateau, TrainingError};
 
 /// Trains a field from the start weights of the plan's seed.
 ///
@@ -78,6 +79,8 @@ struct Run<'a> {
     interval: u64,
     module: FieldModule,
     adam: Adam,
+    /// Of a learning rate that falls.
+    plateau: Option<Plateau>,
     step: u64,
     best: Option<BestModule>,
     /// The judgement of the current weights, where there is one.
@@ -123,6 +126,7 @@ impl<'a> Run<'a> {
             interval,
             module: FieldModule::from_field(start, &device.device),
             adam: Adam::new(settings.learning_rate),
+            plateau: settings.patience.map(|patience| Plateau::new(settings.learning_rate, patience)),
             step: 0,
             best: None,
             judged: None,
@@ -162,6 +166,11 @@ impl<'a> Run<'a> {
         };
         let steps = usize::try_from(saved.step).map_err(|e| unfit(e.to_string()))?;
         self.adam.restore(&current, steps, saved.moments);
+        self.plateau = match (self.plateau.take(), saved.plateau) {
+            (Some(plateau), Some(state)) => Some(plateau.at(state)),
+            (Some(_), None) => return Err(unfit("it does not say where the learning rate stands".to_owned())),
+            (None, _) => None,
+        };
         self.judged = best.as_ref().filter(|best| best.step == saved.step).map(|best| best.loss);
         (self.module, self.best, self.step, self.seconds_before) = (current, best, saved.step, saved.seconds);
         Ok(())
@@ -225,6 +234,10 @@ impl<'a> Run<'a> {
         if self.step >= settings.steps {
             return Some(StoppedBy::Steps);
         }
+        let since_best = self.best.as_ref().map_or(0, |best| self.step.saturating_sub(best.step));
+        if settings.early_stop.is_some_and(|limit| since_best >= limit) {
+            return Some(StoppedBy::EarlyStop);
+        }
         settings.max_seconds.filter(|&limit| self.seconds() >= limit).map(|_| StoppedBy::MaxTime)
     }
 
@@ -250,8 +263,18 @@ impl<'a> Run<'a> {
                 return Ok(None);
             }
         }
-        let (adam, module) = (&mut self.adam, &self.module);
-        self.module = self.workers.run(|| adam.step(module, gradients));
+        let (adam, module, l1) = (&mut self.adam, &self.module, self.plan.settings.l1);
+        if let Some(plateau) = &self.plateau {
+            adam.set_learning_rate(plateau.rate());
+        }
+        let (penalty, moved) = self.workers.run(|| -> Result<_, TrainingError> {
+            let (penalty, gradients) = with_magnitudes(module, gradients, l1)?;
+            Ok((penalty, adam.step(module, gradients)))
+        })?;
+        self.module = moved;
+        if let Some(plateau) = &mut self.plateau {
+            plateau.observe(loss + penalty);
+        }
         self.step += 1;
         self.judged = None;
         let seconds = started.elapsed().as_secs_f64();
@@ -325,10 +348,30 @@ impl<'a> Run<'a> {
             local,
             moments: self.adam.moments()?,
             best,
+            plateau: self.plateau.as_ref().map(Plateau::state),
             group: None,
         };
         checkpoint.save(&settings.path)?;
         on_event(Event::CheckpointSaved { step: self.step, path: settings.path.clone() });
         Ok(())
     }
+}
+
+/// `l1` times the sum of all magnitudes of `module`'s weights, and the gradients with its derivative added.
+fn with_magnitudes(module: &FieldModule, gradients: Gradients, l1: f64) -> Result<(f64, Gradients), TrainingError> {
+    if l1 == 0.0 {
+        return Ok((0.0, gradients));
+    }
+    let Gradients { shared, local } = gradients;
+    let mut magnitudes = module.local().abs().sum();
+    let local = local + module.local().sign().mul_scalar(l1);
+    let shared = match (shared, module.shared()) {
+        (Some(gradient), Some(weights)) => {
+            magnitudes = magnitudes + weights.clone().abs().sum();
+            Some(gradient + weights.sign().mul_scalar(l1))
+        }
+        (gradient, _) => gradient,
+    };
+    let sum = read(magnitudes)?.first().copied().unwrap_or(0.0);
+    Ok((l1 * f64::from(sum), Gradients { shared, local }))
 }

@@ -43,6 +43,25 @@ pub(super) fn check(plan: &TrainingPlan, start: &Field) -> Result<(), TrainingEr
             "the held recipe visits every sample of a partition; --sample-fraction is for `published`".to_owned(),
         );
     }
+    if !(settings.l1 >= 0.0 && settings.l1 <= 1.0) {
+        return refuse(format!("the weight of the magnitudes must lie in [0, 1], not {}", settings.l1));
+    }
+    if settings.patience == Some(0) || settings.early_stop == Some(0) {
+        return refuse("a patience of no step would end training at once".to_owned());
+    }
+    if settings.recipe == Recipe::Held {
+        if settings.l1 > 0.0 || settings.patience.is_some() || settings.early_stop.is_some() {
+            return refuse("--l1, --patience and --early-stop are for the recipe `published`".to_owned());
+        }
+        if plan.spec.is_encoded() {
+            return refuse(format!(
+                "the held recipe trains sine layers on plain coordinates; the encoding {} and the activation {} are for \
+                 `published`",
+                plan.spec.encoding.name(),
+                plan.spec.activation.name()
+            ));
+        }
+    }
     if start.present().is_empty() {
         return refuse("there is nothing in the signal: no partition needs a network".to_owned());
     }
@@ -109,7 +128,7 @@ pub(super) fn facts(plan: &TrainingPlan, start: &Field) -> Result<Vec<(String, S
     let (spec, grid) = (&plan.spec, &plan.grid);
     let fact = |name: &str, value: String| (name.to_owned(), value);
     Ok(vec![
-        fact("format of the run", "3".to_owned()),
+        fact("format of the run", "4".to_owned()),
         fact("model", spec.model.name().to_owned()),
         fact("signal", format!("{:?} of {} channels", grid.shape(), spec.outputs)),
         fact("partitions", format!("{:?}", grid.factors())),
@@ -118,12 +137,16 @@ pub(super) fn facts(plan: &TrainingPlan, start: &Field) -> Result<Vec<(String, S
         fact("global width", spec.global_width.to_string()),
         fact("hidden layers", spec.hidden_layers.to_string()),
         fact("omega", format!("{:?}, {:?}", spec.first_omega, spec.hidden_omega)),
+        fact("encoding", format!("{:?}", spec.encoding)),
+        fact("activation", spec.activation.name().to_owned()),
         fact("seed", settings.seed.to_string()),
         fact("recipe", settings.recipe.name().to_owned()),
         fact("number of steps that the rates follow", settings.recipe.steps_that_matter(settings.steps)),
         fact("number of shares of samples", settings.shares.to_string()),
         fact("samples of a group", format!("{:?}", settings.group_samples)),
         fact("learning rate", format!("{:?}", settings.learning_rate)),
+        fact("weight of the magnitudes", format!("{:?}", settings.l1)),
+        fact("patience", format!("{:?}", settings.patience)),
         fact("sample fraction", format!("{:?}", settings.sample_fraction)),
         fact("overlap", format!("{:?}", settings.overlap)),
         fact("content of the signal", plan.samples.digest()?),

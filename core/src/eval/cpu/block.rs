@@ -15,11 +15,15 @@ pub(super) struct Samples {
     pub(super) coordinates: Vec<f32>,
     /// (slot, samples): contiguous, in order.
     pub(super) spans: Vec<(usize, Range<usize>)>,
+    /// Where their coordinates are in the tables of an encoding, `[axis][sample]`; empty without one.
+    pub(super) places: Vec<Vec<u32>>,
 }
 
 impl Samples {
-    pub(super) fn new(inputs: usize) -> Self {
-        Self { inputs, coordinates: Vec::new(), spans: Vec::new() }
+    /// None yet; with `places` for an encoding.
+    pub(super) fn new(inputs: usize, places: bool) -> Self {
+        let places = if places { vec![Vec::new(); inputs] } else { Vec::new() };
+        Self { inputs, coordinates: Vec::new(), spans: Vec::new(), places }
     }
 
     pub(super) fn len(&self) -> usize {

@@ -262,3 +262,22 @@ pub(super) fn sines_and_slopes<S: Simd>(simd: S, values: &mut [S::f32s], slopes:
         *slope = simd.mul_f32s(omega, cosine);
     }
 }
+
+/// Replaces every `u` by `max(u, 0)`.
+#[inline(always)]
+pub(super) fn rectified<S: Simd>(simd: S, values: &mut [S::f32s]) {
+    let zero = simd.splat_f32s(0.0);
+    for value in values {
+        *value = simd.max_f32s(*value, zero);
+    }
+}
+
+/// Replaces every `u` by `max(u, 0)` and writes the derivative, 0 or 1, into `slopes`.
+#[inline(always)]
+pub(super) fn rectified_and_slopes<S: Simd>(simd: S, values: &mut [S::f32s], slopes: &mut [S::f32s]) {
+    let (zero, one) = (simd.splat_f32s(0.0), simd.splat_f32s(1.0));
+    for (value, slope) in values.iter_mut().zip(slopes) {
+        *slope = simd.select_f32s(simd.greater_than_f32s(*value, zero), one, zero);
+        *value = simd.max_f32s(*value, zero);
+    }
+}

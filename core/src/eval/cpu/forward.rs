@@ -3,8 +3,12 @@
 use pulp::{Simd, WithSimd};
 
 use super::block::{Samples, Segment, block_vectors, blocks};
-use super::dense::{Addend, Weights, dense, lanes_of, lanes_of_mut, pack, sines, sines_and_slopes};
-use crate::field::{FieldSpec, Layer};
+use super::dense::{
+    Addend, Weights, dense, lanes_of, lanes_of_mut, pack, rectified, rectified_and_slopes, sines, sines_and_slopes,
+};
+use super::encoded::{Tables, load_waves};
+use super::folded::FirstLayer;
+use crate::field::{Activation, FieldSpec, Layer};
 
 /// A field's weights with its layer tables.
 #[derive(Debug)]
@@ -91,8 +95,9 @@ impl<'a> Network<'a> {
 /// Activations of one block, feature-major.
 #[derive(Debug)]
 pub(super) struct Activations<S: Simd> {
-    /// Coordinates `[inputs]`.
-    pub(super) coordinates: Vec<S::f32s>,
+    /// What the first layers get, `[encoded inputs]`: the coordinates where there is no encoding. Unused where
+    /// [`FirstLayer`] computes them.
+    pub(super) inputs: Vec<S::f32s>,
     /// Per depth: local features, then global ones, `[joined_width]`.
     pub(super) joined: Vec<Vec<S::f32s>>,
     /// Per depth: merged features `[local_width]`; empty without a merge.
@@ -114,7 +119,7 @@ impl<S: Simd> Activations<S> {
         };
         let merge = network.merge.is_some();
         Self {
-            coordinates: rows(network.spec.inputs as usize),
+            inputs: rows(network.local_layers.first().map_or(0, |layer| layer.inputs)),
             joined: per_depth(network.joined_width(), true),
             merged: per_depth(network.local_width(), merge),
             joined_slopes: per_depth(network.joined_width(), slopes),
@@ -123,11 +128,17 @@ impl<S: Simd> Activations<S> {
         }
     }
 
-    /// Loads the coordinates of a block's samples; padding repeats nothing and stays at zero.
+    /// Loads the inputs of a block's samples, by the `tables` of an encoding where there is one; padding repeats nothing
+    /// and stays at zero.
     #[inline(always)]
-    pub(super) fn load(&mut self, samples: &Samples, segments: &[Segment]) {
+    pub(super) fn load(&mut self, samples: &Samples, segments: &[Segment], tables: Option<&Tables>) {
+        match tables {
+            None => {}
+            Some(Tables::Sum(_)) => return,
+            Some(Tables::Waves(waves)) => return load_waves::<S>(waves, samples, segments, &mut self.inputs),
+        }
         let (lanes, width) = (S::F32_LANES, block_vectors::<S>());
-        for (input, row) in self.coordinates.chunks_exact_mut(width).enumerate() {
+        for (input, row) in self.inputs.chunks_exact_mut(width).enumerate() {
             let row: &mut [f32] = lanes_of_mut::<S>(row);
             row.fill(0.0);
             for segment in segments {
@@ -145,13 +156,15 @@ impl<S: Simd> Activations<S> {
 
 /// Runs a loaded block through the network (reference/local-global.md 1.3).
 ///
-/// `held` is what a held global network adds to the merges of this block, `[depths, local_width, vectors]`.
+/// `held` is what a held global network adds to the merges of this block, `[depths, local_width, vectors]`; `first` computes
+/// the first layers where an encoding allows it.
 #[inline(always)]
 pub(super) fn forward<S: Simd>(
     simd: S,
     network: &Network<'_>,
     segments: &[Segment],
     held: Option<&[f32]>,
+    mut first: Option<&mut FirstLayer<'_, S>>,
     a: &mut Activations<S>,
 ) {
     let width = block_vectors::<S>();
@@ -162,7 +175,7 @@ pub(super) fn forward<S: Simd>(
         let joined = &mut now[0];
         let slopes = a.joined_slopes.get_mut(depth);
         if let Some(layer) = network.global_layers.get(depth) {
-            let input = before.last().map_or(&a.coordinates[..], |joined| &joined[split..]);
+            let input = before.last().map_or(&a.inputs[..], |joined| &joined[split..]);
             let biases = Addend::Biases(&network.shared[layer.biases.clone()]);
             let weights = Weights::Tiles(&network.packed[depth]);
             dense(simd, weights, biases, layer.outputs, input, &mut joined[split..], width, 0..used);
@@ -170,12 +183,15 @@ pub(super) fn forward<S: Simd>(
         let input = match (a.merged.get(depth.wrapping_sub(1)), before.last()) {
             (Some(merged), _) => &merged[..],
             (None, Some(joined)) => &joined[..],
-            (None, None) => &a.coordinates[..],
+            (None, None) => &a.inputs[..],
         };
         for segment in segments {
-            local_layer(simd, network, depth, segment, input, &mut joined[..split]);
+            match &mut first {
+                Some(first) if depth == 0 => first.forward(simd, network, segment, &mut joined[..split]),
+                _ => local_layer(simd, network, depth, segment, input, &mut joined[..split]),
+            }
         }
-        activate(simd, joined, slopes, network.omega(depth));
+        activate(simd, joined, slopes, network.spec.activation, network.omega(depth));
         if let Some(layer) = &network.merge {
             let merged = &mut a.merged[depth];
             let biases = &network.shared[layer.biases.clone()];
@@ -189,10 +205,11 @@ pub(super) fn forward<S: Simd>(
             };
             let weights = Weights::Tiles(&network.packed[network.global_layers.len()]);
             dense(simd, weights, addend, layer.outputs, joined, merged, width, 0..used);
-            activate(simd, merged, a.merged_slopes.get_mut(depth), network.spec.hidden_omega);
+            let (activation, omega) = (network.spec.activation, network.spec.hidden_omega);
+            activate(simd, merged, a.merged_slopes.get_mut(depth), activation, omega);
         }
     }
-    let features = a.merged.last().or(a.joined.last()).map_or(&a.coordinates[..], |f| &f[..]);
+    let features = a.merged.last().or(a.joined.last()).map_or(&a.inputs[..], |f| &f[..]);
     for segment in segments {
         local_layer(simd, network, network.depths(), segment, features, &mut a.output);
     }
@@ -216,10 +233,18 @@ fn local_layer<S: Simd>(
 }
 
 #[inline(always)]
-fn activate<S: Simd>(simd: S, values: &mut [S::f32s], slopes: Option<&mut Vec<S::f32s>>, omega: f32) {
-    match slopes {
-        Some(slopes) => sines_and_slopes(simd, values, slopes, omega),
-        None => sines(simd, values, omega),
+fn activate<S: Simd>(
+    simd: S,
+    values: &mut [S::f32s],
+    slopes: Option<&mut Vec<S::f32s>>,
+    activation: Activation,
+    omega: f32,
+) {
+    match (activation, slopes) {
+        (Activation::Sine, Some(slopes)) => sines_and_slopes(simd, values, slopes, omega),
+        (Activation::Sine, None) => sines(simd, values, omega),
+        (Activation::Relu, Some(slopes)) => rectified_and_slopes(simd, values, slopes),
+        (Activation::Relu, None) => rectified(simd, values),
     }
 }
 
@@ -227,6 +252,8 @@ fn activate<S: Simd>(simd: S, values: &mut [S::f32s], slopes: Option<&mut Vec<S:
 pub(super) struct Evaluate<'a> {
     pub(super) network: &'a Network<'a>,
     pub(super) samples: &'a Samples,
+    /// Those of the encoding, where there is one.
+    pub(super) tables: Option<&'a Tables>,
 }
 
 impl WithSimd for Evaluate<'_> {
@@ -234,14 +261,15 @@ impl WithSimd for Evaluate<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> Vec<f32> {
-        let Self { network, samples } = self;
+        let Self { network, samples, tables } = self;
         let outputs = network.spec.outputs as usize;
         let (lanes, width) = (S::F32_LANES, block_vectors::<S>());
         let mut values = vec![0.0; samples.len() * outputs];
         let mut activations = Activations::new(simd, network, false);
+        let mut first = FirstLayer::of(simd, network, tables, samples);
         for segments in blocks::<S>(&samples.spans) {
-            activations.load(samples, &segments);
-            forward(simd, network, &segments, None, &mut activations);
+            activations.load(samples, &segments, tables);
+            forward(simd, network, &segments, None, first.as_mut(), &mut activations);
             for segment in &segments {
                 let lane = segment.vectors.start * lanes;
                 let out = &mut values[segment.samples.start * outputs..segment.samples.end * outputs];

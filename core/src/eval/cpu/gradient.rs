@@ -11,6 +11,7 @@ use pulp::{Simd, WithSimd};
 
 use super::block::{Segment, block_vectors};
 use super::dense::{Addend, Weights, dense, lanes_of, lanes_of_mut, pack, parts};
+use super::folded::FirstLayer;
 use super::forward::{Activations, Network};
 use super::turn::{panels, turn};
 use crate::field::Layer;
@@ -135,11 +136,13 @@ impl<S: Simd> Gradients<'_, S> {
 /// The way back of a block whose activations were computed with slopes and whose `deltas.output` is set (zero in
 /// padding lanes).
 #[inline(always)]
+#[expect(clippy::too_many_arguments, reason = "buffers of one pass, borrowed apart")]
 pub(super) fn backward<S: Simd>(
     simd: S,
     network: &Network<'_>,
     shared_turned: &TurnedShared,
     segments: &[Segment],
+    mut first: Option<&mut FirstLayer<'_, S>>,
     a: &Activations<S>,
     deltas: &mut Deltas<S>,
     gradients: &mut Gradients<'_, S>,
@@ -154,7 +157,7 @@ pub(super) fn backward<S: Simd>(
     let depths = network.depths();
     let Deltas { joined, global, features, output, turned, local_turned } = deltas;
 
-    let last_input = a.merged.last().or(a.joined.last()).map_or(&a.coordinates[..], |f| &f[..]);
+    let last_input = a.merged.last().or(a.joined.last()).map_or(&a.inputs[..], |f| &f[..]);
     for segment in segments {
         gradients.enter(simd, segment.slot, network.local_size());
         let layer = &network.local_layers[depths];
@@ -201,7 +204,7 @@ pub(super) fn backward<S: Simd>(
         }
         multiply(simd, joined, &a.joined_slopes[depth]);
         if let Some(layer) = network.global_layers.get(depth) {
-            let input = if depth > 0 { &a.joined[depth - 1][split..] } else { &a.coordinates[..] };
+            let input = if depth > 0 { &a.joined[depth - 1][split..] } else { &a.inputs[..] };
             weight_gradient(
                 simd,
                 input,
@@ -217,11 +220,15 @@ pub(super) fn backward<S: Simd>(
             }
         }
         let input = match (depth, a.merged.is_empty()) {
-            (0, _) => &a.coordinates[..],
+            (0, _) => &a.inputs[..],
             (_, false) => &a.merged[depth - 1][..],
             (_, true) => &a.joined[depth - 1][..],
         };
         for segment in segments {
+            if let (Some(first), 0) = (&mut first, depth) {
+                first.backward(simd, network, segment, &joined[..split], gradients.first_slot, gradients.dense_local);
+                continue;
+            }
             gradients.enter(simd, segment.slot, network.local_size());
             let layer = &network.local_layers[depth];
             local_back(
@@ -283,7 +290,7 @@ fn multiply<S: Simd>(simd: S, values: &mut [S::f32s], factors: &[S::f32s]) {
 /// `rows[i][o] += sum over samples of input[i][s] * delta[o][s]`, and the sum of `delta` into the row behind the
 /// inputs.
 #[inline(always)]
-fn weight_gradient<S: Simd>(
+pub(super) fn weight_gradient<S: Simd>(
     simd: S,
     input: &[S::f32s],
     delta: &[S::f32s],

@@ -85,7 +85,7 @@ impl WithSimd for Task<'_> {
     fn with_simd<S: Simd>(self, simd: S) -> Vec<f32> {
         let Self { holding: Holding { network, merge, batch, .. }, spans } = self;
         let width = block_vectors::<S>();
-        let (own, _) = batch.part(spans);
+        let (own, _) = batch.part(spans, None);
         let (local, global) = (network.local_width(), network.global_width());
         let mut activations = Activations::<S>::new(simd, network, false);
         let mut projected = vec![simd.splat_f32s(0.0); local * width];
@@ -94,10 +94,10 @@ impl WithSimd for Task<'_> {
         let blocks = blocks::<S>(&own.spans);
         let mut held = Vec::with_capacity(blocks.len() * network.depths() * local * width * S::F32_LANES);
         for segments in blocks {
-            activations.load(&own, &segments);
+            activations.load(&own, &segments, None);
             let used = segments.last().map_or(0, |s| s.vectors.end);
             for (depth, layer) in network.global_layers.iter().enumerate() {
-                let input = if depth == 0 { &activations.coordinates[..] } else { &features[..] };
+                let input = if depth == 0 { &activations.inputs[..] } else { &features[..] };
                 let biases = Addend::Biases(&network.shared[layer.biases.clone()]);
                 let weights = Weights::Tiles(network.packed(depth));
                 dense(simd, weights, biases, layer.outputs, input, &mut next, width, 0..used);

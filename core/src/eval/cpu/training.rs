@@ -3,17 +3,20 @@
 //! The loss is the mean over samples and channels of the squared error. Results do not depend on the threads: the
 //! tasks are fixed by the batch, and their gradients are added in the order of the tasks.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use pulp::{Arch, Simd, WithSimd};
 
 use super::block::{Samples, block_vectors, blocks};
 use super::dense::{lanes_of, lanes_of_mut};
+pub use super::encoded::EncodedBatch;
+use super::folded::FirstLayer;
 use super::forward::{Activations, Network, forward};
 use super::gradient::{Deltas, Gradients, Padded, TurnedShared, backward};
 pub use super::held::{Held, Holding, held_bytes_per_sample};
 use crate::error::Error;
-use crate::field::FieldSpec;
+use crate::field::{Encoding, FieldSpec};
 
 /// Samples per task; more tasks would only add partial gradients to sum.
 const TASK_SAMPLES: usize = 1 << 13;
@@ -64,13 +67,14 @@ impl Batch {
     }
 
     /// The samples of a task, with spans that begin at zero, and their targets.
-    pub(super) fn part(&self, spans: &[(usize, Range<usize>)]) -> (Samples, &[f32]) {
+    pub(super) fn part(&self, spans: &[(usize, Range<usize>)], encoded: Option<&EncodedBatch>) -> (Samples, &[f32]) {
         let first = spans.first().map_or(0, |(_, s)| s.start);
         let end = spans.last().map_or(0, |(_, s)| s.end);
         let samples = Samples {
             inputs: self.inputs,
             coordinates: self.coordinates[first * self.inputs..end * self.inputs].to_vec(),
             spans: spans.iter().map(|(slot, s)| (*slot, s.start - first..s.end - first)).collect(),
+            places: encoded.map_or_else(Vec::new, |e| e.places.iter().map(|axis| axis[first..end].to_vec()).collect()),
         };
         (samples, &self.targets[first * self.outputs..end * self.outputs])
     }
@@ -103,6 +107,7 @@ pub struct Step<'a> {
     shared_turned: TurnedShared,
     batch: &'a Batch,
     held: Option<&'a Held>,
+    encoded: Option<Cow<'a, EncodedBatch>>,
     tasks: Vec<Vec<(usize, Range<usize>)>>,
     samples: usize,
 }
@@ -113,8 +118,27 @@ impl<'a> Step<'a> {
     /// # Errors
     /// [`Error::Parameter`] where sizes do not fit.
     pub fn new(spec: &'a FieldSpec, shared: &'a [f32], local: &'a [f32], batch: &'a Batch) -> Result<Self, Error> {
+        let encoded = EncodedBatch::new(spec, batch)?.map(Cow::Owned);
+        Self::of_network(Network::new(spec, shared, local), local, batch, encoded, None)
+    }
+
+    /// The same for a batch whose coordinates were encoded before, by [`EncodedBatch::new`] for this encoding.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] where sizes do not fit, or for coordinates of another encoding.
+    pub fn with_encoded(
+        spec: &'a FieldSpec,
+        shared: &'a [f32],
+        local: &'a [f32],
+        batch: &'a Batch,
+        encoded: Option<&'a EncodedBatch>,
+    ) -> Result<Self, Error> {
         spec.validate()?;
-        Self::of_network(Network::new(spec, shared, local), local, batch, None)
+        let suits = encoded.map_or(spec.encoding == Encoding::Mlp, |encoded| encoded.suits(&spec.encoding, batch));
+        if !suits {
+            return Err(Error::parameter("the encoded coordinates belong to another batch or another encoding"));
+        }
+        Self::of_network(Network::new(spec, shared, local), local, batch, encoded.map(Cow::Borrowed), None)
     }
 
     /// The same with a global network that is held: gradients by its weights and by its part of the merge are zero.
@@ -131,13 +155,14 @@ impl<'a> Step<'a> {
         held: &'a Held,
     ) -> Result<Self, Error> {
         spec.validate()?;
-        Self::of_network(Network::held(spec, shared, local), local, batch, Some(held))
+        Self::of_network(Network::held(spec, shared, local), local, batch, None, Some(held))
     }
 
     fn of_network(
         network: Network<'a>,
         local: &[f32],
         batch: &'a Batch,
+        encoded: Option<Cow<'a, EncodedBatch>>,
         held: Option<&'a Held>,
     ) -> Result<Self, Error> {
         batch.validate(&network, Some(local.len()))?;
@@ -152,7 +177,7 @@ impl<'a> Step<'a> {
             }
         }
         let shared_turned = TurnedShared::new(&network);
-        Ok(Self { network, shared_turned, batch, held, tasks, samples: batch.samples() })
+        Ok(Self { network, shared_turned, batch, held, encoded, tasks, samples: batch.samples() })
     }
 
     /// Number of tasks.
@@ -239,11 +264,12 @@ impl WithSimd for Task<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> TaskResult {
-        let Self { step: Step { network, shared_turned, batch, samples, .. }, spans, held } = self;
+        let Self { step: Step { network, shared_turned, batch, samples, encoded, .. }, spans, held } = self;
+        let encoded = encoded.as_deref();
         let (lanes, width) = (S::F32_LANES, block_vectors::<S>());
         let outputs = batch.outputs;
         let slots = spans.first().map_or(0, |(slot, _)| *slot)..spans.last().map_or(0, |(slot, _)| slot + 1);
-        let (own, targets) = batch.part(spans);
+        let (own, targets) = batch.part(spans, encoded);
 
         let shared_layers = network.global_layers.iter().chain(&network.merge).cloned().collect();
         let mut shared = Padded::new(simd, shared_layers);
@@ -262,11 +288,13 @@ impl WithSimd for Task<'_> {
             first_slot: slots.start,
             dense_local: &mut dense_local,
         };
+        let tables = encoded.map(|encoded| &encoded.tables);
+        let mut first = FirstLayer::of(simd, network, tables, &own);
         let floats = network.depths() * network.local_width() * width * lanes;
         for (block, segments) in blocks::<S>(&own.spans).into_iter().enumerate() {
-            activations.load(&own, &segments);
+            activations.load(&own, &segments, tables);
             let held = held.map(|held| &held[block * floats..][..floats]);
-            forward(simd, network, &segments, held, &mut activations);
+            forward(simd, network, &segments, held, first.as_mut(), &mut activations);
             let rows = activations.output.chunks_exact(width).zip(deltas.output.chunks_exact_mut(width));
             for (channel, (row, delta)) in rows.enumerate() {
                 let (row, delta) = (lanes_of::<S>(row), lanes_of_mut::<S>(delta));
@@ -282,9 +310,13 @@ impl WithSimd for Task<'_> {
                     }
                 }
             }
-            backward(simd, network, shared_turned, &segments, &activations, &mut deltas, &mut gradients);
+            let first = first.as_mut();
+            backward(simd, network, shared_turned, &segments, first, &activations, &mut deltas, &mut gradients);
         }
         gradients.leave(simd, network.local_size());
+        if let Some(first) = &mut first {
+            first.leave(simd, network, gradients.first_slot, gradients.dense_local);
+        }
         let mut dense_shared = vec![0.0; network.shared.len()];
         shared.drain_into(simd, &mut dense_shared);
         TaskResult { squared_error, shared: dense_shared, slots, local: dense_local }
@@ -295,7 +327,7 @@ impl WithSimd for Task<'_> {
 mod tests {
     use super::*;
     use crate::eval::reference;
-    use crate::field::{Field, SplitMix64, initialise};
+    use crate::field::{Activation, Field, SplitMix64, initialise};
     use crate::grid::{Grid, UNIT_RANGE};
 
     fn batch_of(field: &Field, random: &mut SplitMix64) -> Batch {
@@ -328,6 +360,28 @@ mod tests {
         sum / (batch.samples() * batch.outputs) as f64
     }
 
+    fn with(encoding: Encoding, activation: Activation) -> FieldSpec {
+        FieldSpec { encoding, activation, ..FieldSpec::per_partition(2, 2, 6) }
+    }
+
+    /// Coordinates that were encoded before give the same bits, and only those of the same network and batch do.
+    #[test]
+    fn encoded_batches_serve_many_steps() {
+        let spec = with(Encoding::Nerf { scale: 1.4, frequencies: 3 }, Activation::Sine);
+        let grid = Grid::new(vec![11, 7], vec![3, 2], UNIT_RANGE).unwrap();
+        let field = initialise(&spec, &grid, 1).unwrap();
+        let batch = batch_of(&field, &mut SplitMix64(5));
+        let encoded = EncodedBatch::new(&spec, &batch).unwrap();
+        let (shared, local) = (field.shared(), field.local());
+        let before = Step::with_encoded(&spec, shared, local, &batch, encoded.as_ref()).unwrap().run_all();
+        assert_eq!(before, Step::new(&spec, shared, local, &batch).unwrap().run_all());
+        assert!(Step::with_encoded(&spec, shared, local, &batch, None).is_err());
+        let other = FieldSpec { encoding: Encoding::Nerf { scale: 1.5, frequencies: 3 }, ..spec };
+        assert!(Step::with_encoded(&other, shared, local, &batch, encoded.as_ref()).is_err());
+        let plain = FieldSpec::per_partition(2, 2, 6);
+        assert_eq!(EncodedBatch::new(&plain, &batch).unwrap(), None);
+    }
+
     /// Central differences of the scalar reference, for every model and for partitions of unequal sizes.
     #[test]
     fn gradients_match_finite_differences() {
@@ -335,6 +389,10 @@ mod tests {
             FieldSpec::local_global(2, 3, 5, 7),
             FieldSpec::per_partition(2, 2, 6),
             FieldSpec { hidden_layers: 0, ..FieldSpec::local_global(2, 1, 3, 4) },
+            with(Encoding::Nerf { scale: 1.4, frequencies: 3 }, Activation::Sine),
+            with(Encoding::Positional { scale: 1.5, frequencies: 2 }, Activation::Sine),
+            with(Encoding::Gauss { scale: 0.5, frequencies: 5, seed: 3 }, Activation::Sine),
+            with(Encoding::Nerf { scale: 1.4, frequencies: 3 }, Activation::Relu),
         ] {
             // A small omega keeps the third derivative, hence the differences' error, small.
             let spec = FieldSpec { first_omega: 3.0, hidden_omega: 3.0, ..base };
@@ -365,16 +423,19 @@ mod tests {
 
     #[test]
     fn a_split_partition_gives_the_same_gradient() {
-        let spec = FieldSpec::siren(2, 1, 8);
-        let grid = Grid::new(vec![150, 150], vec![1, 1], UNIT_RANGE).unwrap();
-        let field = initialise(&spec, &grid, 1).unwrap();
-        let batch = batch_of(&field, &mut SplitMix64(2));
-        let step = Step::new(&spec, field.shared(), field.local(), &batch).unwrap();
-        assert!(step.tasks() > 1);
-        let total = step.run_all();
-        let reversed: Vec<TaskResult> = (0..step.tasks()).rev().map(|i| step.run(i)).collect();
-        assert_eq!(total, step.finish(reversed.into_iter().rev()));
-        assert!((total.loss - loss_in_f64(&field, &batch)).abs() < 1e-6);
+        let plain = FieldSpec::siren(2, 1, 8);
+        let encoding = Encoding::Nerf { scale: 1.4, frequencies: 8 };
+        for spec in [plain.clone(), FieldSpec { encoding, ..plain }] {
+            let grid = Grid::new(vec![150, 150], vec![1, 1], UNIT_RANGE).unwrap();
+            let field = initialise(&spec, &grid, 1).unwrap();
+            let batch = batch_of(&field, &mut SplitMix64(2));
+            let step = Step::new(&spec, field.shared(), field.local(), &batch).unwrap();
+            assert!(step.tasks() > 1);
+            let total = step.run_all();
+            let reversed: Vec<TaskResult> = (0..step.tasks()).rev().map(|i| step.run(i)).collect();
+            assert_eq!(total, step.finish(reversed.into_iter().rev()));
+            assert!((total.loss - loss_in_f64(&field, &batch)).abs() < 1e-6);
+        }
     }
 
     #[test]

@@ -8,7 +8,8 @@
 use std::ops::Range;
 
 use super::layout::{
-    AXES, BLOCK, BUFFER_BYTES, WIDTHS, blocks, layer_vectors, local_vectors, pack_local, pack_shared, widths,
+    AXES, BLOCK, BUFFER_BYTES, WIDTHS, blocks, layer_vectors, local_vectors, pack_local, pack_shared, refuse_encoded,
+    widths,
 };
 use crate::error::Error;
 use crate::eval::cpu::training::Batch;
@@ -44,6 +45,7 @@ impl Tile {
     /// # Errors
     /// [`Error::Device`] for networks that are too wide.
     pub(crate) fn new(spec: &FieldSpec, workgroup_bytes: usize) -> Result<Self, Error> {
+        refuse_encoded(spec)?;
         let (local, global) = (blocks(spec.local_width), blocks(spec.global_width));
         let one = Self { local, global, channels: blocks(spec.outputs), samples: 1 };
         let fits = |samples: usize| Self { samples, ..one }.memory() * BLOCK * size_of::<f32>() <= workgroup_bytes;

@@ -101,6 +101,7 @@ impl Packed {
     )]
     pub(crate) fn new(field: &Field) -> Result<Self, Error> {
         let spec = field.spec();
+        refuse_encoded(spec)?;
         let width = widths(spec);
         if width > WIDTHS {
             return Err(Error::Device(format!(
@@ -175,6 +176,21 @@ pub(crate) fn pack_shared<T: Copy>(spec: &FieldSpec, values: &[T], zero: T) -> V
 /// Samples of one invocation: as many as its activations leave room for.
 pub(crate) fn lanes(spec: &FieldSpec) -> usize {
     (WIDTHS / widths(spec).max(1).next_multiple_of(BLOCK)).clamp(1, LANES)
+}
+
+/// Refuses networks of other layers than the kernels are written for.
+///
+/// # Errors
+/// [`Error::Device`] for an encoding of the coordinates, and for other layers than sine layers.
+pub(crate) fn refuse_encoded(spec: &FieldSpec) -> Result<(), Error> {
+    if !spec.is_encoded() {
+        return Ok(());
+    }
+    Err(Error::Device(format!(
+        "its kernels take sine layers on plain coordinates, this field has the encoding {} and the activation {}",
+        spec.encoding.name(),
+        spec.activation.name()
+    )))
 }
 
 /// Activations of a layer of both networks.

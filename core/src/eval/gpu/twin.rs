@@ -4,7 +4,7 @@
 use super::layout::{ABSENT_MARK, AXES, BLOCK, NO_SLOT, Packed, Tables, lanes, layer_vectors};
 use crate::eval::sine::sin;
 use crate::eval::{View, reference};
-use crate::field::{Field, FieldSpec, initialise};
+use crate::field::{Encoding, Field, FieldSpec, initialise};
 use crate::grid::{Grid, UNIT_RANGE};
 use crate::signal::ABSENT;
 
@@ -176,4 +176,8 @@ fn networks_beyond_the_kernel_are_refused() {
     let message = Packed::new(&field).unwrap_err().to_string();
     assert!(message.contains("512") && message.contains("513"), "{message}");
     assert!(Packed::new(&initialise(&FieldSpec::siren(2, 3, 512), &grid, 0).unwrap()).is_ok());
+    let encoding = Encoding::Nerf { scale: 1.4, frequencies: 4 };
+    let encoded = FieldSpec { encoding, ..FieldSpec::siren(2, 3, 32) };
+    let message = Packed::new(&initialise(&encoded, &grid, 0).unwrap()).unwrap_err().to_string();
+    assert!(message.contains("nerf"), "{message}");
 }

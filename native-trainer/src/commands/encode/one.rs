@@ -10,7 +10,7 @@ use tessera_core::format::{self, Document, TrainingRecord};
 use tessera_core::metrics;
 use tessera_core::signal::SignalInfo;
 
-use super::super::describe::{extents, name_of, signal_text};
+use super::super::describe::{encoding_text, extents, name_of, signal_text};
 use super::watch::{SNAPSHOT_EVERY_SECONDS, Watch};
 use super::words::{coding, device};
 use crate::arguments::values::{Count, DeviceName, Preset, RecipeName, SamplesPerAxis, Seconds, WeightsName};
@@ -66,6 +66,9 @@ pub(super) struct EncodeReport {
     local_width: u32,
     global_width: u32,
     hidden_layers: u32,
+    encoding: &'static str,
+    encoded_inputs: u64,
+    activation: &'static str,
     macs_per_sample: u64,
     weights: &'static str,
     device: String,
@@ -168,6 +171,9 @@ pub(super) fn encode(job: &Job, arguments: &EncodeArguments, reporter: &Reporter
         local_width: network.spec.local_width,
         global_width: network.spec.global_width,
         hidden_layers: network.spec.hidden_layers,
+        encoding: network.spec.encoding.name(),
+        encoded_inputs: network.spec.encoded_inputs(),
+        activation: network.spec.activation.name(),
         macs_per_sample: network.spec.multiply_adds_per_sample(),
         weights: coding.name(),
         device: outcome.device.clone(),
@@ -288,6 +294,9 @@ fn settings(
         psnr_db: options.psnr,
         max_seconds: options.max_time.map(|Seconds(s)| s),
         learning_rate: options.learning_rate.unwrap_or_else(|| plan::default_learning_rate(recipe, info)),
+        l1: options.l1.unwrap_or(0.0),
+        patience: options.patience.map(|Count(n)| n),
+        early_stop: options.early_stop.map(|Count(n)| n),
         recipe: match recipe {
             RecipeName::Held => Recipe::Held,
             RecipeName::Published => Recipe::Published,
@@ -346,9 +355,10 @@ fn network_text(network: &Network) -> String {
         format!("width {}", spec.local_width)
     };
     format!(
-        "{}: {} partitions{filled}, {widths}, {} hidden layers, {parameters} parameters, {} multiply-adds per sample",
+        "{}: {} partitions{filled}, {}{widths}, {} hidden layers, {parameters} parameters, {} multiply-adds per sample",
         spec.model.name(),
         extents(grid.factors()),
+        encoding_text(spec).map_or_else(String::new, |text| format!("{text}, ")),
         spec.hidden_layers,
         grouped(spec.multiply_adds_per_sample())
     )
