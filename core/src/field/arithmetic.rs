@@ -48,9 +48,9 @@ pub(crate) fn sine_cosine_of_turns(turns: f64) -> (f64, f64) {
     };
     let (sine, cosine) = (angle * series(1), series(0));
     match quarter {
-        q if q == 1.0 => (cosine, -sine),
-        q if q == -1.0 => (-cosine, sine),
-        q if q.abs() == 2.0 => (-sine, -cosine),
+        1.0 => (cosine, -sine),
+        -1.0 => (-cosine, sine),
+        2.0 | -2.0 => (-sine, -cosine),
         _ => (sine, cosine),
     }
 }
