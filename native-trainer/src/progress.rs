@@ -131,9 +131,9 @@ fn json_line(event: &Event) {
         Event::Started { device, engine, first_step } => {
             json!({ "event": "started", "device": device, "engine": engine, "first_step": first_step })
         }
-        Event::Step { step, steps, loss, psnr_db, seconds, samples_per_second } => json!({
+        Event::Step { step, steps, loss, psnr_db, learning_rate, seconds, samples_per_second } => json!({
             "event": "step", "step": step, "steps": steps, "loss": loss, "psnr_db": finite(*psnr_db),
-            "seconds": seconds, "samples_per_second": samples_per_second,
+            "learning_rate": learning_rate, "seconds": seconds, "samples_per_second": samples_per_second,
         }),
         Event::Snapshot { .. } => return,
         Event::CheckpointSaved { step, path } => {

@@ -313,6 +313,7 @@ fn progress_is_json_lines_when_asked() {
     assert_eq!(lines[0]["event"], "started");
     let steps: Vec<u64> = lines.iter().filter(|l| l["event"] == "step").map(|l| l["step"].as_u64().unwrap()).collect();
     assert_eq!(steps, [1, 2, 3, 4, 5]);
+    assert!(lines.iter().all(|l| l["event"] != "step" || l["learning_rate"].as_f64().is_some_and(|rate| rate > 0.0)));
     assert!(run.stdout.is_empty());
 }
 

@@ -58,7 +58,7 @@ fn tensorboard_reads_curves_and_pictures() {
     picture("rgb8", 40, 30).save(place.path("a.png")).unwrap();
     let report = place.json(&["encode", "a.png", "-o", "a.inr", "--steps", "60", "--log-dir", "runs/a"]);
     let found = read(python, &packages, &place.path("runs/a"));
-    for tag in ["training/loss", "training/psnr_db", "training/samples_per_second"] {
+    for tag in ["training/loss", "training/psnr_db", "training/learning_rate", "training/samples_per_second"] {
         let points = found["scalars"][tag].as_array().unwrap();
         assert_eq!(points.last().unwrap()[0], 60, "{tag}");
     }

@@ -93,7 +93,15 @@ fn compression_plan(engine: EngineChoice) -> TrainingPlan {
 fn a_resting_loss_lowers_the_rate_and_ends_training() {
     let plan = with(&compression_plan(EngineChoice::Fused), |s| (s.steps, s.learning_rate) = (300, 3e-2));
     let constant = run(&with(&plan, |s| s.patience = None));
-    let falling = run(&with(&plan, |s| s.patience = Some(5)));
+    let mut rates = Vec::new();
+    let falling = train(&with(&plan, |s| s.patience = Some(5)), &AtomicBool::new(false), &mut |event| {
+        if let Event::Step { learning_rate, .. } = event {
+            rates.push(learning_rate);
+        }
+    })
+    .unwrap();
+    rates.dedup();
+    assert!(rates.len() > 3 && rates.windows(2).all(|pair| pair[1] == pair[0] / 2.0), "{rates:?}");
     assert!(falling.psnr_db > constant.psnr_db + 1.0, "{} and {} dB", falling.psnr_db, constant.psnr_db);
     // At a constant rate it goes up and down; a falling one would find a slightly better place for ever.
     let stopped = run(&with(&plan, |s| (s.steps, s.patience, s.early_stop) = (20_000, None, Some(40))));

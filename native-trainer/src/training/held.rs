@@ -341,6 +341,7 @@ impl<'a> HeldRun<'a> {
             steps: (self.groups.len() as u64).saturating_mul(settings.steps),
             loss: mean,
             psnr_db: self.plan.psnr_db(mean),
+            learning_rate: rate,
             seconds: self.seconds(),
             samples_per_second: visited / started.elapsed().as_secs_f64().max(f64::MIN_POSITIVE),
         }))

@@ -284,6 +284,8 @@ pub enum Event {
         loss: f64,
         /// The same as PSNR in dB, as published for the kind of signal.
         psnr_db: f64,
+        /// The learning rate of this step; where it falls, that of the local networks.
+        learning_rate: f64,
         /// Seconds of training so far, an earlier run that was resumed included.
         seconds: f64,
         /// Samples of this step over its seconds.

@@ -264,9 +264,8 @@ impl<'a> Run<'a> {
             }
         }
         let (adam, module, l1) = (&mut self.adam, &self.module, self.plan.settings.l1);
-        if let Some(plateau) = &self.plateau {
-            adam.set_learning_rate(plateau.rate());
-        }
+        let learning_rate = self.plateau.as_ref().map_or(self.plan.settings.learning_rate, Plateau::rate);
+        adam.set_learning_rate(learning_rate);
         let (penalty, moved) = self.workers.run(|| -> Result<_, TrainingError> {
             let (penalty, gradients) = with_magnitudes(module, gradients, l1)?;
             Ok((penalty, adam.step(module, gradients)))
@@ -286,6 +285,7 @@ impl<'a> Run<'a> {
             steps: self.plan.settings.steps,
             loss,
             psnr_db: self.plan.psnr_db(loss),
+            learning_rate,
             seconds: self.seconds(),
             samples_per_second: samples as f64 / seconds.max(f64::MIN_POSITIVE),
         }))

@@ -59,7 +59,7 @@ impl TrainingLog {
     /// tells.
     pub fn event(&mut self, event: &Event) {
         match event {
-            Event::Step { step, loss, psnr_db, samples_per_second, steps, .. } => {
+            Event::Step { step, loss, psnr_db, learning_rate, samples_per_second, steps, .. } => {
                 self.step = *step;
                 if step < steps && self.last_point.is_some_and(|last| last.elapsed() < POINT_EVERY) {
                     return;
@@ -67,6 +67,7 @@ impl TrainingLog {
                 self.last_point = Some(Instant::now());
                 self.scalar("training/loss", *loss);
                 self.scalar("training/psnr_db", *psnr_db);
+                self.scalar("training/learning_rate", *learning_rate);
                 self.scalar("training/samples_per_second", *samples_per_second);
             }
             Event::Snapshot { step, field } => {
