@@ -87,7 +87,8 @@ fn crops_copy_and_keep_every_bit() {
     reader.verify().unwrap();
     let all = Reader::open(&whole).unwrap();
     assert_eq!(reader.document().unwrap().field, all.document().unwrap().field.restricted_to(&[1, 4]));
-    let dropped: u64 = all.chunks().iter().filter(|c| matches!(c.partition, Some(0 | 2 | 3 | 5))).map(|c| c.bytes).sum();
+    let dropped: u64 =
+        all.chunks().iter().filter(|c| matches!(c.partition, Some(0 | 2 | 3 | 5))).map(|c| c.bytes).sum();
     // What else changes is the index alone.
     let difference = whole.len() as i64 - cropped.len() as i64 - dropped as i64;
     assert!((0..=16).contains(&difference), "{difference}");
@@ -102,7 +103,10 @@ fn weights_that_stay_at_their_start_cost_nothing() {
     let document = document(spec.clone(), [31, 23], [3, 2]);
     let grid = document.field.grid().clone();
     let start = initialise_centred(&spec, &grid, SEED).unwrap();
-    let held = Document { field: start.with_weights(start.shared().to_vec(), document.field.local().to_vec()).unwrap(), ..document };
+    let held = Document {
+        field: start.with_weights(start.shared().to_vec(), document.field.local().to_vec()).unwrap(),
+        ..document
+    };
     assert_eq!(Quantisation::nearest_start(&held.field, SEED), StartRule::Centred);
     assert_eq!(Quantisation::nearest_start(&held.field, SEED + 1), StartRule::Zero);
     let bytes = write_quantised(&held, &quantisation(&held, Coder::Static)).unwrap();

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { dist, launch, serveAll } from './support/world.mjs';
 
 /** Measures a file (by default the sample that the page comes with) in a browser with a software device or, with
- * `TESSERA_BROWSER_GPU=real`, with the machine's own. */
+ * `TESSERA_BROWSER_GPU=real`, with the machine's own; with `absent` on the CPU alone. */
 export async function measure({ repetitions, gpu, sample, screenshot }) {
   const browser = await launch({ gpu });
   const server = await serveAll(sample ? { 'sample.inr': sample } : {});
@@ -26,7 +26,7 @@ export async function measure({ repetitions, gpu, sample, screenshot }) {
 if (process.argv[1] === import.meta.filename) {
   if (!existsSync(join(dist, 'bench.html'))) throw new Error(`no benchmark page in ${dist}: run cargo xtask web`);
   const [repetitions = '9', file] = process.argv.slice(2);
-  const gpu = process.env.TESSERA_BROWSER_GPU === 'real' ? 'real' : 'draws';
+  const gpu = { real: 'real', absent: false }[process.env.TESSERA_BROWSER_GPU] ?? 'draws';
   const report = await measure({ repetitions: Number(repetitions), gpu, sample: file ? readFileSync(file) : undefined });
   console.log(JSON.stringify(report, null, 2));
 }

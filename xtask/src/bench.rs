@@ -4,7 +4,7 @@
 //! is quoted is the ratio within a pair. The tables in docs/benchmarks.md are written by this and not by hand.
 
 use crate::bench_audio;
-use crate::bench_browser;
+use crate::bench_browser::{self, Gpu};
 use crate::bench_playback;
 use crate::bench_video;
 use crate::process;
@@ -227,7 +227,8 @@ const BROWSER_REPETITIONS: u32 = 9;
 
 /// Measures in a browser, prints, and rewrites the browser's part of the document.
 fn browser(workspace: &Workspace, options: &Options) -> Result<()> {
-    let reports = bench_browser::measure(workspace, BROWSER_REPETITIONS, options.real_gpu, &[])?;
+    let gpu = if options.real_gpu { Gpu::Real } else { Gpu::Software };
+    let reports = bench_browser::measure(workspace, BROWSER_REPETITIONS, gpu, &[])?;
     let report = reports.first().context("the benchmark page gave no report")?;
     let json = workspace.target.join("bench-browser.json");
     std::fs::write(&json, serde_json::to_string_pretty(&report)?)
@@ -272,14 +273,14 @@ fn playback(workspace: &Workspace, files: &[PathBuf]) -> Result<()> {
     for threads in BTreeSet::from([1, threads]) {
         bench_playback::native(workspace, &program, &files, threads, PLAYBACK_REPETITIONS, &mut table)?;
     }
-    for report in bench_browser::measure(workspace, PLAYBACK_REPETITIONS, false, &files)? {
+    for report in bench_browser::measure(workspace, PLAYBACK_REPETITIONS, Gpu::Absent, &files)? {
         report.playback(&mut table);
     }
     println!("\n{}", table.text());
     let section = format!(
         "{PLAYBACK_BEGIN}\n\n{}\nA piece is a frame of a clip, a tenth of a second of a sound, or all of a picture; medians of up to \
-         {PLAYBACK_REPETITIONS},\neach the next piece, and the fastest, which a busy machine holds up least. The browser's engines use one \
-         thread,\nand its WebGPU is a software device.\n\n- command: `cargo xtask bench --file FILE ...`\n- machine: {}\n- commit: {}\n- date: {}\n\n{PLAYBACK_END}",
+         {PLAYBACK_REPETITIONS},\neach the next piece, and the fastest, which a busy machine holds up least. The browser decodes on one \
+         thread of the CPU.\n\n- command: `cargo xtask bench --file FILE ...`\n- machine: {}\n- commit: {}\n- date: {}\n\n{PLAYBACK_END}",
         table.markdown(),
         machine(),
         commit(workspace),

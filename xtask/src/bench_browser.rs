@@ -69,12 +69,22 @@ struct Ratios {
     webgpu_over_wasm: Option<f64>,
 }
 
-/// Builds the page and measures in the system's Chromium: on the machine's own device where `real`, else on a software
-/// device, whose times say nothing but whose ratios do. A report for each of `files`, or one for the page's sample.
+/// Where WebGPU runs in the browser that measures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Gpu {
+    /// On a software device, whose times say nothing but whose ratios do.
+    Software,
+    /// On the machine's own device.
+    Real,
+    /// Nowhere.
+    Absent,
+}
+
+/// Builds the page and measures in the system's Chromium. A report for each of `files`, or one for the page's sample.
 pub(crate) fn measure(
     workspace: &Workspace,
     repetitions: u32,
-    real: bool,
+    gpu: Gpu,
     files: &[std::path::PathBuf],
 ) -> Result<Vec<Report>> {
     let chromium = match tools::chromium() {
@@ -91,8 +101,10 @@ pub(crate) fn measure(
         let mut node = workspace.program("node");
         node.current_dir(workspace.path(FOLDER)).args(["bench.mjs", &repetitions.to_string()]).args(file);
         node.env("CHROMIUM", &chromium);
-        if real {
-            node.env("TESSERA_BROWSER_GPU", "real");
+        match gpu {
+            Gpu::Software => {}
+            Gpu::Real => drop(node.env("TESSERA_BROWSER_GPU", "real")),
+            Gpu::Absent => drop(node.env("TESSERA_BROWSER_GPU", "absent")),
         }
         let text = process::capture(&mut node, "the browser's message above says what is wrong")?;
         let mut report: Report =
@@ -133,7 +145,7 @@ impl Report {
                 figure.engine.clone(),
                 format!("{:.2}", figure.median_seconds * 1e3),
                 format!("{:.2}", figure.fastest_seconds * 1e3),
-                figure.real_time.map_or("-".to_owned(), |times| format!("{times:.1}")),
+                figure.real_time.map_or("-".to_owned(), |times| format!("{times:.2}")),
                 fastest(figure.real_time, figure.median_seconds, figure.fastest_seconds),
             ]);
         }

@@ -21,7 +21,7 @@ struct Report {
 
 /// How much faster than it plays the fastest piece was.
 pub(crate) fn fastest(real_time: Option<f64>, median: f64, fastest: f64) -> String {
-    real_time.map_or("-".to_owned(), |times| format!("{:.1}", times * median / fastest))
+    real_time.map_or("-".to_owned(), |times| format!("{:.2}", times * median / fastest))
 }
 
 /// Adds a row for each file, decoded by `program` on so many threads.
@@ -57,7 +57,7 @@ pub(crate) fn native(
             format!("native, {threads} {}", if threads == 1 { "thread" } else { "threads" }),
             format!("{:.2}", report.decode_seconds * 1e3),
             format!("{:.2}", report.fastest_seconds * 1e3),
-            report.real_time.map_or("-".to_owned(), |times| format!("{times:.1}")),
+            report.real_time.map_or("-".to_owned(), |times| format!("{times:.2}")),
             fastest(report.real_time, report.decode_seconds, report.fastest_seconds),
         ]);
     }

@@ -26,7 +26,7 @@ const RECIPES: [(&str, &[&str]); 6] = [
     ("leaf.png", &["--partitions", "8x8", "--steps", "800"]),
     ("chime.wav", &[]),
     ("knot.ply", &["--resolution", "96"]),
-    ("tide.apng", &["--partitions", "6x6x8", "--parameters", "120k", "--steps", "200"]),
+    ("tide.apng", &["--preset", "light", "--partitions", "6x6x8", "--parameters", "120k"]),
 ];
 
 /// Makes and encodes.
@@ -48,7 +48,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         let mut encode = workspace.program(&program);
         encode
             .args(["encode", &format!("data/{file}"), "--output", &format!("data/{name}.inr"), "--force"])
-            .args(["--model", "local-global", "--weights", weights, "--seed", "0"])
+            .args(["--weights", weights, "--seed", "0"])
             .args(settings);
         println!("{}", process::line(&encode));
         process::run(&mut encode, "its message above says what is wrong")?;

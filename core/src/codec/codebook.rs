@@ -31,7 +31,13 @@ pub(super) struct Codebook {
 pub(super) type Counts = Vec<[u64; symbols::CLASSES]>;
 
 /// Writes a codebook: `shared` and `classes` are steps per tensor, each exact as a bfloat16, `counts` go with them.
-pub(super) fn to_bytes(start: StartRule, coder: Coder, shared: &[f32], classes: &[Vec<f32>], counts: &[Counts]) -> Vec<u8> {
+pub(super) fn to_bytes(
+    start: StartRule,
+    coder: Coder,
+    shared: &[f32],
+    classes: &[Vec<f32>],
+    counts: &[Counts],
+) -> Vec<u8> {
     let id = |place: Option<usize>| place.and_then(|p| u8::try_from(p).ok()).unwrap_or(u8::MAX);
     let mut bytes = vec![
         id(START_RULES.iter().position(|&rule| rule == start)),
@@ -42,7 +48,8 @@ pub(super) fn to_bytes(start: StartRule, coder: Coder, shared: &[f32], classes: 
     for step in networks().flatten() {
         bytes.extend(bf16::from_f32(*step).to_le_bytes());
     }
-    let coded = networks().zip(counts).flat_map(|(steps, counts)| steps.iter().zip(counts)).filter(|(step, _)| **step > 0.0);
+    let coded =
+        networks().zip(counts).flat_map(|(steps, counts)| steps.iter().zip(counts)).filter(|(step, _)| **step > 0.0);
     let mut push = |counts: &[u64; symbols::CLASSES]| {
         let table = symbols::table(counts);
         bytes.push(u8::try_from(table.len()).unwrap_or(u8::MAX));

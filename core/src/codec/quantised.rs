@@ -159,7 +159,8 @@ impl Quantisation {
             let mut add = |first: usize, ranges: &[std::ops::Range<usize>], weights: &[f32], start: &[f32]| {
                 for (sum, range) in sums.iter_mut().skip(first).zip(ranges) {
                     let (a, b) = (weights.get(range.clone()), start.get(range.clone()));
-                    let moved = a.unwrap_or_default().iter().zip(b.unwrap_or_default()).map(|(w, s)| f64::from((w - s).abs()));
+                    let moved =
+                        a.unwrap_or_default().iter().zip(b.unwrap_or_default()).map(|(w, s)| f64::from((w - s).abs()));
                     *sum = (sum.0 + moved.sum::<f64>(), sum.1.saturating_add(range.len() as u64));
                 }
             };
@@ -204,7 +205,8 @@ impl Quantisation {
         let from = start.shared();
         for (range, &step) in tensors(&field.spec().shared_layers()).iter().zip(&self.shared) {
             let (w, s) = (field.shared().get(range.clone()), from.get(range.clone()));
-            shared.extend(w.unwrap_or_default().iter().zip(s.unwrap_or_default()).map(|(w, s)| self.number(w - s, step)));
+            shared
+                .extend(w.unwrap_or_default().iter().zip(s.unwrap_or_default()).map(|(w, s)| self.number(w - s, step)));
         }
         if shared.len() != field.shared().len() || local.len() != field.local().len() {
             return Err(Error::parameter("these steps belong to another network"));
@@ -239,7 +241,8 @@ impl Quantisation {
         let start = Start::new(field.spec(), field.grid(), seed, self.start);
         let own = tensors(&field.spec().local_layers());
         let size = own.last().map_or(0, |range| range.end);
-        let shared = weights_of(&start.shared(), &numbers.shared, &tensors(&field.spec().shared_layers()), &self.shared);
+        let shared =
+            weights_of(&start.shared(), &numbers.shared, &tensors(&field.spec().shared_layers()), &self.shared);
         let mut local = Vec::with_capacity(numbers.local.len());
         for ((slot, &partition), numbers) in field.present().iter().enumerate().zip(numbers.local.chunks(size.max(1))) {
             local.extend(weights_of(&start.local(partition), numbers, &own, self.steps_of_slot(slot)));

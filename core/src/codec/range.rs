@@ -110,7 +110,7 @@ impl<'a> Decoder<'a> {
     pub fn symbol(&mut self, cumulative: &[u16], total: u32) -> usize {
         let unit = self.range.checked_div(total).unwrap_or(0).max(1);
         let mut low = 0;
-        let mut symbol = 0;
+        let mut symbol = 0_usize;
         let inner = cumulative.get(1..cumulative.len().saturating_sub(1)).unwrap_or_default();
         let mut high = unit.wrapping_mul(total);
         for &bound in inner {
@@ -120,7 +120,7 @@ impl<'a> Decoder<'a> {
                 break;
             }
             low = bound;
-            symbol += 1;
+            symbol = symbol.wrapping_add(1);
         }
         self.narrow(low, high);
         symbol

@@ -66,7 +66,9 @@ impl Frequencies {
         let free = u64::from(TOTAL).saturating_sub(table.len() as u64);
         let mut parts: Vec<u16> = shares
             .iter()
-            .map(|&s| u16::try_from(s.saturating_mul(free).checked_div(sum).unwrap_or(0)).unwrap_or(0).saturating_add(1))
+            .map(|&s| {
+                u16::try_from(s.saturating_mul(free).checked_div(sum).unwrap_or(0)).unwrap_or(0).saturating_add(1)
+            })
             .collect();
         let given = parts.iter().fold(0_u16, |a, &b| a.saturating_add(b));
         let largest = parts.iter().copied().max().unwrap_or(0);
@@ -111,7 +113,8 @@ impl Frequencies {
     /// [`Error::Parameter`] for a number of a class that the table lacks.
     pub fn write(&mut self, number: i32, into: &mut Encoder) -> Result<(), Error> {
         let (class, bits) = class_of(number.unsigned_abs());
-        let (Some(&low), Some(&high)) = (self.cumulative.get(class), self.cumulative.get(class.saturating_add(1))) else {
+        let (Some(&low), Some(&high)) = (self.cumulative.get(class), self.cumulative.get(class.saturating_add(1)))
+        else {
             return Err(Error::parameter(format!("{number} is beyond what its table of frequencies reaches")));
         };
         into.symbol(low.into(), high.saturating_sub(low).into(), self.total());

@@ -43,8 +43,8 @@ pub use checksum::FileId;
 pub use crop::crop;
 pub use document::{Document, TrainingRecord};
 pub use head::Head;
-pub use prelude::{MAGIC, PRELUDE_BYTES, VERSION};
 pub use ledger::{Ledger, LedgerRow};
+pub use prelude::{MAGIC, PRELUDE_BYTES, VERSION};
 pub use reader::{ChunkInfo, Reader};
 pub use writer::{write, write_numbers, write_quantised};
 

@@ -44,8 +44,8 @@ mod tests {
             let options = config::merged(&options, None, info).unwrap();
             plan::network(&options, info).unwrap().spec.multiply_adds_per_sample()
         };
-        let sound = |seconds| SignalInfo::sound(44_100 * seconds, 2, SampleFormat::U16, 44_100, 1.0).unwrap();
-        let clip = |frames| SignalInfo::video([frames, 128, 256], 3, SampleFormat::U8, (25, 1)).unwrap();
+        let sound = |seconds: u32| SignalInfo::sound(44_100 * seconds, 2, SampleFormat::U16, 44_100, 1.0).unwrap();
+        let clip = |frames: u32| SignalInfo::video([frames, 128, 256], 3, SampleFormat::U8, (25, 1)).unwrap();
         for (short, long) in [(sound(5), sound(300)), (clip(24), clip(2_400))] {
             let (short, long) = (cost(&short), cost(&long));
             assert!(long < 5_000 && long.abs_diff(short) * 5 < short, "{short} and {long} multiply-adds per sample");
