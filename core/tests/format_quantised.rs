@@ -1,4 +1,5 @@
 //! Files of quantised weights: what is written comes back, crops copy, hostile bytes are refused.
+#![allow(clippy::cast_possible_truncation, reason = "numbers of small test files")]
 
 mod common;
 
@@ -131,7 +132,7 @@ fn classes_of_partitions_have_their_own_steps() {
     let sizes: Vec<u64> = reader.chunks().iter().filter(|c| c.partition.is_some()).map(|c| c.bytes).collect();
     assert!(sizes[0] > sizes[1] + 50 && sizes[3] > sizes[2] + 50, "{sizes:?}");
     assert!(classed.clone().with_classes(spec, &[], vec![]).is_err());
-    assert!(classed.clone().with_classes(spec, &[fine.clone()], vec![1]).is_err());
+    assert!(classed.clone().with_classes(spec, std::slice::from_ref(&fine), vec![1]).is_err());
     assert!(classed.clone().with_classes(spec, &[vec![1.0]], vec![]).is_err());
     assert!(classed.with_classes(spec, &[vec![f32::NAN; fine.len()]], vec![]).is_err());
 }

@@ -14,7 +14,6 @@ use crate::workspace::Workspace;
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -156,7 +155,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         return browser(workspace, options);
     }
     if !options.file.is_empty() {
-        return playback(workspace, &options.file);
+        return bench_playback::run(workspace, &options.file);
     }
     let threads = options.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
     match options.table {
@@ -246,48 +245,6 @@ fn browser(workspace: &Workspace, options: &Options) -> Result<()> {
     );
     rewrite(workspace, &section, BROWSER_BEGIN, BROWSER_END)?;
     println!("{} and docs/benchmarks.md are written", workspace.short(&json));
-    Ok(())
-}
-
-/// Pieces of each file that are decoded, here and in a browser.
-const PLAYBACK_REPETITIONS: u32 = 60;
-
-/// Measures how fast files decode, prints, and rewrites their part of the document.
-fn playback(workspace: &Workspace, files: &[PathBuf]) -> Result<()> {
-    let program = workspace.build_program()?;
-    let files: Vec<PathBuf> = files
-        .iter()
-        .map(|file| file.canonicalize().with_context(|| format!("cannot find {}", file.display())))
-        .collect::<Result<_>>()?;
-    let mut table = Table::new(&[
-        "file",
-        "bytes",
-        "multiply-adds",
-        "engine",
-        "piece (ms)",
-        "fastest (ms)",
-        "times real time",
-        "fastest",
-    ]);
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    for threads in BTreeSet::from([1, threads]) {
-        bench_playback::native(workspace, &program, &files, threads, PLAYBACK_REPETITIONS, &mut table)?;
-    }
-    for report in bench_browser::measure(workspace, PLAYBACK_REPETITIONS, Gpu::Absent, &files)? {
-        report.playback(&mut table);
-    }
-    println!("\n{}", table.text());
-    let section = format!(
-        "{PLAYBACK_BEGIN}\n\n{}\nA piece is a frame of a clip, a tenth of a second of a sound, or all of a picture; medians of up to \
-         {PLAYBACK_REPETITIONS},\neach the next piece, and the fastest, which a busy machine holds up least. The browser decodes on one \
-         thread of the CPU.\n\n- command: `cargo xtask bench --file FILE ...`\n- machine: {}\n- commit: {}\n- date: {}\n\n{PLAYBACK_END}",
-        table.markdown(),
-        machine(),
-        commit(workspace),
-        today()
-    );
-    rewrite(workspace, &section, PLAYBACK_BEGIN, PLAYBACK_END)?;
-    println!("docs/benchmarks.md is written");
     Ok(())
 }
 
@@ -414,8 +371,6 @@ const VIDEO_BEGIN: &str = "<!-- video: written by cargo xtask bench --table vide
 const VIDEO_END: &str = "<!-- video: end -->";
 const BROWSER_BEGIN: &str = "<!-- browser: written by cargo xtask bench --browser -->";
 const BROWSER_END: &str = "<!-- browser: end -->";
-const PLAYBACK_BEGIN: &str = "<!-- playback: written by cargo xtask bench --file -->";
-const PLAYBACK_END: &str = "<!-- playback: end -->";
 const AUDIO_BEGIN: &str = "<!-- audio: written by cargo xtask bench --table audio -->";
 const AUDIO_END: &str = "<!-- audio: end -->";
 
@@ -437,7 +392,7 @@ fn write_document(workspace: &Workspace, record: &Record) -> Result<()> {
 }
 
 /// Puts `section` in the place of what stands between its markers.
-fn rewrite(workspace: &Workspace, section: &str, begin: &str, end: &str) -> Result<()> {
+pub(crate) fn rewrite(workspace: &Workspace, section: &str, begin: &str, end: &str) -> Result<()> {
     let path = workspace.path("docs/benchmarks.md");
     let old = std::fs::read_to_string(&path).unwrap_or_else(|_| "# Benchmarks\n".to_owned());
     let folder = path.parent().context("docs/benchmarks.md has a folder")?;
@@ -453,7 +408,7 @@ fn replace(old: &str, section: &str, begin: &str, end: &str) -> String {
     }
 }
 
-fn machine() -> String {
+pub(crate) fn machine() -> String {
     let processor = std::fs::read_to_string("/proc/cpuinfo")
         .ok()
         .and_then(|text| text.lines().find(|l| l.starts_with("model name"))?.split_once(": ").map(|l| l.1.to_owned()))
@@ -462,7 +417,7 @@ fn machine() -> String {
     format!("{processor}, {cores} hardware threads, {}", std::env::consts::OS)
 }
 
-fn commit(workspace: &Workspace) -> String {
+pub(crate) fn commit(workspace: &Workspace) -> String {
     let git =
         |words: &[&str]| process::capture(workspace.program("git").args(words), "").map(|text| text.trim().to_owned());
     match (git(&["rev-parse", "--short=12", "HEAD"]), git(&["status", "--porcelain", "--untracked-files=no"])) {
@@ -473,7 +428,7 @@ fn commit(workspace: &Workspace) -> String {
 }
 
 /// Today's date, UTC.
-fn today() -> String {
+pub(crate) fn today() -> String {
     let days = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs() / 86_400);
     date(days)
 }

@@ -1,12 +1,60 @@
 //! `bench --file`: decoding of files by the program itself, beside what the browser takes for them.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use crate::bench::{commit, machine, rewrite, today};
+use crate::bench_browser::{Gpu, measure};
 use crate::process;
 use crate::table::Table;
 use crate::workspace::Workspace;
 use anyhow::{Context, Result};
 use serde::Deserialize;
+
+const PLAYBACK_BEGIN: &str = "<!-- playback: written by cargo xtask bench --file -->";
+const PLAYBACK_END: &str = "<!-- playback: end -->";
+
+/// Pieces of each file that are decoded, here and in a browser.
+const PLAYBACK_REPETITIONS: u32 = 60;
+
+/// Measures how fast files decode, prints, and rewrites their part of the document.
+pub(crate) fn run(workspace: &Workspace, files: &[PathBuf]) -> Result<()> {
+    let program = workspace.build_program()?;
+    let files: Vec<PathBuf> = files
+        .iter()
+        .map(|file| file.canonicalize().with_context(|| format!("cannot find {}", file.display())))
+        .collect::<Result<_>>()?;
+    let mut table = Table::new(&[
+        "file",
+        "bytes",
+        "multiply-adds",
+        "engine",
+        "piece (ms)",
+        "fastest (ms)",
+        "times real time",
+        "fastest",
+    ]);
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    for threads in BTreeSet::from([1, threads]) {
+        native(workspace, &program, &files, threads, PLAYBACK_REPETITIONS, &mut table)?;
+    }
+    for report in measure(workspace, PLAYBACK_REPETITIONS, Gpu::Absent, &files)? {
+        report.playback(&mut table);
+    }
+    println!("\n{}", table.text());
+    let section = format!(
+        "{PLAYBACK_BEGIN}\n\n{}\nA piece is a frame of a clip, a tenth of a second of a sound, or all of a picture; medians of up to \
+         {PLAYBACK_REPETITIONS},\neach the next piece, and the fastest, which a busy machine holds up least. The browser decodes on one \
+         thread of the CPU.\n\n- command: `cargo xtask bench --file FILE ...`\n- machine: {}\n- commit: {}\n- date: {}\n\n{PLAYBACK_END}",
+        table.markdown(),
+        machine(),
+        commit(workspace),
+        today()
+    );
+    rewrite(workspace, &section, PLAYBACK_BEGIN, PLAYBACK_END)?;
+    println!("docs/benchmarks.md is written");
+    Ok(())
+}
 
 /// What `tessera bench --file --json` says of a file.
 #[derive(Debug, Deserialize)]
@@ -25,7 +73,7 @@ pub(crate) fn fastest(real_time: Option<f64>, median: f64, fastest: f64) -> Stri
 }
 
 /// Adds a row for each file, decoded by `program` on so many threads.
-pub(crate) fn native(
+fn native(
     workspace: &Workspace,
     program: &Path,
     files: &[PathBuf],

@@ -32,7 +32,7 @@ pub fn write(document: &Document, coding: WeightCoding) -> Result<Vec<u8>, Error
 /// [`Quantisation::numbers`], with the seed of the training record.
 ///
 /// # Errors
-/// As [`write`], and where the quantisation belongs to another network.
+/// As [`write()`], and where the quantisation belongs to another network.
 pub fn write_quantised(document: &Document, quantisation: &Quantisation) -> Result<Vec<u8>, Error> {
     let numbers = quantisation.numbers(&document.field, document.training.seed)?;
     write_numbers(document, quantisation, &numbers)

@@ -2,7 +2,7 @@
 //!
 //! The samples are one grid whatever partition they came from, so the surface has no seams of its own. What lies beyond
 //! the grid is outside, and so are absent samples ([`crate::signal::ABSENT`]): a shape that was cut off is capped, and
-//! the result is always the border of a solid. The cases come from a rule instead of a published table ([`table`]),
+//! the result is always the border of a solid. The cases come from a rule instead of a published table (`table`),
 //! because the tables in use leave edges with four triangles. Surface nets were the alternative; they touch themselves
 //! wherever two diagonal cells of a face are filled.
 

@@ -121,7 +121,7 @@ impl<'a> Batches<'a> {
     }
 
     /// Places between the samples of some partitions, one for every `parts`-th sample of each: somewhere in the cell of
-    /// a sample drawn from the seed, with the value that [`Interpolation`] finds there.
+    /// a sample drawn from the seed, with the value that `Interpolation` finds there.
     ///
     /// # Errors
     /// [`TrainingError::Samples`] where they cannot be read.
