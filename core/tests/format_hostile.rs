@@ -181,7 +181,7 @@ fn an_index_has_one_form_and_fits_the_file() {
         let error = Reader::open(&craft::file(header, &wrong, data)).expect_err(what);
         assert!(matches!(&error, Error::Malformed(m) if m.part == "index"), "{what}: {error}");
     }
-    let later = craft::file(header, &[132, 1, 0, 1, 0, 6, 6, 3, 84], data);
+    let later = craft::file(header, &[132, 1, 0, 1, 0, 6, 6, 4, 84], data);
     assert!(matches!(Reader::open(&later), Err(Error::Unsupported(_))), "a coding of a later version");
 }
 

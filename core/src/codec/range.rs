@@ -120,7 +120,7 @@ impl<'a> Decoder<'a> {
                 break;
             }
             low = bound;
-            symbol += 1;
+            symbol = symbol.wrapping_add(1);
         }
         self.narrow(low, high);
         symbol

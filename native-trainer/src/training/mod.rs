@@ -14,6 +14,7 @@
 //! | `batch` | which samples a step sees |
 //! | `optimiser` | burn's Adam on the two weight arrays |
 //! | `soap` | SOAP on many tiny networks, for the default loop |
+//! | `rounding` | training with quantised weights |
 //! | `checkpoint` | the file from which an interrupted run continues bit for bit |
 //! | `device`, `cuda` | where tensors live |
 //!
@@ -36,6 +37,7 @@ mod interpolation;
 mod kernel;
 mod optimiser;
 mod plan;
+mod rounding;
 mod run;
 mod setup;
 mod soap;
@@ -54,6 +56,7 @@ pub use plan::{
     CheckpointSettings, DeviceChoice, EngineChoice, Event, Outcome, Recipe, Settings, StoppedBy, TrainingPlan,
     filled_partitions,
 };
+pub use rounding::RoundedTraining;
 pub use run::{train, train_from};
 pub use soap::Soap;
 pub use tessera_core::eval::cpu::training::Batch;
