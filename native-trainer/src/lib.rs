@@ -7,6 +7,7 @@
 //! | --- | --- |
 //! | [`arguments`] | what the user typed, one file per command |
 //! | [`commands`] | what is done about it, one file per command |
+//! | [`compression`] | how the weights of a trained field are quantised |
 //! | [`config`] | configuration file, environment, flags and presets merged |
 //! | [`plan`] | from options and a signal to a network and a training run |
 //! | [`training`] | the training engine: a plan in, events and a field out |
@@ -24,6 +25,7 @@
 
 pub mod arguments;
 pub mod commands;
+pub mod compression;
 pub mod config;
 pub mod decoding;
 pub mod errors;

@@ -253,10 +253,15 @@ def read_index(data, h, after):
     need(c.at == len(data), "index: bytes follow its last entry")
     for partition, coding, length in chunks:
         weights = h["S"] if partition == SHARED else h["P"]
-        need((weights == 0) == (length == 0), "index: an empty chunk")
-        if length and coding > 2:
+        need((weights == 0) == (length == 0) or length and coding == 3, "index: an empty chunk")
+        if length and coding > 3:
             raise Unsupported(f"coding {coding}")
-        need(length == weights * (2 if coding else 4), "index: a chunk's length does not fit its network")
+        if coding == 3:
+            counted = max(0, weights - (1 << 20)) if partition == SHARED else weights
+            need(length >= max(1, -(-counted // 128)), "index: a chunk is too short for its network")
+        else:
+            need(length == weights * (2 if coding else 4), "index: a chunk's length does not fit its network")
+        need((coding == 3) == (chunks[0][1] == 3), "index: only some chunks are quantised")
     need(sum(n + 4 for _, _, n in chunks if n) == after, "index: the chunks do not end where the file does")
     return chunks
 
@@ -266,6 +271,143 @@ def weights_of(payload, coding):
     values = (values.astype(np.uint32) << 16).view(np.float32) if coding == 2 else values.astype(np.float32)
     need(bool(np.all(np.abs(values) <= 1e6)), "a weight is not finite or too large")
     return values
+
+
+class RangeDecoder:
+    """Section 7.1; `at` counts bytes that were read, also behind the end."""
+
+    def __init__(self, data):
+        self.data, self.at, self.range, self.code = data, 4, (1 << 32) - 1, int.from_bytes(data[:4].ljust(4, b"\0"), "big")
+
+    def symbol(self, frequencies):
+        unit, low, s = self.range // sum(frequencies), 0, 0
+        while s + 1 < len(frequencies) and unit * (low + frequencies[s]) <= self.code:
+            low, s = low + frequencies[s], s + 1
+        self.narrow(unit * low, unit * frequencies[s])
+        return s
+
+    def bits(self, count):
+        unit = self.range >> count
+        value = min(self.code // unit, (1 << count) - 1)
+        self.narrow(unit * value, unit)
+        return value
+
+    def narrow(self, low, size):
+        self.code, self.range = self.code - low, size
+        while self.range < 1 << 24:
+            byte = self.data[self.at] if self.at < len(self.data) else 0
+            self.code, self.range, self.at = (self.code << 8 | byte) & 0xFFFFFFFF, self.range << 8, self.at + 1
+
+    def number(self, frequencies, adaptive):
+        c = self.symbol(frequencies)
+        value = 0
+        if c:
+            bits = max(0, c // 2 - 1)
+            raw = self.bits(bits + 1)
+            value = (c if c < 4 else (2 | c & 1) << bits) + (raw >> 1)
+            value = -value if raw & 1 else value
+        if adaptive:
+            frequencies[c] += 24
+            if sum(frequencies) > 32744:
+                frequencies[:] = [-(-f // 2) for f in frequencies]
+        return value
+
+
+EIGHTHS = 65536, 60097, 55109, 50535, 46341, 42495, 38968, 35734
+
+
+def table(c):
+    size = c.unpack("B")
+    need(2 <= size <= 30, "codebook: a table's size")
+    shares = [EIGHTHS[v % 8] << 16 >> v // 8 for v in c.take(size)]
+    total = max(1, sum(shares))
+    parts = [share * (32768 - size) // total + 1 for share in shares]
+    parts[parts.index(max(parts))] += 32768 - sum(parts)
+    return parts
+
+
+def drawn(h, first, layers, starts):
+    """Start weights of one network from word `first` on; `starts` says whether its first layer is a first one."""
+    count = sum(i * j + j for i, j in layers)
+    with np.errstate(over="ignore"):
+        z = np.uint64(h["seed"]) + np.arange(first + 1, first + count + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    unit = ((z ^ (z >> np.uint64(31))) >> np.uint64(40)).astype(np.float32) / np.float32(1 << 24) * np.float32(2) - np.float32(1)
+    f32, at = np.float32, 0
+    for depth, (i, j) in enumerate(layers):
+        bound = f32(1) / f32(i) if depth == 0 and starts else np.sqrt(f32(6) / f32(i)) / f32(h["hidden_omega"])
+        unit[at:at + i * j] *= bound
+        unit[at + i * j:at + i * j + j] *= f32(1) / np.sqrt(f32(i))
+        at += i * j + j
+    return unit
+
+
+def centred(h, partition, weights):
+    f32, d, w = np.float32, len(h["shape"]), h["w"]
+    biases = weights[d * w:d * w + w]
+    for axis, (own, n, c) in enumerate(zip(slices_of(h, partition), h["shape"], h["factors"])):
+        step = (h["high"] - h["low"]) / (n - 1) if n > 1 else 0.0
+        x = f32((own.start + own.stop - 1) / 2 * step + h["low"])
+        s, row = max(f32(c) / f32(2), f32(1)), weights[axis * w:(axis + 1) * w]
+        biases += row * (f32(1) - s) * x
+        row *= s
+    turn = f32(2 * math.pi) / f32(h["first_omega"])
+    turns = biases / turn
+    biases -= turn * (np.sign(turns) * np.floor(np.abs(turns) + f32(0.5)))
+    return weights
+
+
+def quantised(h, payloads):
+    c = Cursor(payloads[SHARED], "codebook")
+    rule, coder, classes = choice(c.unpack("B"), [0, 1, 2], "start rule"), choice(c.unpack("B"), [0, 1, 2], "coder"), c.unpack("B")
+    need(1 <= classes <= 16, "codebook: classes of partitions")
+
+    def steps(layers):
+        values = (np.frombuffer(c.take(4 * len(layers)), "<u2").astype(np.uint32) << 16).view(np.float32)
+        need(bool(np.all(np.isfinite(values)) and not np.any(np.signbit(values))), "codebook: a step")
+        return values
+
+    networks = [(h["global"], steps(h["global"]))] + [(h["local"], steps(h["local"])) for _ in range(classes)]
+    pooled = table(c) if coder == 0 else None
+    tables = [[None if step == 0 else pooled or (table(c) if coder == 1 else "counted") for step in own] for _, own in networks]
+
+    def weights(kind, payload, whole, start, least):
+        layers, own = networks[kind]
+        decoder, parts = RangeDecoder(payload), []
+        sizes = [size for i, j in layers for size in (i * j, j)]
+        for size, step, frequencies in zip(sizes, own, tables[kind]):
+            if frequencies is None:
+                parts.append(np.zeros(size, np.float32))
+                continue
+            counted = frequencies == "counted"
+            frequencies = [1] * 30 if counted else frequencies
+            numbers = [decoder.number(frequencies, counted) for _ in range(size)]
+            parts.append(np.array(numbers, np.float32) * step)
+        rest = payload[decoder.at:]
+        need(decoder.at - len(payload) <= 4 and not any(rest), "a chunk's end")
+        need(not rest or whole == least, "bytes behind the numbers")
+        values = start + np.concatenate(parts) if parts else start
+        need(bool(np.all(np.abs(values) <= 1e6)), "a weight is not finite or too large")
+        return values.astype(np.float32)
+
+    start = np.zeros(h["S"], np.float32) if rule == 0 else drawn(h, 0, h["global"], True)
+    if rule == 2 and h["global"]:
+        w, at = h["w"], h["S"] - (h["w"] + h["g"]) * h["w"] - h["w"]
+        start[at:at + w * w] = (np.eye(w, dtype=np.float32) * (np.float32(1) / np.float32(h["hidden_omega"]))).ravel()
+        start[-w:] = 0
+    head, found = c.at, {}
+    least = lambda count: max(1, -(-count // 128))
+    found[SHARED] = weights(0, payloads[SHARED][head:], len(payloads[SHARED]), start, least(max(0, h["S"] - (1 << 20))))
+    for partition, payload in payloads.items():
+        if partition == SHARED:
+            continue
+        start = np.zeros(h["P"], np.float32) if rule == 0 else drawn(h, h["S"] + partition * h["P"], h["local"], True)
+        start = centred(h, partition, start) if rule == 2 else start
+        kind = payload[0] if classes > 1 else 0
+        need(kind < classes, "a class that is not there")
+        found[partition] = weights(kind + 1, payload[1:] if classes > 1 else payload, len(payload), start, least(h["P"]))
+    return found
 
 
 def read(data):
@@ -292,7 +434,9 @@ def read(data):
         number = struct.pack("<I", partition)
         need(not length or crc(file_id + number + payload) == c.unpack("I"), f"chunk {partition}: checksum")
         digest.update(number + struct.pack("<HQ", coding, length) + payload)
-        found[partition] = weights_of(payload, coding)
+        found[partition] = payload if coding == 3 else weights_of(payload, coding)
+    if chunks[0][1] == 3:
+        found = quantised(h, found)
     whole = len(found) - 1 + len(h["empty"]) == math.prod(h["factors"])
     need(not whole or digest.digest()[:16] == file_id, "the file id is not the digest of the contents")
     return h, found

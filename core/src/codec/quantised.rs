@@ -13,7 +13,7 @@ use super::plain::allowed;
 use super::range::{Decoder, Encoder};
 use super::symbols::{self, MAGNITUDE};
 use crate::error::Error;
-use crate::field::{Field, FieldSpec, Start, StartRule, recentred, tensors};
+use crate::field::{Field, FieldSpec, Start, StartRule, tensors};
 use crate::grid::Grid;
 
 /// The coding's number in a file.
@@ -60,6 +60,31 @@ pub struct Quantisation {
     classes: Vec<Vec<f32>>,
     class_of: Vec<u8>,
     magnitude: i32,
+}
+
+/// What rounding has to know of a partition's network.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Network {
+    tensors: Vec<std::ops::Range<usize>>,
+    /// Coordinates of the partition's centre; empty behind an encoding.
+    centre: Vec<f64>,
+    /// The first bias that is a whole turn of its sine.
+    turn: f64,
+}
+
+impl Network {
+    /// That of `partition`, which must be one of the grid.
+    pub fn new(spec: &FieldSpec, grid: &Grid, partition: u32) -> Self {
+        let bounds = grid.partition_box(partition);
+        let middle = |range: &std::ops::Range<u32>| f64::from(range.start.saturating_add(range.end).saturating_sub(1)) / 2.0;
+        // Behind an encoding, first weights stay small and meet no coordinates.
+        let bounds = if spec.is_encoded() { &[] } else { bounds.as_slice() };
+        Self {
+            tensors: tensors(&spec.local_layers()),
+            centre: bounds.iter().enumerate().map(|(axis, range)| f64::from(grid.coordinate(axis, middle(range)))).collect(),
+            turn: std::f64::consts::TAU / f64::from(spec.first_omega),
+        }
+    }
 }
 
 /// A quantised field: whole numbers of steps, in the layouts of [`Field`].
@@ -184,22 +209,11 @@ impl Quantisation {
     /// [`Error::Parameter`] where the field is another than this was made for.
     pub fn numbers(&self, field: &Field, seed: u64) -> Result<Numbers, Error> {
         let start = Start::new(field.spec(), field.grid(), seed, self.start);
-        let field = self.with_coded_first_layers(field, &start)?;
-        let layers = field.spec().local_layers();
-        let turn = std::f32::consts::TAU / field.spec().first_omega;
-        let own = tensors(&layers);
         let mut local = Vec::with_capacity(field.local().len());
         for (slot, &partition) in field.present().iter().enumerate() {
-            let (weights, from) = (field.local_of_slot(slot), start.local(partition));
-            for (place, (range, &step)) in own.iter().zip(self.steps_of_slot(slot)).enumerate() {
-                let (w, s) = (weights.get(range.clone()), from.get(range.clone()));
-                for (w, s) in w.unwrap_or_default().iter().zip(s.unwrap_or_default()) {
-                    // The sine does not see whole turns of the phase, and the smallest number is the cheapest.
-                    let moved = w - s;
-                    let moved = if place == 1 { moved - turn * (moved / turn).round() } else { moved };
-                    local.push(self.number(moved, step));
-                }
-            }
+            let network = Network::new(field.spec(), field.grid(), partition);
+            let from = start.local(partition);
+            local.extend(self.local_numbers(&network, &from, self.steps_of_slot(slot), field.local_of_slot(slot)));
         }
         let mut shared = Vec::with_capacity(field.shared().len());
         let from = start.shared();
@@ -214,14 +228,44 @@ impl Quantisation {
         Ok(Numbers { shared, local })
     }
 
-    fn with_coded_first_layers(&self, field: &Field, start: &Start<'_>) -> Result<Field, Error> {
-        let own: Vec<Vec<f32>> = field.present().iter().map(|&partition| start.local(partition)).collect();
-        recentred(field, |partition, place, weight| {
-            let slot = field.present().binary_search(&partition).unwrap_or(0);
-            let from = own.get(slot).and_then(|own| own.get(place)).copied().unwrap_or(0.0);
-            let step = self.steps_of_slot(slot).first().copied().unwrap_or(0.0);
-            weight_of(from, self.number(weight - from, step), step)
-        })
+    /// Replaces the local weights of one partition by those that a file would hold: what training with quantised weights
+    /// evaluates. `start` are its start weights ([`Start::local`]), `slot` its place among those that are present.
+    pub fn round_local(&self, network: &Network, start: &[f32], slot: usize, weights: &mut [f32]) {
+        let steps = self.steps_of_slot(slot);
+        let numbers = self.local_numbers(network, start, steps, weights);
+        let rounded = weights_of(start, &numbers, &network.tensors, steps);
+        weights.iter_mut().zip(rounded).for_each(|(weight, rounded)| *weight = rounded);
+    }
+
+    fn local_numbers(&self, network: &Network, start: &[f32], steps: &[f32], weights: &[f32]) -> Vec<i32> {
+        let mut numbers = Vec::with_capacity(weights.len());
+        // What rounding the first weights does to the phase at the centre of the partition.
+        let mut shifts: Vec<f64> = Vec::new();
+        for (place, (range, &step)) in network.tensors.iter().zip(steps).enumerate() {
+            let (w, s) = (weights.get(range.clone()).unwrap_or_default(), start.get(range.clone()).unwrap_or_default());
+            match place {
+                0 if !network.centre.is_empty() => {
+                    shifts = vec![0.0; range.len().checked_div(network.centre.len()).unwrap_or(0)];
+                    let of_axes = w.chunks(shifts.len().max(1)).zip(s.chunks(shifts.len().max(1)));
+                    for ((w, s), &centre) in of_axes.zip(&network.centre) {
+                        for ((&w, &s), shift) in w.iter().zip(s).zip(&mut shifts) {
+                            let number = self.number(w - s, step);
+                            *shift += (f64::from(w) - f64::from(weight_of(s, number, step))) * centre;
+                            numbers.push(number);
+                        }
+                    }
+                }
+                1 if !network.centre.is_empty() => numbers.extend(w.iter().zip(s).zip(&shifts).map(|((&w, &s), shift)| {
+                    // The sine does not see whole turns of the phase, and the smallest number is the cheapest.
+                    let moved = f64::from(w) + shift - f64::from(s);
+                    #[expect(clippy::cast_possible_truncation, reason = "weights are 32-bit floats")]
+                    let moved = (moved - network.turn * (moved / network.turn).round()) as f32;
+                    self.number(moved, step)
+                })),
+                _ => numbers.extend(w.iter().zip(s).map(|(w, s)| self.number(w - s, step))),
+            }
+        }
+        numbers
     }
 
     fn number(&self, moved: f32, step: f32) -> i32 {

@@ -158,9 +158,8 @@ pub fn with_last_biases(field: &Field, biases: &[f32]) -> Result<Field, Error> {
     field.with_weights(field.shared().to_vec(), local)
 }
 
-/// The field with first local weights that a coding holds exactly, and first biases that make up for the change at the
-/// centre of each partition. `rounded` gives a first local weight of a partition, by its place in the network's layout, as the
-/// coding holds it. A field with an encoding is left as it is: its first weights stay small.
+/// The field with first local weights that `coding` holds exactly, and first biases that make up for the change at the
+/// centre of each partition. A field with an encoding is left as it is: its first weights stay small.
 ///
 /// First weights may be large (see [`initialise_centred`]), and a rounded one shifts the phase in proportion to the
 /// distance from the origin: on large pictures by radians. What is left is in proportion to the distance from the
@@ -168,10 +167,11 @@ pub fn with_last_biases(field: &Field, biases: &[f32]) -> Result<Field, Error> {
 ///
 /// # Errors
 /// [`Error::Parameter`] for weights that are not finite.
-pub fn recentred(field: &Field, rounded: impl Fn(u32, usize, f32) -> f32) -> Result<Field, Error> {
+pub fn recentred_for(field: &Field, coding: WeightCoding) -> Result<Field, Error> {
     let (spec, grid) = (field.spec(), field.grid());
     let layers = spec.local_layers();
-    let (Some(first), Some(last), false) = (layers.first(), layers.last(), spec.is_encoded()) else {
+    let recentred = coding != WeightCoding::F32 && !spec.is_encoded();
+    let (Some(first), Some(last), true) = (layers.first(), layers.last(), recentred) else {
         return Ok(field.clone());
     };
     let turn = std::f64::consts::TAU / f64::from(spec.first_omega);
@@ -182,10 +182,10 @@ pub fn recentred(field: &Field, rounded: impl Fn(u32, usize, f32) -> f32) -> Res
             let mut bias = f64::from(network[first.biases.start + unit]);
             for (axis, range) in bounds.iter().enumerate() {
                 let centre = grid.coordinate(axis, f64::from(range.start + range.end - 1) / 2.0);
-                let place = first.weights.start + axis * first.outputs + unit;
-                let coded = rounded(partition, place, network[place]);
-                bias += (f64::from(network[place]) - f64::from(coded)) * f64::from(centre);
-                network[place] = coded;
+                let weight = &mut network[first.weights.start + axis * first.outputs + unit];
+                let rounded = coding.rounded(*weight);
+                bias += (f64::from(*weight) - f64::from(rounded)) * f64::from(centre);
+                *weight = rounded;
             }
             #[expect(clippy::cast_possible_truncation, reason = "weights are 32-bit floats")]
             let bias = (bias - turn * (bias / turn).round()) as f32;
@@ -193,17 +193,6 @@ pub fn recentred(field: &Field, rounded: impl Fn(u32, usize, f32) -> f32) -> Res
         }
     }
     field.with_weights(field.shared().to_vec(), local)
-}
-
-/// [`recentred`] for a plain coding.
-///
-/// # Errors
-/// As [`recentred`].
-pub fn recentred_for(field: &Field, coding: WeightCoding) -> Result<Field, Error> {
-    if coding == WeightCoding::F32 {
-        return Ok(field.clone());
-    }
-    recentred(field, |_, _, weight| coding.rounded(weight))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "widths are at most 8192")]

@@ -3,6 +3,7 @@
 
 mod clip;
 mod compare;
+mod compress;
 mod crop;
 mod decode;
 mod encode;
@@ -15,6 +16,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub use clip::ClipArguments;
 pub use compare::CompareArguments;
+pub use compress::{CoderName, CompressArguments};
 pub use crop::CropArguments;
 pub use decode::DecodeArguments;
 pub use encode::{EncodeArguments, EncodeOptions, ProgressStyle};
@@ -64,6 +66,8 @@ pub enum Command {
     Decode(DecodeArguments),
     /// Keep or drop partitions by copying bytes
     Crop(CropArguments),
+    /// Write a field again in fewer bytes, by quantising its weights
+    Compress(CompressArguments),
     /// Show what a file is and where its bytes are
     Info(InfoArguments),
     /// Run every check that the format promises

@@ -128,3 +128,16 @@ pub(super) fn intersect(selected: &[u32], present: &[u32]) -> Vec<u32> {
 pub(super) fn in_option<T>(option: &str, result: Result<T, Error>) -> Result<T> {
     result.with_context(|| option.to_owned())
 }
+
+/// A part of a file and its bytes.
+#[derive(Debug, serde::Serialize)]
+pub(super) struct LedgerPart {
+    pub(super) part: &'static str,
+    pub(super) bytes: u64,
+}
+
+/// Where the bytes of a file are; the parts add up to it.
+pub(super) fn ledger(reader: &Reader<'_>) -> Result<Vec<LedgerPart>> {
+    let rows = reader.ledger()?.rows;
+    Ok(rows.into_iter().map(|row| LedgerPart { part: row.part, bytes: row.bytes }).collect())
+}

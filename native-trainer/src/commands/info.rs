@@ -7,7 +7,9 @@ use tessera_core::format::{Reader, TrainingRecord};
 use tessera_core::metrics;
 use tessera_core::signal::{ColourSpace, SignalInfo, SignalKind};
 
-use super::describe::{box_text, encoding_text, extents, kept_box, open, present_samples, seconds_text, signal_text};
+use super::describe::{
+    LedgerPart, box_text, encoding_text, extents, kept_box, ledger, open, present_samples, seconds_text, signal_text,
+};
 use crate::arguments::InfoArguments;
 use crate::output::{read_input, shown};
 use crate::report::{Facts, Reporter, Table, bytes as human_bytes, decibels, grouped};
@@ -55,6 +57,7 @@ struct InfoReport<'a> {
     head_bytes: u64,
     shared_bytes: u64,
     local_bytes: u64,
+    ledger: Vec<LedgerPart>,
     bits_per_sample: f64,
     training: &'a TrainingRecord,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -116,6 +119,7 @@ pub(super) fn run(arguments: &InfoArguments, reporter: &Reporter) -> Result<()> 
         head_bytes: reader.head_bytes(),
         shared_bytes: bytes_of(true),
         local_bytes: bytes_of(false),
+        ledger: ledger(&reader)?,
         bits_per_sample: metrics::bits_per_sample(reader.file_bytes(), kept_samples),
         training: reader.training(),
         parts: if arguments.parts { parts(&reader) } else { Vec::new() },
@@ -198,10 +202,10 @@ fn text(report: &InfoReport<'_>) -> String {
         .with("cost", format_args!("{} multiply-adds per sample", grouped(report.macs_per_sample)))
         .to_string();
     out.push_str("\nbytes\n");
-    let rows = Facts::new()
-        .with("  head", share(report.head_bytes))
-        .with("  shared weights", share(report.shared_bytes))
-        .with("  local weights", share(report.local_bytes))
+    let parts = report.ledger.iter().fold(Facts::new(), |facts, part| {
+        facts.with(&format!("  {}", part.part), share(part.bytes))
+    });
+    let rows = parts
         .with("  all", format_args!("{}   {:.2} bits per sample kept", share(report.bytes), report.bits_per_sample));
     out.push_str(&rows.to_string());
     out.push_str("\ntraining\n");

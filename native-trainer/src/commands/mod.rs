@@ -2,6 +2,7 @@
 
 mod bench;
 mod compare;
+mod compress;
 mod crop;
 mod decode;
 mod describe;
@@ -30,6 +31,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         Command::Encode(a) => encode::run(a, &reporter),
         Command::Decode(a) => decode::run(a, &reporter),
         Command::Crop(a) => crop::run(a, &reporter),
+        Command::Compress(a) => compress::run(a, &reporter),
         Command::Info(a) => info::run(a, &reporter),
         Command::Verify(a) => verify::run(a, &reporter),
         Command::Compare(a) => compare::run(a, &reporter),

@@ -23,6 +23,7 @@ use super::checkpoint::{Best, Group};
 use super::device::OpenDevice;
 use super::groups::{groups, turn};
 use super::plan::{CheckpointSettings, Event, Outcome, StoppedBy, TrainingPlan};
+use super::rounding::Rounding;
 use super::setup::{Snapshots, Workers, facts};
 use super::{Batches, Checkpoint, FusedAdam, Moments, Soap, TrainingError};
 
@@ -47,6 +48,7 @@ pub(super) struct HeldRun<'a> {
     done: Done,
     current: Option<Current>,
     facts: Vec<(String, String)>,
+    rounding: Option<Rounding>,
     seconds_before: f64,
     clock: Instant,
     stopped_by: StoppedBy,
@@ -110,6 +112,7 @@ impl<'a> HeldRun<'a> {
             done: Done::default(),
             current: None,
             facts: Vec::new(),
+            rounding: settings.rounding.as_ref().map(|rounding| Rounding::new(rounding, start, settings.seed)),
             seconds_before: 0.0,
             clock: Instant::now(),
             stopped_by: StoppedBy::Steps,
@@ -306,6 +309,10 @@ impl<'a> HeldRun<'a> {
     /// One update; `None` where the weights turn out to be good enough already.
     fn advance(&mut self, current: &mut Current, progress: f64) -> Result<Option<Event>, TrainingError> {
         let started = Instant::now();
+        if self.rounding.is_some() && current.step == 0 {
+            // What rounded training begins with may be the best it sees.
+            self.judge(current)?;
+        }
         let settings = &self.plan.settings;
         let turn = turn(current.step, current.shares.len(), current.between.is_some());
         let share = match (turn, &current.between) {
@@ -313,7 +320,7 @@ impl<'a> HeldRun<'a> {
             (part, _) => &current.shares[part.unwrap_or_default()],
         };
         let visited = share.batch.samples() as f64;
-        let LossAndGradients { loss, shared, local } = self.evaluate(current, share)?;
+        let LossAndGradients { loss, shared, mut local } = self.evaluate(current, share)?;
         if let Some(part) = turn {
             current.recent[part] = loss;
         }
@@ -327,9 +334,12 @@ impl<'a> HeldRun<'a> {
             }
         }
         let rate = settings.learning_rate * (1.0 - progress);
+        if let Some(rounding) = &self.rounding {
+            rounding.pull(&self.groups[self.done.groups], current.samples, &current.local, &mut local);
+        }
         let Current { soap, local: weights, .. } = current;
         self.workers.run(|| soap.step(weights, &local, rate));
-        if self.done.groups == 0 {
+        if self.done.groups == 0 && self.rounding.is_none() {
             // What is held has no gradient, so this moves the rest of the merge.
             current.shared_adam.step(&mut self.shared, &shared, rate * MERGE_RATE);
         }
@@ -357,9 +367,12 @@ impl<'a> HeldRun<'a> {
     fn evaluate(&self, current: &Current, share: &Share) -> Result<LossAndGradients, TrainingError> {
         let Share { batch, held } = share;
         let spec = &self.plan.spec;
+        let group = &self.groups[self.done.groups];
+        let rounded = self.rounding.as_ref().map(|r| self.workers.run(|| r.rounded(group, &current.local)));
+        let local = rounded.as_ref().unwrap_or(&current.local);
         let step = match held {
-            Some(held) => Step::with_held(spec, &self.shared, &current.local, batch, held)?,
-            None => Step::new(spec, &self.shared, &current.local, batch)?,
+            Some(held) => Step::with_held(spec, &self.shared, local, batch, held)?,
+            None => Step::new(spec, &self.shared, local, batch)?,
         };
         let total = self.workers.run(|| {
             let results: Vec<_> = (0..step.tasks()).into_par_iter().map(|task| step.run(task)).collect();

@@ -15,6 +15,7 @@
 //! | `optimiser` | burn's Adam on the two weight arrays |
 //! | `plateau` | the learning rate that halves where the loss rests |
 //! | `soap` | SOAP on many tiny networks, for the default loop |
+//! | `rounding` | training with quantised weights |
 //! | `checkpoint` | the file from which an interrupted run continues bit for bit |
 //! | `device`, `cuda` | where tensors live |
 //!
@@ -38,6 +39,7 @@ mod kernel;
 mod optimiser;
 mod plan;
 mod plateau;
+mod rounding;
 mod run;
 mod setup;
 mod soap;
@@ -57,6 +59,7 @@ pub use plan::{
     filled_partitions,
 };
 pub use plateau::{Plateau, PlateauState};
+pub use rounding::RoundedTraining;
 pub use run::{train, train_from};
 pub use soap::Soap;
 pub use tessera_core::eval::cpu::training::Batch;

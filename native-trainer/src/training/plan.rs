@@ -10,6 +10,7 @@ use tessera_core::grid::Grid;
 use tessera_core::signal::SignalKind;
 
 use super::TrainingError;
+use super::rounding::RoundedTraining;
 use crate::samples::Samples;
 
 /// A signal, the network that shall represent it, and how to train it.
@@ -100,6 +101,8 @@ pub struct Settings {
     pub engine: EngineChoice,
     /// Seconds between two snapshots of the weights for who watches; none where `None`.
     pub snapshot_every_seconds: Option<f64>,
+    /// Quantised weights are trained where there are steps for them; the held recipe only.
+    pub rounding: Option<RoundedTraining>,
 }
 
 impl Default for Settings {
@@ -123,6 +126,7 @@ impl Default for Settings {
             checkpoint: None,
             engine: EngineChoice::Auto,
             snapshot_every_seconds: None,
+            rounding: None,
         }
     }
 }

@@ -314,6 +314,7 @@ fn settings(
             resume: arguments.resume,
         }),
         engine: EngineChoice::Auto,
+        rounding: None,
         snapshot_every_seconds: if arguments.watch {
             Some(SNAPSHOT_EVERY_SECONDS)
         } else {

@@ -1,0 +1,106 @@
+//! `tessera compress`.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use tessera_core::codec::Coder;
+
+const EXAMPLES: &str = "\
+Examples:
+  tessera compress photo.inr -o small.inr                    a loss of 0.3 dB at most
+  tessera compress photo.inr -o small.inr --bits 8           the published quantiser
+  tessera compress photo.inr -o small.inr --bpp 1.5          as good as fits
+  tessera compress photo.inr -o small.inr --bpp 1.5 --retrain 200 --against photo.png
+
+A compressed file is cropped by copying bytes like any other, and decodes to the same bits on every machine.
+Weights are coded as steps away from the start weights, which the seed in the header gives back: what training
+never moved takes no byte.";
+
+/// `tessera compress IN.inr -o OUT.inr`
+///
+/// Quantises the weights: every tensor gets a step by what rounding it does to the signal, and so does every class
+/// of partitions, unless --bits says how many levels all of them have.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct CompressArguments {
+    /// File to compress; - for stdin
+    #[arg(value_name = "IN.inr")]
+    pub input: PathBuf,
+    /// File to write; - for stdout
+    #[arg(long, short, value_name = "OUT.inr")]
+    pub output: PathBuf,
+    /// Overwrite the output if it exists
+    #[arg(long, short)]
+    pub force: bool,
+    /// Lose at most this much PSNR [default: 0.3]
+    #[arg(long, value_name = "DB", help_heading = "How small", group = "target")]
+    pub loss: Option<f64>,
+    /// Write at most this many bytes: 50000, 50k or 1.5M
+    #[arg(long, value_name = "BYTES", help_heading = "How small", group = "target", value_parser = bytes)]
+    pub target_size: Option<u64>,
+    /// Write at most this many bits per sample of the original canvas
+    #[arg(long, value_name = "BITS", help_heading = "How small", group = "target")]
+    pub bpp: Option<f64>,
+    /// Give every tensor the levels of this many bits, 4 to 16, as published
+    #[arg(long, value_name = "BITS", help_heading = "How small", group = "target",
+          value_parser = clap::value_parser!(u32).range(4..=16))]
+    pub bits: Option<u32>,
+    /// Where the frequencies of the numbers come from
+    #[arg(long, value_enum, value_name = "NAME", default_value_t = CoderName::Static, help_heading = "How small")]
+    pub coder: CoderName,
+    /// What the field was made from: the loss is then measured against it
+    #[arg(long, value_name = "ORIGINAL", help_heading = "Training")]
+    pub against: Option<PathBuf>,
+    /// Train the quantised weights for so many steps
+    #[arg(long, value_name = "STEPS", requires = "against", help_heading = "Training")]
+    pub retrain: Option<u64>,
+    /// Threads on the CPU [default: one per core]
+    #[arg(long, value_name = "COUNT", help_heading = "Training")]
+    pub threads: Option<usize>,
+}
+
+/// Where the frequencies of the numbers come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum CoderName {
+    /// A table for every tensor
+    Static,
+    /// One table for all tensors, as published
+    Pooled,
+    /// Counted while coding, without a table
+    Adaptive,
+}
+
+impl From<CoderName> for Coder {
+    fn from(name: CoderName) -> Self {
+        match name {
+            CoderName::Static => Self::Static,
+            CoderName::Pooled => Self::Pooled,
+            CoderName::Adaptive => Self::Adaptive,
+        }
+    }
+}
+
+/// `50000`, `50k` or `1.5M`.
+fn bytes(text: &str) -> Result<u64, String> {
+    let (digits, factor) = match text.strip_suffix(['k', 'K']) {
+        Some(digits) => (digits, 1e3),
+        None => text.strip_suffix(['m', 'M']).map_or((text, 1.0), |digits| (digits, 1e6)),
+    };
+    let number: f64 = digits.parse().map_err(|_| format!("{text:?} is no number of bytes, such as 50000 or 50k"))?;
+    if !(1.0..1e15).contains(&(number * factor)) {
+        return Err(format!("{text:?} is no possible size of a file"));
+    }
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked above")]
+    Ok((number * factor) as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_have_units() {
+        assert_eq!(["50000", "50k", "1.5M"].map(bytes), [Ok(50_000), Ok(50_000), Ok(1_500_000)]);
+        assert!(["", "k", "-3", "1e30", "NaN", "5kb"].iter().all(|text| bytes(text).is_err()));
+    }
+}

@@ -1,0 +1,185 @@
+//! `tessera compress`: the same field in fewer bytes.
+
+use anyhow::{Context as _, Result};
+use serde::Serialize;
+use tessera_core::codec::{Coder, Quantisation};
+use tessera_core::format::{Document, Reader, write_quantised};
+use tessera_core::metrics;
+
+use super::describe::{LedgerPart, ledger, open, present_samples};
+use crate::arguments::CompressArguments;
+use crate::compression::{Allocation, Probe, Retraining, search, steps_for_bits};
+use crate::errors::usage_fault;
+use crate::media::read_source;
+use crate::media::shape::Sampling;
+use crate::output::{Destination, read_input, shown};
+use crate::quality::{self, Quality};
+use crate::report::{Facts, Reporter, bytes as human_bytes, decibels, finite, grouped};
+use crate::samples::Samples;
+use crate::{decoding, signals};
+
+/// The loss where nothing else is asked for, in dB.
+const LOSS_DB: f64 = 0.3;
+
+/// What `--json` prints.
+#[derive(Debug, Serialize)]
+struct CompressReport {
+    output: String,
+    bytes: u64,
+    bytes_before: u64,
+    bits_per_sample: f64,
+    parameters: u64,
+    bits_per_parameter: f64,
+    coder: &'static str,
+    /// Against the original, where it was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    psnr_db: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    psnr_before_db: Option<f64>,
+    /// Against the field before, on some of its partitions.
+    psnr_against_field_db: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retrained_steps: Option<u64>,
+    /// Sizes of the file with each coder.
+    coders: Vec<CoderSize>,
+    ledger: Vec<LedgerPart>,
+}
+
+/// The file's size with a coder.
+#[derive(Debug, Serialize)]
+struct CoderSize {
+    coder: &'static str,
+    bytes: u64,
+}
+
+pub(super) fn run(arguments: &CompressArguments, reporter: &Reporter) -> Result<()> {
+    decoding::use_threads(arguments.threads)?;
+    let destination = Destination::new(&arguments.output, arguments.force, reporter.json())?;
+    let bytes = read_input(&arguments.input)?;
+    let reader = open(&bytes, &arguments.input)?;
+    let document = reader.document().with_context(|| shown(&arguments.input))?;
+    let original = arguments.against.as_deref().map(|path| original(path, &document)).transpose()?;
+    let before = original.as_ref().map(|samples| quality::of_written(&bytes, samples)).transpose()?;
+
+    let mut quantisation = quantisation(arguments, &document, before.as_ref())?;
+    let field_before = document.field.clone();
+    let mut document = document;
+    if let (Some(samples), Some(steps)) = (&original, arguments.retrain) {
+        let retraining = Retraining { samples, steps, threads: arguments.threads, stop: signals::watch()? };
+        let mut say = |step: u64, psnr_db: f64| {
+            if step.is_multiple_of(50) {
+                reporter.say(format_args!("retraining: {step} of {steps} steps, {}", decibels(psnr_db)));
+            }
+        };
+        (document, quantisation) = match wanted_bytes(arguments, &document) {
+            Some(bytes) => retraining.to_size(&document, arguments.coder.into(), bytes, &mut say)?,
+            None => (retraining.run(&document, &quantisation, steps, &mut say)?, quantisation),
+        };
+    }
+    let written = write_quantised(&document, &quantisation)?;
+    destination.write(&written)?;
+
+    let reader = Reader::open(&written)?;
+    let after = original.as_ref().map(|samples| quality::of_written(&written, samples)).transpose()?;
+    let probe = Probe::new(&field_before, usize::MAX)?;
+    let difference = probe.difference(&reader.document()?.field)?;
+    let kept = present_samples(reader.grid(), reader.present());
+    let coders = Coder::ALL
+        .into_iter()
+        .map(|coder| {
+            let written = write_quantised(&document, &quantisation.clone().with_coder(coder))?;
+            Ok(CoderSize { coder: coder.name(), bytes: written.len() as u64 })
+        })
+        .collect::<Result<_>>()?;
+    #[expect(clippy::cast_precision_loss, reason = "a mean")]
+    let report = CompressReport {
+        output: destination.shown(),
+        bytes: written.len() as u64,
+        bytes_before: bytes.len() as u64,
+        bits_per_sample: metrics::bits_per_sample(written.len() as u64, kept),
+        parameters: reader.parameters(),
+        bits_per_parameter: written.len() as f64 * 8.0 / reader.parameters() as f64,
+        coder: Coder::from(arguments.coder).name(),
+        psnr_db: after.and_then(|quality| finite(quality.psnr_db)),
+        psnr_before_db: before.and_then(|quality| finite(quality.psnr_db)),
+        psnr_against_field_db: finite(document.signal.kind.psnr_db(difference)),
+        retrained_steps: arguments.retrain,
+        coders,
+        ledger: ledger(&reader)?,
+    };
+    reporter.summary(&report, || summary(&report))
+}
+
+/// The samples that the field was made from.
+fn original(path: &std::path::Path, document: &Document) -> Result<Samples> {
+    let source = read_source(read_input(path)?, path, &Sampling::default())?;
+    let (own, other) = (&document.signal, &source.signal.info);
+    if own.kind != other.kind || own.shape != other.shape || own.channels != other.channels {
+        return Err(usage_fault(format!(
+            "{} is not what the field was made from: {} against {}",
+            shown(path),
+            super::describe::signal_text(other),
+            super::describe::signal_text(own)
+        )));
+    }
+    Ok(source.signal.into())
+}
+
+fn wanted_bytes(arguments: &CompressArguments, document: &Document) -> Option<u64> {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "sizes of files")]
+    let of_rate = |bits: f64| (bits * document.field.grid().samples() as f64 / 8.0).max(1.0) as u64;
+    arguments.target_size.or(arguments.bpp.map(of_rate))
+}
+
+fn quantisation(arguments: &CompressArguments, document: &Document, before: Option<&Quality>) -> Result<Quantisation> {
+    let (field, seed, coder) = (&document.field, document.training.seed, arguments.coder.into());
+    if let Some(bits) = arguments.bits {
+        let start = Quantisation::nearest_start(field, seed);
+        let (shared, local) = steps_for_bits(field, seed, start, bits);
+        return Ok(Quantisation::new(field.spec(), start, coder, &shared, &local)?.with_bits(bits)?);
+    }
+    let allocation = Allocation::measure(field, seed, coder)?;
+    let coarseness = match wanted_bytes(arguments, document) {
+        Some(bytes) => search::for_size(document, &allocation, bytes)?,
+        None => {
+            let loss = arguments.loss.unwrap_or(LOSS_DB);
+            let psnr = before.map(|quality| quality.psnr_db).or(document.training.psnr_db).filter(|psnr| psnr.is_finite());
+            let Some(psnr) = psnr.filter(|_| loss > 0.0 && loss < 100.0) else {
+                return Err(usage_fault(
+                    "--loss needs a positive number of dB and a field whose PSNR is known: name the original with \
+                     --against, or a size with --bpp or --target-size",
+                ));
+            };
+            let peak_error = 10_f64.powf(document.signal.kind.psnr_db(1.0) / 10.0);
+            // Errors of rounding and those that are there already do not know of each other, so their squares add up.
+            let error = 10_f64.powf(-psnr / 10.0) * peak_error * (10_f64.powf(loss / 10.0) - 1.0);
+            search::for_error(field, seed, &allocation, error)?
+        }
+    };
+    Ok(allocation.quantisation(field, coarseness)?)
+}
+
+fn summary(report: &CompressReport) -> String {
+    let quality = match (report.psnr_before_db, report.psnr_db) {
+        (Some(before), Some(after)) => Some(format!("{} of {}", decibels(after), decibels(before))),
+        _ => None,
+    };
+    let coders: Vec<String> =
+        report.coders.iter().map(|size| format!("{} {}", size.coder, grouped(size.bytes))).collect();
+    Facts::new()
+        .with("wrote", &report.output)
+        .with(
+            "size",
+            format_args!(
+                "{} of {} ({:.3} bits per sample, {:.2} bits per weight)",
+                human_bytes(report.bytes),
+                human_bytes(report.bytes_before),
+                report.bits_per_sample,
+                report.bits_per_parameter
+            ),
+        )
+        .with_some("quality", quality)
+        .with_some("against the field", report.psnr_against_field_db.map(decibels))
+        .with("with each coder", format_args!("{} bytes", coders.join(", ")))
+        .to_string()
+}

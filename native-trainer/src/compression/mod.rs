@@ -1,0 +1,18 @@
+//! Choosing how the weights of a trained field are quantised, and training them to it.
+//!
+//! [`Allocation`] measures what rounding each tensor does to the decoded signal and turns one number, the *coarseness*, into
+//! steps: all tensors and all partitions then lose the same for a bit, which is the least loss for the bits (reverse
+//! water-filling). [`search`] finds the coarseness for a size or a loss. `bits` is the published quantiser
+//! (reference/inr-compression.md section 6). Retraining goes through [`crate::training`] with
+//! [`crate::training::Rounding`].
+
+mod allocation;
+mod bits;
+mod probe;
+mod retrain;
+pub mod search;
+
+pub use allocation::Allocation;
+pub use bits::steps_for_bits;
+pub use probe::Probe;
+pub use retrain::Retraining;

@@ -1,0 +1,60 @@
+//! The coarseness for a wanted size or a wanted loss.
+
+use tessera_core::error::Error;
+use tessera_core::field::Field;
+use tessera_core::format::{Document, write_quantised};
+
+use super::allocation::rounded;
+use super::{Allocation, Probe};
+
+/// Halvings of the interval: the size then changes by less than a thousandth.
+const ROUNDS: usize = 22;
+/// Coarseness between which everything lies that makes sense: root mean square errors of a weight, in field units.
+const FINEST: f64 = 1e-9;
+const COARSEST: f64 = 10.0;
+/// Partitions by which a loss is judged.
+const PROBED: usize = 256;
+
+/// The finest steps with which the file has at most `bytes` bytes; the coarsest of all where none do.
+///
+/// # Errors
+/// Those of writing.
+pub fn for_size(document: &Document, allocation: &Allocation, bytes: u64) -> Result<f32, Error> {
+    bisect(|coarseness| {
+        let quantisation = allocation.quantisation(&document.field, coarseness)?;
+        Ok(write_quantised(document, &quantisation)?.len() as u64 > bytes)
+    })
+}
+
+/// The coarsest steps that add a mean squared error of at most `error`, in field units.
+///
+/// # Errors
+/// Those of decoding.
+pub fn for_error(field: &Field, seed: u64, allocation: &Allocation, error: f64) -> Result<f32, Error> {
+    let probe = Probe::new(field, PROBED)?;
+    let found = bisect(|coarseness| {
+        let quantisation = allocation.quantisation(field, coarseness)?;
+        Ok(probe.difference(&rounded(field, seed, &quantisation)?)? <= error)
+    })?;
+    Ok(found / 2_f32.powf(WIDTH))
+}
+
+/// Octaves between the two ends when the search ends.
+#[expect(clippy::cast_possible_truncation, reason = "about 1e-5")]
+const WIDTH: f32 = (33.3 / (1_u64 << ROUNDS) as f64) as f32;
+
+/// The least coarseness for which `too_fine` does not hold.
+fn bisect(mut too_fine: impl FnMut(f32) -> Result<bool, Error>) -> Result<f32, Error> {
+    let (mut low, mut high) = (FINEST.log2(), COARSEST.log2());
+    for _ in 0..ROUNDS {
+        let middle = f64::midpoint(low, high);
+        #[expect(clippy::cast_possible_truncation, reason = "a factor")]
+        if too_fine(middle.exp2() as f32)? {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "a factor")]
+    Ok(high.exp2() as f32)
+}
