@@ -362,6 +362,7 @@ def quantised(h, payloads):
     c = Cursor(payloads[SHARED], "codebook")
     rule, coder, classes = choice(c.unpack("B"), [0, 1, 2], "start rule"), choice(c.unpack("B"), [0, 1, 2], "coder"), c.unpack("B")
     need(1 <= classes <= 16, "codebook: classes of partitions")
+    need(rule == 0 or h["encoding"][0] == "mlp" and not h["relu"], "codebook: start rule behind an encoding")
 
     def steps(layers):
         values = (np.frombuffer(c.take(4 * len(layers)), "<u2").astype(np.uint32) << 16).view(np.float32)

@@ -2,7 +2,7 @@
 
 use half::bf16;
 
-use super::quantised::{CLASSES_OF_PARTITIONS, Coder};
+use super::quantised::{CLASSES_OF_PARTITIONS, Coder, check_start};
 use super::symbols::{self, Frequencies};
 use crate::error::{Error, Unsupported};
 use crate::field::{FieldSpec, StartRule, tensors};
@@ -77,6 +77,7 @@ impl Codebook {
     pub(super) fn parse<'a>(payload: &'a [u8], spec: &FieldSpec) -> Result<(Self, &'a [u8]), Error> {
         let mut rest = payload;
         let start = known(&START_RULES, byte(&mut rest)?, "start rule")?;
+        check_start(spec, start)?;
         let coder = known(&CODERS, byte(&mut rest)?, "coder")?;
         let classes = byte(&mut rest)?;
         if classes == 0 || usize::from(classes) > CLASSES_OF_PARTITIONS {

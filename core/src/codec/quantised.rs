@@ -76,12 +76,17 @@ impl Network {
     /// That of `partition`, which must be one of the grid.
     pub fn new(spec: &FieldSpec, grid: &Grid, partition: u32) -> Self {
         let bounds = grid.partition_box(partition);
-        let middle = |range: &std::ops::Range<u32>| f64::from(range.start.saturating_add(range.end).saturating_sub(1)) / 2.0;
+        let middle =
+            |range: &std::ops::Range<u32>| f64::from(range.start.saturating_add(range.end).saturating_sub(1)) / 2.0;
         // Behind an encoding, first weights stay small and meet no coordinates.
         let bounds = if spec.is_encoded() { &[] } else { bounds.as_slice() };
         Self {
             tensors: tensors(&spec.local_layers()),
-            centre: bounds.iter().enumerate().map(|(axis, range)| f64::from(grid.coordinate(axis, middle(range)))).collect(),
+            centre: bounds
+                .iter()
+                .enumerate()
+                .map(|(axis, range)| f64::from(grid.coordinate(axis, middle(range))))
+                .collect(),
             turn: std::f64::consts::TAU / f64::from(spec.first_omega),
         }
     }
@@ -112,6 +117,7 @@ impl Quantisation {
     /// # Errors
     /// [`Error::Parameter`] for another number of tensors or a step that is negative or not finite.
     pub fn new(spec: &FieldSpec, start: StartRule, coder: Coder, shared: &[f32], local: &[f32]) -> Result<Self, Error> {
+        check_start(spec, start)?;
         Self { start, coder, shared: Vec::new(), classes: Vec::new(), class_of: Vec::new(), magnitude: MAGNITUDE }
             .with_shared(spec, shared)?
             .with_classes(spec, &[local.to_vec()], Vec::new())
@@ -176,6 +182,9 @@ impl Quantisation {
 
     /// The start rule from which the weights of `field` have moved least.
     pub fn nearest_start(field: &Field, seed: u64) -> StartRule {
+        if field.spec().is_encoded() {
+            return StartRule::Zero;
+        }
         let shared = tensors(&field.spec().shared_layers());
         let local = tensors(&field.spec().local_layers());
         let cost = |rule: StartRule| {
@@ -255,13 +264,15 @@ impl Quantisation {
                         }
                     }
                 }
-                1 if !network.centre.is_empty() => numbers.extend(w.iter().zip(s).zip(&shifts).map(|((&w, &s), shift)| {
-                    // The sine does not see whole turns of the phase, and the smallest number is the cheapest.
-                    let moved = f64::from(w) + shift - f64::from(s);
-                    #[expect(clippy::cast_possible_truncation, reason = "weights are 32-bit floats")]
-                    let moved = (moved - network.turn * (moved / network.turn).round()) as f32;
-                    self.number(moved, step)
-                })),
+                1 if !network.centre.is_empty() => {
+                    numbers.extend(w.iter().zip(s).zip(&shifts).map(|((&w, &s), shift)| {
+                        // The sine does not see whole turns of the phase, and the smallest number is the cheapest.
+                        let moved = f64::from(w) + shift - f64::from(s);
+                        #[expect(clippy::cast_possible_truncation, reason = "weights are 32-bit floats")]
+                        let moved = (moved - network.turn * (moved / network.turn).round()) as f32;
+                        self.number(moved, step)
+                    }))
+                }
                 _ => numbers.extend(w.iter().zip(s).map(|(w, s)| self.number(w - s, step))),
             }
         }
@@ -330,6 +341,14 @@ impl Quantisation {
             .collect::<Result<_, Error>>()?;
         Ok(Payloads { shared: (payload, tables), local })
     }
+}
+
+/// Networks behind an encoding are told from zero: the format does not say how their start weights are drawn.
+pub(super) fn check_start(spec: &FieldSpec, start: StartRule) -> Result<(), Error> {
+    if spec.is_encoded() && start != StartRule::Zero {
+        return Err(Error::parameter("weights behind an encoding are steps away from 0, not from drawn ones"));
+    }
+    Ok(())
 }
 
 /// Bytes that a payload of `weights` weights has at least.

@@ -8,9 +8,7 @@ mod spec;
 
 pub use automatic::{AutomaticRequest, automatic};
 pub use encoding::{Activation, Encoding};
-pub use initial::{
-    SplitMix64, Start, StartRule, initialise, initialise_centred, recentred_for, with_last_biases,
-};
+pub use initial::{SplitMix64, Start, StartRule, initialise, initialise_centred, recentred_for, with_last_biases};
 pub use spec::{FieldSpec, Layer, Model, PUBLISHED_OMEGA, tensors};
 
 pub(crate) use arithmetic::sine_cosine_of_turns;

@@ -126,7 +126,12 @@ fn original(path: &std::path::Path, document: &Document) -> Result<Samples> {
 }
 
 fn wanted_bytes(arguments: &CompressArguments, document: &Document) -> Option<u64> {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "sizes of files")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "sizes of files"
+    )]
     let of_rate = |bits: f64| (bits * document.field.grid().samples() as f64 / 8.0).max(1.0) as u64;
     arguments.target_size.or(arguments.bpp.map(of_rate))
 }
@@ -143,7 +148,8 @@ fn quantisation(arguments: &CompressArguments, document: &Document, before: Opti
         Some(bytes) => search::for_size(document, &allocation, bytes)?,
         None => {
             let loss = arguments.loss.unwrap_or(LOSS_DB);
-            let psnr = before.map(|quality| quality.psnr_db).or(document.training.psnr_db).filter(|psnr| psnr.is_finite());
+            let psnr =
+                before.map(|quality| quality.psnr_db).or(document.training.psnr_db).filter(|psnr| psnr.is_finite());
             let Some(psnr) = psnr.filter(|_| loss > 0.0 && loss < 100.0) else {
                 return Err(usage_fault(
                     "--loss needs a positive number of dB and a field whose PSNR is known: name the original with \

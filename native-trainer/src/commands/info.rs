@@ -202,9 +202,10 @@ fn text(report: &InfoReport<'_>) -> String {
         .with("cost", format_args!("{} multiply-adds per sample", grouped(report.macs_per_sample)))
         .to_string();
     out.push_str("\nbytes\n");
-    let parts = report.ledger.iter().fold(Facts::new(), |facts, part| {
-        facts.with(&format!("  {}", part.part), share(part.bytes))
-    });
+    let parts = report
+        .ledger
+        .iter()
+        .fold(Facts::new(), |facts, part| facts.with(&format!("  {}", part.part), share(part.bytes)));
     let rows = parts
         .with("  all", format_args!("{}   {:.2} bits per sample kept", share(report.bytes), report.bits_per_sample));
     out.push_str(&rows.to_string());

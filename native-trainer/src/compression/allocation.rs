@@ -86,7 +86,11 @@ impl Allocation {
     fn of_steps(&self, field: &Field, shared: &[f32], local: &[f32]) -> Result<Quantisation, Error> {
         let of_class = |octaves: &i32| {
             let last = local.len().saturating_sub(2);
-            local.iter().enumerate().map(|(t, step)| if t < last { step * 2_f32.powi(*octaves) } else { *step }).collect()
+            local
+                .iter()
+                .enumerate()
+                .map(|(t, step)| if t < last { step * 2_f32.powi(*octaves) } else { *step })
+                .collect()
         };
         let classes: Vec<Vec<f32>> = self.classes.iter().map(of_class).collect();
         Quantisation::new(field.spec(), self.start, self.coder, shared, local)?.with_classes(
@@ -115,8 +119,10 @@ impl Allocation {
         sorted.sort_by(f64::total_cmp);
         let median = sorted.get(sorted.len() / 2).copied().unwrap_or(0.0).max(1e-30);
         #[expect(clippy::cast_possible_truncation, reason = "a few octaves")]
-        let octaves: Vec<i32> =
-            errors.iter().map(|error| (0.5 * (median / error.max(1e-30)).log2()).round().clamp(-7.0, 8.0) as i32).collect();
+        let octaves: Vec<i32> = errors
+            .iter()
+            .map(|error| (0.5 * (median / error.max(1e-30)).log2()).round().clamp(-7.0, 8.0) as i32)
+            .collect();
         let mut classes = octaves.clone();
         classes.sort_unstable();
         classes.dedup();

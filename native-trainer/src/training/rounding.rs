@@ -73,7 +73,9 @@ impl Rounding {
             }
         }
         let price = self.training.rate_weight / samples.max(1) as f64;
-        for ((&slot, weights), gradient) in group.iter().zip(local.chunks_exact(size)).zip(gradient.chunks_exact_mut(size)) {
+        for ((&slot, weights), gradient) in
+            group.iter().zip(local.chunks_exact(size)).zip(gradient.chunks_exact_mut(size))
+        {
             for (tensor, sum) in sums.iter().enumerate() {
                 let step = f64::from(self.training.quantisation.steps_of_slot(slot as usize)[tensor]);
                 let range = self.ranges[tensor].clone();
