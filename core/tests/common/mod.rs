@@ -4,8 +4,9 @@
 pub mod bodies;
 pub mod craft;
 
-use tessera_core::field::{Activation, Encoding, Field, FieldSpec};
-use tessera_core::format::{Document, TrainingRecord, WeightCoding, crop, write};
+use tessera_core::codec::{Coder, Quantisation};
+use tessera_core::field::{Activation, Encoding, Field, FieldSpec, StartRule, tensors};
+use tessera_core::format::{Document, TrainingRecord, WeightCoding, crop, write, write_quantised};
 use tessera_core::grid::{Grid, SOUND_RANGE, UNIT_RANGE};
 use tessera_core::signal::{ColourSpace, Placement, SampleFormat, ShapeValue, SignalInfo, SignalKind};
 
@@ -158,5 +159,21 @@ pub fn golden() -> Vec<(&'static str, Vec<u8>)> {
         ("blended-f32", of(blended(), WeightCoding::F32)),
         ("encoded-f16", of(encoded(), WeightCoding::F16)),
         ("gauss-f32", of(gauss(), WeightCoding::F32)),
+        ("picture-quantised", quantised(&self::picture(), StartRule::Centred, Coder::Static, true)),
+        ("siren-quantised", quantised(&siren(), StartRule::Drawn, Coder::Adaptive, false)),
+        ("sound-quantised", quantised(&sound(), StartRule::Zero, Coder::Pooled, false)),
     ]
+}
+
+/// Steps of a hundredth; partitions in two classes, where they are wanted.
+fn quantised(document: &Document, start: StartRule, coder: Coder, classes: bool) -> Vec<u8> {
+    let spec = document.field.spec();
+    let steps = |layers: &[tessera_core::field::Layer], step: f32| vec![step; tensors(layers).len()];
+    let (shared, local) = (steps(&spec.shared_layers(), 0.01), steps(&spec.local_layers(), 0.01));
+    let one = Quantisation::new(spec, start, coder, &shared, &local).unwrap();
+    let several = || {
+        let class_of = (0..document.field.present().len()).map(|slot| u8::from(slot % 3 == 0)).collect();
+        one.clone().with_classes(spec, &[local.clone(), steps(&spec.local_layers(), 0.04)], class_of).unwrap()
+    };
+    write_quantised(document, &if classes { several() } else { one.clone() }).unwrap()
 }

@@ -33,13 +33,15 @@ pub struct CompressArguments {
     #[arg(long, short)]
     pub force: bool,
     /// Lose at most this much PSNR [default: 0.3]
-    #[arg(long, value_name = "DB", help_heading = "How small", group = "target")]
+    #[arg(long, value_name = "DB", help_heading = "How small", group = "target", allow_negative_numbers = true,
+          value_parser = positive)]
     pub loss: Option<f64>,
     /// Write at most this many bytes: 50000, 50k or 1.5M
     #[arg(long, value_name = "BYTES", help_heading = "How small", group = "target", value_parser = bytes)]
     pub target_size: Option<u64>,
     /// Write at most this many bits per sample of the original canvas
-    #[arg(long, value_name = "BITS", help_heading = "How small", group = "target")]
+    #[arg(long, value_name = "BITS", help_heading = "How small", group = "target", allow_negative_numbers = true,
+          value_parser = positive)]
     pub bpp: Option<f64>,
     /// Give every tensor the levels of this many bits, 4 to 16, as published
     #[arg(long, value_name = "BITS", help_heading = "How small", group = "target",
@@ -78,6 +80,12 @@ impl From<CoderName> for Coder {
             CoderName::Adaptive => Self::Adaptive,
         }
     }
+}
+
+/// A number above 0 that is not beyond reason.
+fn positive(text: &str) -> Result<f64, String> {
+    let number = text.parse().ok().filter(|number| (1e-6..1e6).contains(number));
+    number.ok_or_else(|| format!("{text:?} is no positive number"))
 }
 
 /// `50000`, `50k` or `1.5M`.

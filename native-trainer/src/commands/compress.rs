@@ -150,9 +150,9 @@ fn quantisation(arguments: &CompressArguments, document: &Document, before: Opti
             let loss = arguments.loss.unwrap_or(LOSS_DB);
             let psnr =
                 before.map(|quality| quality.psnr_db).or(document.training.psnr_db).filter(|psnr| psnr.is_finite());
-            let Some(psnr) = psnr.filter(|_| loss > 0.0 && loss < 100.0) else {
+            let Some(psnr) = psnr else {
                 return Err(usage_fault(
-                    "--loss needs a positive number of dB and a field whose PSNR is known: name the original with \
+                    "--loss needs a field whose PSNR is known: name the original with \
                      --against, or a size with --bpp or --target-size",
                 ));
             };

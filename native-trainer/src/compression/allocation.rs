@@ -22,6 +22,8 @@ pub struct Allocation {
     /// units); 0 for tensors at their start.
     shared: Vec<f32>,
     local: Vec<f32>,
+    /// The least coarseness: below it, numbers would be cut off.
+    finest: f32,
     /// Octaves by which the steps of each class are wider, but for those of the last layer.
     classes: Vec<i32>,
     class_of: Vec<u8>,
@@ -40,6 +42,7 @@ impl Allocation {
             coder,
             shared: vec![0.0; shared.len()],
             local: vec![0.0; local.len()],
+            finest: 0.0,
             classes: vec![0],
             class_of: vec![0; field.present().len()],
         };
@@ -64,7 +67,17 @@ impl Allocation {
             let error = allocation.error(field, seed, &probe, &steps, &fine)?;
             allocation.shared[tensor] = unit_step(steps[tensor], error, of_shared[tensor] / partitions);
         }
+        let narrowest = 2_f32.powi(allocation.classes.first().copied().unwrap_or(0).min(0));
+        let reached = local.iter().zip(&allocation.local).map(|(reach, unit)| (reach, unit * narrowest));
+        let reached = reached.chain(shared.iter().zip(&allocation.shared).map(|(reach, unit)| (reach, *unit)));
+        let finest = |(reach, unit): (&f32, f32)| if unit > 0.0 { reach / (FINE * unit) } else { 0.0 };
+        allocation.finest = reached.map(finest).fold(f32::MIN_POSITIVE, f32::max);
         Ok(allocation)
+    }
+
+    /// The least coarseness that makes sense.
+    pub fn finest(&self) -> f32 {
+        self.finest
     }
 
     /// The same with another coder.

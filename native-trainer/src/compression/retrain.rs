@@ -4,6 +4,7 @@ use std::sync::atomic::AtomicBool;
 
 use anyhow::Result;
 use tessera_core::codec::{Coder, Quantisation};
+use tessera_core::field::Field;
 use tessera_core::format::{Document, write_quantised};
 
 use super::allocation::rounded;
@@ -12,8 +13,10 @@ use crate::plan;
 use crate::samples::Samples;
 use crate::training::{DeviceChoice, Event, Recipe, RoundedTraining, Settings, TrainingPlan, train_from};
 
-/// The rate at which it begins.
-const LEARNING_RATE: f64 = 2e-3;
+/// The rate at which it begins, in steps of the quantisation: a weight then crosses a few of them in all. Between bounds, as
+/// the finest steps are below what training can tell and the coarsest beyond what it can follow.
+const STEPS_PER_UPDATE: f64 = 0.15;
+const LEARNING_RATES: (f64, f64) = (2e-5, 2e-3);
 /// How near a wanted size is near enough, and how often that is tried for.
 const NEAR: f64 = 0.98;
 const ROUNDS: u64 = 3;
@@ -59,7 +62,7 @@ impl Retraining<'_> {
             spec: field.spec().clone(),
             settings: Settings {
                 steps,
-                learning_rate: LEARNING_RATE,
+                learning_rate: learning_rate(field, quantisation),
                 seed,
                 recipe: Recipe::Held,
                 shares: plan::default_shares(&document.signal, field.grid()),
@@ -115,4 +118,18 @@ impl Retraining<'_> {
             goal *= (0.5 * (1.0 + NEAR) * bytes as f64 / size).clamp(0.5, 2.0);
         }
     }
+}
+
+/// From the geometric mean of the steps of hidden layers.
+fn learning_rate(field: &Field, quantisation: &Quantisation) -> f64 {
+    let slots = 0..field.present().len();
+    let hidden = slots.flat_map(|slot| {
+        let steps = quantisation.steps_of_slot(slot);
+        steps.get(2..steps.len().saturating_sub(2)).unwrap_or_default()
+    });
+    let (sum, count) = hidden
+        .filter(|step| **step > 0.0)
+        .fold((0.0, 0_u32), |(sum, count), step| (sum + f64::from(*step).ln(), count + 1));
+    let (least, most) = LEARNING_RATES;
+    if count == 0 { least } else { (STEPS_PER_UPDATE * (sum / f64::from(count)).exp()).clamp(least, most) }
 }

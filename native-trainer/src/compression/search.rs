@@ -8,9 +8,8 @@ use super::allocation::rounded;
 use super::{Allocation, Probe};
 
 /// Halvings of the interval: the size then changes by less than a thousandth.
-const ROUNDS: usize = 22;
-/// Coarseness between which everything lies that makes sense: root mean square errors of a weight, in field units.
-const FINEST: f64 = 1e-9;
+const ROUNDS: usize = 20;
+/// Beyond this coarseness a weight's error is larger than any signal.
 const COARSEST: f64 = 10.0;
 /// Partitions by which a loss is judged.
 const PROBED: usize = 256;
@@ -20,7 +19,7 @@ const PROBED: usize = 256;
 /// # Errors
 /// Those of writing.
 pub fn for_size(document: &Document, allocation: &Allocation, bytes: u64) -> Result<f32, Error> {
-    bisect(|coarseness| {
+    bisect(allocation.finest(), |coarseness| {
         let quantisation = allocation.quantisation(&document.field, coarseness)?;
         Ok(write_quantised(document, &quantisation)?.len() as u64 > bytes)
     })
@@ -32,20 +31,17 @@ pub fn for_size(document: &Document, allocation: &Allocation, bytes: u64) -> Res
 /// Those of decoding.
 pub fn for_error(field: &Field, seed: u64, allocation: &Allocation, error: f64) -> Result<f32, Error> {
     let probe = Probe::new(field, PROBED)?;
-    let found = bisect(|coarseness| {
+    let found = bisect(allocation.finest(), |coarseness| {
         let quantisation = allocation.quantisation(field, coarseness)?;
         Ok(probe.difference(&rounded(field, seed, &quantisation)?)? <= error)
     })?;
-    Ok(found / 2_f32.powf(WIDTH))
+    // The search ends on the other side of the limit, by less than this.
+    Ok((found * 0.999).max(allocation.finest()))
 }
 
-/// Octaves between the two ends when the search ends.
-#[expect(clippy::cast_possible_truncation, reason = "about 1e-5")]
-const WIDTH: f32 = (33.3 / (1_u64 << ROUNDS) as f64) as f32;
-
 /// The least coarseness for which `too_fine` does not hold.
-fn bisect(mut too_fine: impl FnMut(f32) -> Result<bool, Error>) -> Result<f32, Error> {
-    let (mut low, mut high) = (FINEST.log2(), COARSEST.log2());
+fn bisect(finest: f32, mut too_fine: impl FnMut(f32) -> Result<bool, Error>) -> Result<f32, Error> {
+    let (mut low, mut high) = (f64::from(finest).log2(), COARSEST.log2());
     for _ in 0..ROUNDS {
         let middle = f64::midpoint(low, high);
         #[expect(clippy::cast_possible_truncation, reason = "a factor")]

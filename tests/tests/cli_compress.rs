@@ -1,0 +1,124 @@
+//! Quantised weights from the command line: sizes, losses, crops, and what is refused.
+
+use std::sync::OnceLock;
+
+use serde_json::Value;
+use tessera_core::format::Reader;
+use tessera_tests::pictures::picture;
+use tessera_tests::program::Workplace;
+
+/// 96x64 in 4x4 partitions, trained for a moment, and its original.
+fn workplace() -> Workplace {
+    static ENCODED: OnceLock<(Vec<u8>, Vec<u8>)> = OnceLock::new();
+    let (original, encoded) = ENCODED.get_or_init(|| {
+        let place = Workplace::new();
+        picture("rgb8", 96, 64).save(place.path("a.png")).unwrap();
+        let network = ["--partitions", "4x4", "--local-width", "10", "--global-width", "24", "--recipe", "held"];
+        place.done(&[&["encode", "a.png", "-o", "a.inr", "--steps", "60"], &network[..]].concat());
+        (place.read("a.png"), place.read("a.inr"))
+    });
+    let place = Workplace::new();
+    place.write("a.png", original);
+    place.write("a.inr", encoded);
+    place
+}
+
+fn number(report: &Value, name: &str) -> f64 {
+    report[name].as_f64().unwrap_or_else(|| panic!("{name} in {report}"))
+}
+
+fn compress(place: &Workplace, options: &[&str]) -> Value {
+    let report =
+        place.json(&[&["compress", "a.inr", "-o", "c.inr", "--force", "--against", "a.png"], options].concat());
+    assert_eq!(place.json(&["verify", "c.inr"])["valid"], true);
+    let bytes = place.read("c.inr").len() as f64;
+    assert_eq!(number(&report, "bytes"), bytes);
+    let ledger: f64 = report["ledger"].as_array().unwrap().iter().map(|part| number(part, "bytes")).sum();
+    assert_eq!(ledger, bytes, "the ledger adds up");
+    let compared = place.json(&["compare", "a.png", "c.inr"]);
+    assert!((number(&compared, "psnr_db") - number(&report, "psnr_db")).abs() < 0.02, "{compared} {report}");
+    report
+}
+
+#[test]
+fn a_loss_is_kept_and_the_global_network_costs_nothing() {
+    let place = workplace();
+    let report = compress(&place, &[]);
+    let (before, after) = (number(&report, "psnr_before_db"), number(&report, "psnr_db"));
+    assert!(before - after < 0.45 && before - after > 0.05, "{before} {after}");
+    assert!(number(&report, "bytes") * 3.0 < number(&report, "bytes_before"), "{report}");
+    let plain = place.json(&["info", "a.inr"]);
+    let shared = report["ledger"].as_array().unwrap().iter().find(|part| part["part"] == "shared weights");
+    let shared = shared.map_or(0.0, |part| number(part, "bytes"));
+    assert!(shared * 10.0 < number(&plain, "shared_bytes"), "{shared}");
+    let sizes: Vec<f64> = report["coders"].as_array().unwrap().iter().map(|coder| number(coder, "bytes")).collect();
+    assert_eq!(sizes.len(), 3);
+    for coder in ["pooled", "static", "adaptive"] {
+        let again = compress(&place, &["--coder", coder]);
+        assert!(
+            sizes.contains(&number(&again, "bytes")) && (number(&again, "psnr_db") - after).abs() < 1e-9,
+            "{coder}"
+        );
+    }
+}
+
+#[test]
+fn sizes_are_kept() {
+    let place = workplace();
+    for (options, most) in [(["--bpp", "4"], 4.0 * 96.0 * 64.0 / 8.0), (["--target-size", "5k"], 5000.0)] {
+        let bytes = number(&compress(&place, &options), "bytes");
+        assert!(bytes <= most && bytes > 0.97 * most, "{options:?}: {bytes} of {most}");
+    }
+}
+
+#[test]
+fn retraining_never_ends_worse() {
+    let place = workplace();
+    let plain = compress(&place, &["--bits", "5"]);
+    let trained = compress(&place, &["--bits", "5", "--retrain", "60"]);
+    assert!(number(&trained, "psnr_db") >= number(&plain, "psnr_db") - 0.01, "{plain} {trained}");
+    let plain = number(&compress(&place, &["--bpp", "4"]), "psnr_db");
+    let trained = compress(&place, &["--bpp", "4", "--retrain", "60"]);
+    assert!(number(&trained, "psnr_db") > plain, "{plain} {trained}");
+    assert!(number(&trained, "bits_per_sample") < 4.12);
+}
+
+#[test]
+fn a_compressed_file_is_cropped_by_copying() {
+    let place = workplace();
+    compress(&place, &[]);
+    place.done(&["crop", "c.inr", "-o", "d.inr", "--keep", "48x32+24+16"]);
+    assert_eq!(place.json(&["verify", "d.inr"])["valid"], true);
+    let (whole, part) = (place.read("c.inr"), place.read("d.inr"));
+    let (whole, part) = (Reader::open(&whole).unwrap(), Reader::open(&part).unwrap());
+    let kept = whole.document().unwrap().field.restricted_to(part.present());
+    assert_eq!(part.document().unwrap().field, kept);
+    // What is left out is what the dropped chunks took, but for the index.
+    let chunks = |reader: &Reader<'_>| reader.chunks().iter().map(|chunk| chunk.bytes).sum::<u64>();
+    let dropped = chunks(&whole) - chunks(&part);
+    assert_eq!(whole.file_bytes() - part.file_bytes(), dropped + whole.head_bytes() - part.head_bytes());
+    // And a compressed file can be compressed again.
+    place.done(&["compress", "d.inr", "-o", "e.inr", "--target-size", "1500"]);
+    assert!(place.read("e.inr").len() <= 1500);
+}
+
+#[test]
+fn what_cannot_be_is_said() {
+    let place = workplace();
+    picture("rgb8", 64, 64).save(place.path("b.png")).unwrap();
+    for (options, code, words) in [
+        (&["--bits", "3"][..], 2, "4..=16"),
+        (&["--bits", "8", "--bpp", "1"], 2, "cannot be used with"),
+        (&["--loss", "-1"], 2, "no positive number"),
+        (&["--bpp", "NaN"], 2, "no positive number"),
+        (&["--target-size", "lots"], 2, "number of bytes"),
+        (&["--retrain", "5"], 2, "--against"),
+        (&["--against", "b.png"], 2, "b.png is not what the field was made from"),
+        (&["--against", "none.png"], 3, "none.png"),
+    ] {
+        let said = place.fails(code, &[&["compress", "a.inr", "-o", "x.inr"], options].concat());
+        assert!(said.contains(words), "{options:?}: {said}");
+        assert!(!place.path("x.inr").exists());
+    }
+    place.fails(3, &["compress", "a.png", "-o", "x.inr"]);
+}
