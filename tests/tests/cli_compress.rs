@@ -80,7 +80,8 @@ fn retraining_never_ends_worse() {
     let plain = number(&compress(&place, &["--bpp", "4"]), "psnr_db");
     let trained = compress(&place, &["--bpp", "4", "--retrain", "60"]);
     assert!(number(&trained, "psnr_db") > plain, "{plain} {trained}");
-    assert!(number(&trained, "bits_per_sample") < 4.12);
+    let rate = number(&trained, "bits_per_sample");
+    assert!(rate <= 4.0 && rate > 0.97 * 4.0, "{rate}");
 }
 
 #[test]

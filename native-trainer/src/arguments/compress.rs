@@ -39,7 +39,7 @@ pub struct CompressArguments {
     /// Write at most this many bytes: 50000, 50k or 1.5M
     #[arg(long, value_name = "BYTES", help_heading = "How small", group = "target", value_parser = bytes)]
     pub target_size: Option<u64>,
-    /// Write at most this many bits per sample of the original canvas
+    /// Write at most this many bits per sample that the file holds
     #[arg(long, value_name = "BITS", help_heading = "How small", group = "target", allow_negative_numbers = true,
           value_parser = positive)]
     pub bpp: Option<f64>,

@@ -1,15 +1,17 @@
 //! `tessera compress`: the same field in fewer bytes.
 
+use std::sync::atomic::Ordering;
+
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 use tessera_core::codec::{Coder, Quantisation};
-use tessera_core::format::{Document, Reader, write_quantised};
+use tessera_core::format::{Document, Reader, write_numbers};
 use tessera_core::metrics;
 
 use super::describe::{LedgerPart, ledger, open, present_samples};
 use crate::arguments::CompressArguments;
-use crate::compression::{Allocation, Probe, Retraining, search, steps_for_bits};
-use crate::errors::usage_fault;
+use crate::compression::{Allocation, Probe, Rate, Retraining, search, steps_for_bits};
+use crate::errors::{Fault, usage_fault};
 use crate::media::read_source;
 use crate::media::shape::Sampling;
 use crate::output::{Destination, read_input, shown};
@@ -61,22 +63,20 @@ pub(super) fn run(arguments: &CompressArguments, reporter: &Reporter) -> Result<
     let original = arguments.against.as_deref().map(|path| original(path, &document)).transpose()?;
     let before = original.as_ref().map(|samples| quality::of_written(&bytes, samples)).transpose()?;
 
-    let mut quantisation = quantisation(arguments, &document, before.as_ref())?;
     let field_before = document.field.clone();
-    let mut document = document;
-    if let (Some(samples), Some(steps)) = (&original, arguments.retrain) {
-        let retraining = Retraining { samples, steps, threads: arguments.threads, stop: signals::watch()? };
-        let mut say = |step: u64, psnr_db: f64| {
-            if step.is_multiple_of(50) {
-                reporter.say(format_args!("retraining: {step} of {steps} steps, {}", decibels(psnr_db)));
-            }
-        };
-        (document, quantisation) = match wanted_bytes(arguments, &document) {
-            Some(bytes) => retraining.to_size(&document, arguments.coder.into(), bytes, &mut say)?,
-            None => (retraining.run(&document, &quantisation, steps, &mut say)?, quantisation),
-        };
-    }
-    let written = write_quantised(&document, &quantisation)?;
+    let stop = signals::watch()?;
+    let (document, quantisation) = match (&original, arguments.retrain) {
+        (Some(samples), Some(steps)) => {
+            let retraining = Retraining { samples, steps, threads: arguments.threads, stop };
+            retrained(arguments, document, before.as_ref(), &retraining, reporter)?
+        }
+        _ => {
+            let quantisation = quantisation(arguments, &document, before.as_ref())?;
+            (document, quantisation)
+        }
+    };
+    let numbers = quantisation.numbers(&document.field, document.training.seed)?;
+    let written = write_numbers(&document, &quantisation, &numbers)?;
     destination.write(&written)?;
 
     let reader = Reader::open(&written)?;
@@ -87,7 +87,7 @@ pub(super) fn run(arguments: &CompressArguments, reporter: &Reporter) -> Result<
     let coders = Coder::ALL
         .into_iter()
         .map(|coder| {
-            let written = write_quantised(&document, &quantisation.clone().with_coder(coder))?;
+            let written = write_numbers(&document, &quantisation.clone().with_coder(coder), &numbers)?;
             Ok(CoderSize { coder: coder.name(), bytes: written.len() as u64 })
         })
         .collect::<Result<_>>()?;
@@ -107,7 +107,32 @@ pub(super) fn run(arguments: &CompressArguments, reporter: &Reporter) -> Result<
         coders,
         ledger: ledger(&reader)?,
     };
-    reporter.summary(&report, || summary(&report))
+    reporter.summary(&report, || summary(&report))?;
+    if stop.load(Ordering::Relaxed) {
+        let reason = format!("interrupted; {} holds the best weights until then", destination.shown());
+        return Err(Fault::Interrupted(reason).into());
+    }
+    Ok(())
+}
+
+/// The document with weights that were trained for their quantisation.
+fn retrained(
+    arguments: &CompressArguments,
+    document: Document,
+    before: Option<&Quality>,
+    retraining: &Retraining<'_>,
+    reporter: &Reporter,
+) -> Result<(Document, Quantisation)> {
+    let mut say = |step: u64, psnr_db: f64| {
+        if step.is_multiple_of(50) {
+            reporter.say(format_args!("retraining: {step} of {} steps, {}", retraining.steps, decibels(psnr_db)));
+        }
+    };
+    if let Some(bytes) = wanted_bytes(arguments, &document) {
+        return retraining.to_size(document, arguments.coder.into(), bytes, &mut say);
+    }
+    let quantisation = quantisation(arguments, &document, before)?;
+    Ok((retraining.run(&document, &quantisation, retraining.steps, Rate::Weighed, &mut say)?, quantisation))
 }
 
 /// The samples that the field was made from.
@@ -132,7 +157,9 @@ fn wanted_bytes(arguments: &CompressArguments, document: &Document) -> Option<u6
         clippy::cast_precision_loss,
         reason = "sizes of files"
     )]
-    let of_rate = |bits: f64| (bits * document.field.grid().samples() as f64 / 8.0).max(1.0) as u64;
+    let of_rate = |bits: f64| {
+        (bits * present_samples(document.field.grid(), document.field.present()) as f64 / 8.0).max(1.0) as u64
+    };
     arguments.target_size.or(arguments.bpp.map(of_rate))
 }
 

@@ -15,4 +15,4 @@ pub mod search;
 pub use allocation::Allocation;
 pub use bits::steps_for_bits;
 pub use probe::Probe;
-pub use retrain::Retraining;
+pub use retrain::{Rate, Retraining};

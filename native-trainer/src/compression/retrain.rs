@@ -17,11 +17,19 @@ use crate::training::{DeviceChoice, Event, Recipe, RoundedTraining, Settings, Tr
 /// the finest steps are below what training can tell and the coarsest beyond what it can follow.
 const STEPS_PER_UPDATE: f64 = 0.15;
 const LEARNING_RATES: (f64, f64) = (2e-5, 2e-3);
-/// How near a wanted size is near enough, and how often that is tried for.
-const NEAR: f64 = 0.98;
-const ROUNDS: u64 = 3;
+/// The share of a wanted size that training is begun for; what it adds must fit into the rest.
+const AIM: f64 = 0.985;
 /// Partitions by which the error of rounding is estimated.
 const PROBED: usize = 64;
+
+/// Whether training looks at what the numbers will cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rate {
+    /// A bit counts as much as the error that it saves: files shrink.
+    Weighed,
+    /// Only the error counts: files keep their size, almost.
+    Ignored,
+}
 
 /// How quantised weights are trained.
 #[derive(Debug)]
@@ -47,6 +55,7 @@ impl Retraining<'_> {
         document: &Document,
         quantisation: &Quantisation,
         steps: u64,
+        rate: Rate,
         say: &mut dyn FnMut(u64, f64),
     ) -> Result<Document> {
         let (field, seed) = (&document.field, document.training.seed);
@@ -71,7 +80,10 @@ impl Retraining<'_> {
                 rounding: Some(RoundedTraining {
                     quantisation: quantisation.clone(),
                     // What a bit saves in error where steps are chosen well: the slope of the rate-distortion curve.
-                    rate_weight: 2.0 * std::f64::consts::LN_2 * error * samples_per_weight,
+                    rate_weight: match rate {
+                        Rate::Weighed => 2.0 * std::f64::consts::LN_2 * error * samples_per_weight,
+                        Rate::Ignored => 0.0,
+                    },
                 }),
                 ..Settings::default()
             },
@@ -84,39 +96,41 @@ impl Retraining<'_> {
         Ok(Document { field: outcome.field, ..document.clone() })
     }
 
-    /// Trains to a file of at most `bytes` bytes and little less: training shrinks a file by a share that the first rounds
-    /// show.
+    /// Trains to a file of at most `bytes` bytes and little less. Half of the steps weigh the rate, so that the weights
+    /// become cheap; steps of the quantisation are then chosen anew for the size, and the other half keeps it.
     ///
     /// # Errors
     /// Those of training and writing.
     pub fn to_size(
         &self,
-        document: &Document,
+        mut document: Document,
         coder: Coder,
         bytes: u64,
         say: &mut dyn FnMut(u64, f64),
     ) -> Result<(Document, Quantisation)> {
-        let seed = document.training.seed;
-        let allocation = Allocation::measure(&document.field, seed, coder)?;
-        let mut document = document.clone();
-        let mut goal = bytes as f64;
-        let mut left = self.steps;
-        let mut round = 0;
-        loop {
-            round += 1;
-            let steps = if round == ROUNDS { left } else { left.div_ceil(2) };
-            left -= steps;
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a size")]
-            let coarseness = search::for_size(&document, &allocation, goal as u64)?;
-            let quantisation = allocation.quantisation(&document.field, coarseness)?;
-            document = self.run(&document, &quantisation, steps, say)?;
-            let size = write_quantised(&document, &quantisation)?.len() as f64;
-            let near = size <= bytes as f64 && size >= NEAR * bytes as f64;
-            if left == 0 || near && round == ROUNDS {
-                return Ok((document, quantisation));
-            }
-            goal *= (0.5 * (1.0 + NEAR) * bytes as f64 / size).clamp(0.5, 2.0);
+        let allocation = Allocation::measure(&document.field, document.training.seed, coder)?;
+        let sized = |document: &Document, bytes: u64| -> Result<Quantisation> {
+            let coarseness = search::for_size(document, &allocation, bytes)?;
+            Ok(allocation.quantisation(&document.field, coarseness)?)
+        };
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            clippy::cast_precision_loss,
+            reason = "a size"
+        )]
+        let aim = (AIM * bytes as f64) as u64;
+        let half = self.steps / 2;
+        document = self.run(&document, &sized(&document, bytes)?, half, Rate::Weighed, say)?;
+        let mut quantisation = sized(&document, aim)?;
+        let rest = self.steps - half;
+        document =
+            self.run(&document, &quantisation, rest, Rate::Ignored, &mut |step, psnr_db| say(half + step, psnr_db))?;
+        if write_quantised(&document, &quantisation)?.len() as u64 > bytes {
+            // It was promised to fit, even if coarser steps waste some of the training.
+            quantisation = sized(&document, bytes)?;
         }
+        Ok((document, quantisation))
     }
 }
 
