@@ -45,6 +45,8 @@ class Live {
   #comparedAt = 0;
   #original: Blob | null = null;
   #comparing = false;
+  /** The view in which the comparison is to open. */
+  #wantedView: CompareView | undefined;
 
   constructor(viewer: TesseraViewer, before: Element) {
     this.#viewer = viewer;
@@ -146,20 +148,23 @@ class Live {
 
   async #toggleComparison(): Promise<void> {
     this.#setComparing(!this.#comparing);
-    if (this.#comparing) await this.#compare('difference');
+    // Kept, not passed: a refresh on its way may be the one that opens the comparison.
+    this.#wantedView = this.#comparing ? 'difference' : undefined;
+    if (this.#comparing) await this.#compare();
     else this.#viewer.mode = 'view';
   }
 
-  /** Compares with the original; without `view` as it is compared already. */
-  async #compare(view?: CompareView): Promise<void> {
+  /** Compares with the original: first in the wanted view, then in the one that was chosen since. */
+  async #compare(): Promise<void> {
     try {
       if (!this.#original) {
         const response = await fetch('live/original');
         if (!response.ok) return;
         this.#original = await response.blob();
       }
-      await this.#viewer.compareWith(this.#original, 'original', view);
+      if (await this.#viewer.compareWith(this.#original, 'original', this.#wantedView)) this.#wantedView = undefined;
       this.#comparedAt = performance.now();
+      if (!this.#comparing) this.#viewer.mode = 'view';
     } catch (error) {
       this.#setComparing(false);
       this.#viewer.report(error);

@@ -460,11 +460,15 @@ export class TesseraViewer extends HTMLElement {
     while (this.#opening || (this.#opened && !this.#stage.complete)) await new Promise((resolve) => setTimeout(resolve, 20));
   }
 
-  /** Opens the comparison with a picture file, in the given view or in the one used last. */
-  async compareWith(blob: Blob, name: string, view?: CompareView): Promise<void> {
-    if (!(await this.#picture.compareWith(blob, name))) return;
+  /**
+   * Opens the comparison with a picture file, in the given view or in the one used last; `false` where another file was
+   * opened before it was ready.
+   */
+  async compareWith(blob: Blob, name: string, view?: CompareView): Promise<boolean> {
+    if (!(await this.#picture.compareWith(blob, name))) return false;
     if (view) this.#picture.compareTool.setView(view);
     this.mode = 'compare';
+    return true;
   }
 
   readonly #visibility = () => this.#stage.visibility(document.hidden);
