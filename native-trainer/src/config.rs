@@ -55,6 +55,9 @@ pub fn over(upper: EncodeOptions, lower: EncodeOptions) -> EncodeOptions {
         field,
         voxels,
         steps,
+        bpp,
+        target_size,
+        quality,
         psnr,
         max_time,
         recipe,
@@ -79,18 +82,21 @@ pub fn given(typed: &EncodeOptions, file: Option<&Path>) -> Result<EncodeOptions
     Ok(over(typed.clone(), file.map(read).transpose()?.unwrap_or_default()))
 }
 
-/// All layers merged, the recipe filled in. The signal decides what a preset means: `draft` and `fine` scale the steps
+/// What was asked for over what it means for a signal, the recipe filled in. The signal decides what a preset means: `draft` and `fine` scale the steps
 /// that it gets under what was chosen, `paper` is the published setting of its kind, `light` one that decodes fast,
-/// `strumpler-32` and the like are published settings for pictures.
+/// `strumpler-32` and the like are published settings for pictures. A wanted size decides the network under all that.
 ///
 /// # Errors
-/// Those of [`read`]; [`crate::errors::Fault::Usage`] for a preset that is for other signals.
-pub fn merged(typed: &EncodeOptions, file: Option<&Path>, signal: &SignalInfo) -> Result<EncodeOptions> {
-    let options = given(typed, file)?;
-    let recipe = plan::recipe(&options, signal);
-    let steps = |scale: fn(u64) -> u64| EncodeOptions {
-        steps: Some(Count(scale(plan::default_steps(recipe, signal)))),
-        ..EncodeOptions::default()
+/// [`crate::errors::Fault::Usage`] for a preset that is for other signals, or for sizes that contradict each other.
+pub fn completed(options: EncodeOptions, signal: &SignalInfo) -> Result<EncodeOptions> {
+    let rated = match plan::rate(&options, signal)? {
+        Some(plan::Rate::Bytes(bytes)) => plan::rated(signal, &options, bytes),
+        _ => EncodeOptions::default(),
+    };
+    let recipe = plan::recipe(&over(options.clone(), rated.clone()), signal);
+    let steps = |scale: fn(u64) -> u64| {
+        let usual = rated.steps.map_or_else(|| plan::default_steps(recipe, signal), |Count(n)| n);
+        EncodeOptions { steps: Some(Count(scale(usual))), ..EncodeOptions::default() }
     };
     let preset = match options.preset.unwrap_or(Preset::Fast) {
         Preset::Fast => EncodeOptions::default(),
@@ -105,7 +111,7 @@ pub fn merged(typed: &EncodeOptions, file: Option<&Path>, signal: &SignalInfo) -
         Preset::Strumpler128 => plan::compression(signal.kind, 128)?,
     };
     let signal = EncodeOptions { recipe: Some(recipe), ..EncodeOptions::default() };
-    Ok(over(over(options, preset), signal))
+    Ok(over(over(over(options, preset), rated), signal))
 }
 
 #[cfg(test)]
@@ -122,7 +128,7 @@ mod tests {
             .unwrap();
         let signal = SignalInfo::picture(512, 512, 3, SampleFormat::U8).unwrap();
         let typed = EncodeOptions { steps: Some(Count(7)), ..EncodeOptions::default() };
-        let merged = merged(&typed, Some(&path), &signal).unwrap();
+        let merged = completed(given(&typed, Some(&path)).unwrap(), &signal).unwrap();
         assert_eq!(merged.steps, Some(Count(7)));
         assert_eq!(merged.parameters, Some(Count(50_000)));
         assert_eq!(merged.learning_rate, Some(1e-3));
@@ -139,7 +145,7 @@ mod tests {
         let path = folder.path().join("tessera.toml");
         fs::write(&path, "preset = \"strumpler-48\"\nfrequencies = 12\nearly-stop = \"2k\"\n").unwrap();
         let picture = SignalInfo::picture(512, 768, 3, SampleFormat::U8).unwrap();
-        let merged_for = |signal| merged(&EncodeOptions::default(), Some(&path), signal);
+        let merged_for = |signal| completed(given(&EncodeOptions::default(), Some(&path)).unwrap(), signal);
         let options = merged_for(&picture).unwrap();
         assert_eq!((options.local_width, options.frequencies, options.encoding_scale), (Some(48), Some(12), Some(1.4)));
         assert_eq!(

@@ -4,7 +4,7 @@
 //! cargo puts it, after asking cargo once to bring it up to date: a stale program would test yesterday's code.
 //! `TESSERA_BIN` names another one, which is taken as it is.
 
-use std::io::Write as _;
+use std::io::{BufRead as _, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
@@ -149,6 +149,29 @@ impl Workplace {
     pub fn start(&self, arguments: &[&str], stdin: Stdio) -> Child {
         let mut command = self.command(arguments);
         command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
+    /// Starts the program, interrupts it after so many lines of JSON on its standard error, and gives all that it said
+    /// there. It must end as interrupted programs do.
+    ///
+    /// # Panics
+    /// Where it ends otherwise.
+    #[cfg(unix)]
+    pub fn interrupted(&self, arguments: &[&str], lines: usize) -> String {
+        let mut child = self.start(arguments, Stdio::null());
+        let mut stderr = std::io::BufReader::new(child.stderr.take().unwrap());
+        let (mut said, mut seen) = (String::new(), 0);
+        while seen < lines {
+            let before = said.len();
+            assert!(stderr.read_line(&mut said).unwrap() > 0, "it ended by itself: {said}");
+            seen += usize::from(said[before..].starts_with('{'));
+        }
+        let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+        // Read while it ends: what it says must not fill the pipe.
+        stderr.read_to_string(&mut said).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(130), "{said}");
+        said
     }
 
     /// Runs the program, which must succeed.

@@ -112,7 +112,7 @@ fn what_cannot_be_is_said() {
         (&["--bits", "8", "--bpp", "1"], 2, "cannot be used with"),
         (&["--loss", "-1"], 2, "no positive number"),
         (&["--bpp", "NaN"], 2, "no positive number"),
-        (&["--target-size", "lots"], 2, "number of bytes"),
+        (&["--target-size", "lots"], 2, "not a positive count"),
         (&["--retrain", "5"], 2, "--against"),
         (&["--against", "b.png"], 2, "b.png is not what the field was made from"),
         (&["--against", "none.png"], 3, "none.png"),

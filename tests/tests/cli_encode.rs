@@ -1,6 +1,5 @@
 //! Encoding from the command line: published sizes, every kind of picture, stops, interruptions, configuration.
 
-use std::io::Read as _;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -244,23 +243,7 @@ fn an_interrupted_run_writes_its_best_weights() {
     picture("rgb8", 64, 64).save(place.path("a.png")).unwrap();
     let arguments =
         ["encode", "a.png", "-o", "a.inr", "--steps", "100M", "--checkpoint", "a.ckpt", "--progress", "json"];
-    let mut child = place.start(&arguments, Stdio::null());
-    // The first step has been made when the second line arrives.
-    let mut stderr = child.stderr.take().unwrap();
-    let mut seen = Vec::new();
-    let mut byte = [0];
-    while seen.iter().filter(|b| **b == b'\n').count() < 5 && stderr.read(&mut byte).unwrap() == 1 {
-        seen.push(byte[0]);
-    }
-    let interrupted = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
-    assert!(interrupted.success());
-    let rest = std::thread::spawn(move || {
-        let mut text = String::new();
-        stderr.read_to_string(&mut text).unwrap();
-        text
-    });
-    assert_eq!(child.wait().unwrap().code(), Some(130));
-    let message = rest.join().unwrap();
+    let message = place.interrupted(&arguments, 4);
     assert!(message.contains("interrupted after"), "{message}");
     assert!(place.path("a.ckpt").exists());
     place.done(&["verify", "a.inr"]);

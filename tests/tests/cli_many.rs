@@ -1,8 +1,5 @@
 //! Many inputs in one call: a file each, a table, and what is left when one fails or the call is ended.
 
-use std::io::Read as _;
-use std::process::Stdio;
-
 use tessera_tests::pictures::picture;
 use tessera_tests::program::Workplace;
 
@@ -81,24 +78,8 @@ fn an_interrupted_call_loses_nothing_and_is_resumed() {
     place.done(&["encode", "a.png", "-o", "out/", "--steps", "8"]);
     let finished = place.read("out/a.inr");
     let arguments = ["encode", "a.png", "b.png", "-o", "out/", "--resume", "--steps", "100M", "--progress", "json"];
-    let mut child = place.start(&arguments, Stdio::null());
-    // The first step of the second input has been made when the third line of its progress arrives.
-    let mut stderr = child.stderr.take().unwrap();
-    let mut seen = Vec::new();
-    let mut byte = [0];
-    let begun = |seen: &[u8]| seen.split(|b| *b == b'\n').filter(|line| line.starts_with(b"{")).count() > 3;
-    while !begun(&seen) && stderr.read(&mut byte).unwrap() == 1 {
-        seen.push(byte[0]);
-    }
-    let interrupted = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
-    assert!(interrupted.success());
-    let rest = std::thread::spawn(move || {
-        let mut text = String::new();
-        stderr.read_to_string(&mut text).unwrap();
-        text
-    });
-    assert_eq!(child.wait().unwrap().code(), Some(130));
-    let said = rest.join().unwrap();
+    // The first steps of the second input have been made by then.
+    let said = place.interrupted(&arguments, 4);
     assert!(said.contains("out/b.interrupted.inr holds the best weights") && said.contains("--resume"), "{said}");
     assert!(!place.path("out/b.inr").exists());
     place.done(&["verify", "out/b.interrupted.inr"]);

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use tessera_core::codec::Coder;
 
+use super::values::Count;
+
 const EXAMPLES: &str = "\
 Examples:
   tessera compress photo.inr -o small.inr                    a loss of 0.3 dB at most
@@ -37,8 +39,8 @@ pub struct CompressArguments {
           value_parser = positive)]
     pub loss: Option<f64>,
     /// Write at most this many bytes: 50000, 50k or 1.5M
-    #[arg(long, value_name = "BYTES", help_heading = "How small", group = "target", value_parser = bytes)]
-    pub target_size: Option<u64>,
+    #[arg(long, value_name = "BYTES", help_heading = "How small", group = "target")]
+    pub target_size: Option<Count>,
     /// Write at most this many bits per sample that the file holds
     #[arg(long, value_name = "BITS", help_heading = "How small", group = "target", allow_negative_numbers = true,
           value_parser = positive)]
@@ -86,29 +88,4 @@ impl From<CoderName> for Coder {
 fn positive(text: &str) -> Result<f64, String> {
     let number = text.parse().ok().filter(|number| (1e-6..1e6).contains(number));
     number.ok_or_else(|| format!("{text:?} is no positive number"))
-}
-
-/// `50000`, `50k` or `1.5M`.
-fn bytes(text: &str) -> Result<u64, String> {
-    let (digits, factor) = match text.strip_suffix(['k', 'K']) {
-        Some(digits) => (digits, 1e3),
-        None => text.strip_suffix(['m', 'M']).map_or((text, 1.0), |digits| (digits, 1e6)),
-    };
-    let number: f64 = digits.parse().map_err(|_| format!("{text:?} is no number of bytes, such as 50000 or 50k"))?;
-    if !(1.0..1e15).contains(&(number * factor)) {
-        return Err(format!("{text:?} is no possible size of a file"));
-    }
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked above")]
-    Ok((number * factor) as u64)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sizes_have_units() {
-        assert_eq!(["50000", "50k", "1.5M"].map(bytes), [Ok(50_000), Ok(50_000), Ok(1_500_000)]);
-        assert!(["", "k", "-3", "1e30", "NaN", "5kb"].iter().all(|text| bytes(text).is_err()));
-    }
 }

@@ -16,6 +16,8 @@ const EXAMPLES: &str = "\
 Examples:
   tessera encode photo.jpg -o photo.inr
   tessera encode photo.jpg -o photo.inr --psnr 35 --max-time 5m
+  tessera encode photo.jpg -o small.inr --bpp 0.5
+  tessera encode photo.jpg -o small.inr --quality 60
   tessera encode photo.png -o photo.inr --preset paper --seed 0 --json
   tessera encode photo.png -o small.inr --preset strumpler-32
   tessera encode photo.png -o photo.inr --checkpoint photo.ckpt --resume
@@ -216,11 +218,24 @@ pub struct EncodeOptions {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub voxels: Option<RawVoxels>,
 
-    /// Stop after this many optimiser steps [default: 400, fewer above a million samples, shapes 250; published: 500, for
+    /// Stop after this many optimiser steps [default: 400, fewer above a million samples, shapes 250; with a size 1200; published: 500, for
     /// sounds 1000, more above 262,144 samples]
     #[arg(long, env = "TESSERA_STEPS", hide_env = true, value_name = "COUNT", help_heading = "Training")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub steps: Option<Count>,
+    /// Write a file of at most this many bits per sample: a network and weights of the size that it takes
+    #[arg(long, env = "TESSERA_BPP", hide_env = true, value_name = "BITS", help_heading = "How small")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bpp: Option<f64>,
+    /// Write a file of at most this many bytes: 50000, 50k or 1.5M
+    #[arg(long, env = "TESSERA_TARGET_SIZE", hide_env = true, value_name = "BYTES", help_heading = "How small")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target_size: Option<Count>,
+    /// Write a small file of about this quality, 0 to 100: a PSNR of 22 to 42 dB, 32 at 50. It takes two to four trainings,
+    /// each with the --steps and --max-time of its own
+    #[arg(long, env = "TESSERA_QUALITY", hide_env = true, value_name = "QUALITY", help_heading = "How small")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quality: Option<f64>,
     /// Stop when this PSNR is reached; exit code 5 if it never is
     #[arg(long, env = "TESSERA_PSNR", hide_env = true, value_name = "DB", help_heading = "Training")]
     #[serde(skip_serializing_if = "Option::is_none")]

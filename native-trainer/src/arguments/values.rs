@@ -7,6 +7,9 @@ use std::str::FromStr;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 use tessera_core::field::{Activation, Model};
+use tessera_core::format::WeightCoding;
+
+use crate::training::DeviceChoice;
 
 /// A TOML scalar before it is read as one of the values below, so that both `parameters = 200000` and
 /// `parameters = "200k"` are fine.
@@ -295,6 +298,20 @@ pub enum DeviceName {
     Ndarray,
 }
 
+impl From<DeviceName> for DeviceChoice {
+    fn from(name: DeviceName) -> Self {
+        match name {
+            DeviceName::Auto => Self::Auto,
+            DeviceName::Cpu => Self::Cpu,
+            DeviceName::Cuda => Self::Cuda,
+            DeviceName::Vulkan => Self::Vulkan,
+            DeviceName::Metal => Self::Metal,
+            DeviceName::Webgpu => Self::Webgpu,
+            DeviceName::Ndarray => Self::Ndarray,
+        }
+    }
+}
+
 /// How weights are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -305,6 +322,16 @@ pub enum WeightsName {
     F16,
     /// bfloat16: half the bytes, f32's range, a larger loss
     Bf16,
+}
+
+impl From<WeightsName> for WeightCoding {
+    fn from(name: WeightsName) -> Self {
+        match name {
+            WeightsName::F32 => Self::F32,
+            WeightsName::F16 => Self::F16,
+            WeightsName::Bf16 => Self::Bf16,
+        }
+    }
 }
 
 /// How training goes about it.
@@ -351,6 +378,13 @@ pub enum Preset {
     #[value(name = "strumpler-128")]
     #[serde(rename = "strumpler-128")]
     Strumpler128,
+}
+
+impl Preset {
+    /// The name on the command line.
+    pub fn name(self) -> String {
+        self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+    }
 }
 
 #[cfg(test)]

@@ -115,7 +115,7 @@ fn measure(arguments: &BenchArguments, work: Work) -> Result<BenchReport> {
     let settings = Settings {
         // One step to warm up: the first touches all memory and builds the thread pool.
         steps: arguments.steps + 1,
-        device: super::encode::device(arguments.device),
+        device: arguments.device.into(),
         engine: match arguments.engine {
             EngineName::Auto => EngineChoice::Auto,
             EngineName::Fused => EngineChoice::Fused,

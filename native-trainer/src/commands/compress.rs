@@ -10,7 +10,8 @@ use tessera_core::metrics;
 
 use super::describe::{LedgerPart, ledger, open, present_samples};
 use crate::arguments::CompressArguments;
-use crate::compression::{Allocation, Probe, Rate, Retraining, search, steps_for_bits};
+use crate::arguments::values::Count;
+use crate::compression::{Allocation, Probe, Retrained, Retraining, search, steps_for_bits};
 use crate::errors::{Fault, usage_fault};
 use crate::media::read_source;
 use crate::media::shape::Sampling;
@@ -18,7 +19,8 @@ use crate::output::{Destination, read_input, shown};
 use crate::quality::{self, Quality};
 use crate::report::{Facts, Reporter, bytes as human_bytes, decibels, finite, grouped};
 use crate::samples::Samples;
-use crate::{decoding, signals};
+use crate::training::Event;
+use crate::{decoding, plan, signals};
 
 /// The loss where nothing else is asked for, in dB.
 const LOSS_DB: f64 = 0.3;
@@ -65,10 +67,12 @@ pub(super) fn run(arguments: &CompressArguments, reporter: &Reporter) -> Result<
 
     let field_before = document.field.clone();
     let stop = signals::watch()?;
-    let (document, quantisation) = match (&original, arguments.retrain) {
+    let (mut document, quantisation) = match (&original, arguments.retrain) {
         (Some(samples), Some(steps)) => {
-            let retraining = Retraining { samples, steps, threads: arguments.threads, stop };
-            retrained(arguments, document, before.as_ref(), &retraining, reporter)?
+            let retraining = Retraining { samples, steps, max_seconds: None, threads: arguments.threads, stop };
+            let Retrained { document, quantisation, .. } =
+                retrained(arguments, document, before.as_ref(), &retraining, reporter)?;
+            (document, quantisation)
         }
         _ => {
             let quantisation = quantisation(arguments, &document, before.as_ref())?;
@@ -76,13 +80,19 @@ pub(super) fn run(arguments: &CompressArguments, reporter: &Reporter) -> Result<
         }
     };
     let numbers = quantisation.numbers(&document.field, document.training.seed)?;
-    let written = write_numbers(&document, &quantisation, &numbers)?;
+    let rounded = quantisation.field(&document.field, document.training.seed, &numbers)?;
+    let difference = Probe::new(&field_before, usize::MAX)?.difference(&rounded)?;
+    let mut written = write_numbers(&document, &quantisation, &numbers)?;
+    let after = original.as_ref().map(|samples| quality::of_written(&written, samples)).transpose()?;
+    if document.training.psnr_db.is_some() {
+        // As long as before: a number is replaced.
+        document.training.psnr_db =
+            after.map_or_else(|| worse(&document, difference), |quality| finite(quality.psnr_db));
+        written = write_numbers(&document, &quantisation, &numbers)?;
+    }
     destination.write(&written)?;
 
     let reader = Reader::open(&written)?;
-    let after = original.as_ref().map(|samples| quality::of_written(&written, samples)).transpose()?;
-    let probe = Probe::new(&field_before, usize::MAX)?;
-    let difference = probe.difference(&reader.document()?.field)?;
     let kept = present_samples(reader.grid(), reader.present());
     let coders = Coder::ALL
         .into_iter()
@@ -122,17 +132,28 @@ fn retrained(
     before: Option<&Quality>,
     retraining: &Retraining<'_>,
     reporter: &Reporter,
-) -> Result<(Document, Quantisation)> {
-    let mut say = |step: u64, psnr_db: f64| {
-        if step.is_multiple_of(50) {
-            reporter.say(format_args!("retraining: {step} of {} steps, {}", retraining.steps, decibels(psnr_db)));
+) -> Result<Retrained> {
+    let mut on_event = |event: Event| {
+        if let Event::Step { step, steps, psnr_db, .. } = event
+            && step.is_multiple_of(50)
+        {
+            reporter.say(format_args!("retraining: {step} of {steps} steps, {}", decibels(psnr_db)));
         }
     };
     if let Some(bytes) = wanted_bytes(arguments, &document) {
-        return retraining.to_size(document, arguments.coder.into(), bytes, &mut say);
+        return retraining.to_size(document, Some(arguments.coder.into()), bytes, &mut on_event);
     }
     let quantisation = quantisation(arguments, &document, before)?;
-    Ok((retraining.run(&document, &quantisation, retraining.steps, Rate::Weighed, &mut say)?, quantisation))
+    retraining.run(&document, &quantisation, None, &mut on_event)
+}
+
+/// The PSNR in dB after rounding has added `error` (mean square, field units) to what the file says. Both do not know of each
+/// other, so their squares add up.
+fn worse(document: &Document, error: f64) -> Option<f64> {
+    let kind = document.signal.kind;
+    let before = document.training.psnr_db?;
+    let unit_db = kind.psnr_db(1.0);
+    Some(kind.psnr_db(10_f64.powf((unit_db - before) / 10.0) + error)).filter(|psnr| psnr.is_finite())
 }
 
 /// The samples that the field was made from.
@@ -151,16 +172,9 @@ fn original(path: &std::path::Path, document: &Document) -> Result<Samples> {
 }
 
 fn wanted_bytes(arguments: &CompressArguments, document: &Document) -> Option<u64> {
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        clippy::cast_precision_loss,
-        reason = "sizes of files"
-    )]
-    let of_rate = |bits: f64| {
-        (bits * present_samples(document.field.grid(), document.field.present()) as f64 / 8.0).max(1.0) as u64
-    };
-    arguments.target_size.or(arguments.bpp.map(of_rate))
+    let samples = present_samples(document.field.grid(), document.field.present());
+    let of_rate = |bits| plan::bytes_of_rate(bits, samples);
+    arguments.target_size.map(|Count(bytes)| bytes).or(arguments.bpp.map(of_rate))
 }
 
 fn quantisation(arguments: &CompressArguments, document: &Document, before: Option<&Quality>) -> Result<Quantisation> {

@@ -80,7 +80,7 @@ pub(super) fn run(arguments: &ImportArguments, reporter: &Reporter) -> Result<()
         bits_per_sample: metrics::bits_per_sample(bytes, samples),
     };
     let document = Document { signal, field: field.clone(), training };
-    let bytes = format::write(&document, super::encode::coding(arguments.weights))?;
+    let bytes = format::write(&document, arguments.weights.into())?;
     destination.write(&bytes)?;
     let report = report(bytes.len() as u64);
     reporter.summary(&report, || {

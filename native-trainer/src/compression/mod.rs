@@ -9,10 +9,12 @@
 mod allocation;
 mod bits;
 mod probe;
+mod rated;
 mod retrain;
 pub mod search;
 
 pub use allocation::Allocation;
 pub use bits::steps_for_bits;
 pub use probe::Probe;
-pub use retrain::{Rate, Retraining};
+pub use rated::{Rated, encode_to_rate};
+pub use retrain::{Retrained, Retraining};

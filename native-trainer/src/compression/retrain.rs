@@ -5,31 +5,33 @@ use std::sync::atomic::AtomicBool;
 use anyhow::Result;
 use tessera_core::codec::{Coder, Quantisation};
 use tessera_core::field::Field;
-use tessera_core::format::{Document, write_quantised};
+use tessera_core::format::{Document, write_numbers, write_quantised};
 
 use super::allocation::rounded;
 use super::{Allocation, Probe, search};
 use crate::plan;
 use crate::samples::Samples;
-use crate::training::{DeviceChoice, Event, Recipe, RoundedTraining, Settings, TrainingPlan, train_from};
+use crate::training::{
+    DeviceChoice, Event, Outcome, Recipe, RoundedTraining, Settings, TrainingPlan, bits_of, train_from,
+};
 
-/// The rate at which it begins, in steps of the quantisation: a weight then crosses a few of them in all. Between bounds, as
-/// the finest steps are below what training can tell and the coarsest beyond what it can follow.
-const STEPS_PER_UPDATE: f64 = 0.15;
-const LEARNING_RATES: (f64, f64) = (2e-5, 2e-3);
-/// The share of a wanted size that training is begun for; what it adds must fit into the rest.
+/// The rate at which it begins, in steps of the quantisation: weights are to leave the places where training without
+/// rounding left them. Between bounds, as the finest steps are below what training can tell and the coarsest beyond what it can
+/// follow.
+const STEPS_PER_UPDATE: f64 = 0.4;
+const LEARNING_RATES: (f64, f64) = (2e-5, 5e-3);
+/// What a bit counts at the beginning, as a share of the error that it saves where steps are chosen well.
+const PRICE: f64 = 0.3;
+/// The size before training, and the one that it aims at, as shares of the wanted one: training makes weights cheaper, and
+/// finer steps leave it the choice where.
+const BEFORE: f64 = 1.1;
 const AIM: f64 = 0.985;
+/// Where it ends above the wanted size all the same: how often it goes on, with which share of the steps, for how much less.
+const MENDS: u32 = 2;
+const MENDING: u64 = 10;
+const LESS: f64 = 0.99;
 /// Partitions by which the error of rounding is estimated.
 const PROBED: usize = 64;
-
-/// Whether training looks at what the numbers will cost.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rate {
-    /// A bit counts as much as the error that it saves: files shrink.
-    Weighed,
-    /// Only the error counts: files keep their size, almost.
-    Ignored,
-}
 
 /// How quantised weights are trained.
 #[derive(Debug)]
@@ -38,15 +40,28 @@ pub struct Retraining<'a> {
     pub samples: &'a Samples,
     /// Steps in all.
     pub steps: u64,
+    /// Ends training after this time.
+    pub max_seconds: Option<f64>,
     /// Threads on the CPU.
     pub threads: Option<usize>,
     /// Ends training after the step in progress.
-    pub stop: &'static AtomicBool,
+    pub stop: &'a AtomicBool,
+}
+
+/// A field that was trained for its quantisation.
+#[derive(Debug)]
+pub struct Retrained {
+    /// The field with its weights between the steps; its record says the steps of training and the PSNR of rounded weights.
+    pub document: Document,
+    /// What rounds it.
+    pub quantisation: Quantisation,
+    /// How training went.
+    pub outcome: Outcome,
 }
 
 impl Retraining<'_> {
-    /// Trains `document`'s local weights for `steps` steps as `quantisation` rounds them; never worse than it began. `say`
-    /// gets the step and the PSNR in dB.
+    /// Trains `document`'s local weights as `quantisation` rounds them; never worse than it began. With a `bits_share` the
+    /// numbers are to take this share of the bits that they take before, and only what does may be better.
     ///
     /// # Errors
     /// Those of training.
@@ -54,10 +69,9 @@ impl Retraining<'_> {
         &self,
         document: &Document,
         quantisation: &Quantisation,
-        steps: u64,
-        rate: Rate,
-        say: &mut dyn FnMut(u64, f64),
-    ) -> Result<Document> {
+        bits_share: Option<f64>,
+        on_event: &mut dyn FnMut(Event),
+    ) -> Result<Retrained> {
         let (field, seed) = (&document.field, document.training.seed);
         let coarse = rounded(field, seed, quantisation)?;
         // Shared weights do not move any more, so they are what the file will hold.
@@ -70,7 +84,8 @@ impl Retraining<'_> {
             grid: field.grid().clone(),
             spec: field.spec().clone(),
             settings: Settings {
-                steps,
+                steps: self.steps,
+                max_seconds: self.max_seconds,
                 learning_rate: learning_rate(field, quantisation),
                 seed,
                 recipe: Recipe::Held,
@@ -80,58 +95,89 @@ impl Retraining<'_> {
                 rounding: Some(RoundedTraining {
                     quantisation: quantisation.clone(),
                     // What a bit saves in error where steps are chosen well: the slope of the rate-distortion curve.
-                    rate_weight: match rate {
-                        Rate::Weighed => 2.0 * std::f64::consts::LN_2 * error * samples_per_weight,
-                        Rate::Ignored => 0.0,
-                    },
+                    rate_weight: PRICE * 2.0 * std::f64::consts::LN_2 * error * samples_per_weight,
+                    bits_share,
                 }),
                 ..Settings::default()
             },
         };
-        let outcome = train_from(&training, &start, self.stop, &mut |event| {
-            if let Event::Step { step, psnr_db, .. } = event {
-                say(step, psnr_db);
-            }
-        })?;
-        Ok(Document { field: outcome.field, ..document.clone() })
+        let outcome = train_from(&training, &start, self.stop, on_event)?;
+        let mut document = Document { field: outcome.field.clone(), ..document.clone() };
+        document.training.steps = document.training.steps.saturating_add(outcome.steps);
+        document.training.psnr_db = Some(outcome.psnr_db).filter(|psnr| psnr.is_finite());
+        Ok(Retrained { document, quantisation: quantisation.clone(), outcome })
     }
 
-    /// Trains to a file of at most `bytes` bytes and little less. Half of the steps weigh the rate, so that the weights
-    /// become cheap; steps of the quantisation are then chosen anew for the size, and the other half keeps it.
+    /// Trains to a file of at most `bytes` bytes and little less: by steps of the quantisation that are too fine for it, and a
+    /// price of the rate that goes up and down until the weights fit. (Other steps after training would waste it.) Without a
+    /// `coder`, by the one that takes the least.
     ///
     /// # Errors
     /// Those of training and writing.
     pub fn to_size(
         &self,
-        mut document: Document,
-        coder: Coder,
+        document: Document,
+        coder: Option<Coder>,
         bytes: u64,
-        say: &mut dyn FnMut(u64, f64),
-    ) -> Result<(Document, Quantisation)> {
-        let allocation = Allocation::measure(&document.field, document.training.seed, coder)?;
-        let sized = |document: &Document, bytes: u64| -> Result<Quantisation> {
-            let coarseness = search::for_size(document, &allocation, bytes)?;
-            Ok(allocation.quantisation(&document.field, coarseness)?)
+        on_event: &mut dyn FnMut(Event),
+    ) -> Result<Retrained> {
+        let seed = document.training.seed;
+        let allocation = Allocation::measure(&document.field, seed, coder.unwrap_or(Coder::Static))?;
+        let sized = |document: &Document, wanted: f64| -> Result<Quantisation> {
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a size")]
+            let coarseness = search::for_size(document, &allocation, wanted as u64)?;
+            let quantisation = allocation.quantisation(&document.field, coarseness)?;
+            if coder.is_some() { Ok(quantisation) } else { shortest(document, quantisation) }
         };
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            clippy::cast_precision_loss,
-            reason = "a size"
-        )]
-        let aim = (AIM * bytes as f64) as u64;
-        let half = self.steps / 2;
-        document = self.run(&document, &sized(&document, bytes)?, half, Rate::Weighed, say)?;
-        let mut quantisation = sized(&document, aim)?;
-        let rest = self.steps - half;
-        document =
-            self.run(&document, &quantisation, rest, Rate::Ignored, &mut |step, psnr_db| say(half + step, psnr_db))?;
-        if write_quantised(&document, &quantisation)?.len() as u64 > bytes {
-            // It was promised to fit, even if coarser steps waste some of the training.
-            quantisation = sized(&document, bytes)?;
+        #[expect(clippy::cast_precision_loss, reason = "a size")]
+        let wanted = bytes as f64;
+        // What the numbers may take, so that the whole file takes `wanted`.
+        let share = |document: &Document, quantisation: &Quantisation, wanted: f64| -> Result<f64> {
+            let numbers = bits_of(quantisation, &document.field, seed);
+            #[expect(clippy::cast_precision_loss, reason = "a size")]
+            let length = write_quantised(document, quantisation)?.len() as f64;
+            Ok(if numbers > 0.0 { (1.0 + 8.0 * (wanted - length) / numbers).max(0.01) } else { 1.0 })
+        };
+        let fits = |trained: &Retrained| -> Result<bool> {
+            Ok(write_quantised(&trained.document, &trained.quantisation)?.len() as u64 <= bytes)
+        };
+        let quantisation = sized(&document, BEFORE * wanted)?;
+        let first = share(&document, &quantisation, AIM * wanted)?;
+        let mut trained = self.run(&document, &quantisation, Some(first), on_event)?;
+        let mending =
+            Retraining { steps: self.steps / MENDING, max_seconds: self.max_seconds.map(|s| s / 10.0), ..*self };
+        for mend in 1..=MENDS {
+            if fits(&trained)? || mending.steps == 0 {
+                break;
+            }
+            let less = AIM * wanted * LESS.powi(i32::try_from(mend).unwrap_or(0));
+            let share = share(&trained.document, &quantisation, less)?;
+            let before = (trained.outcome.steps, trained.outcome.seconds);
+            trained = mending.run(&trained.document, &quantisation, Some(share), &mut |_| {})?;
+            trained.outcome.steps += before.0;
+            trained.outcome.seconds += before.1;
         }
-        Ok((document, quantisation))
+        if !fits(&trained)? {
+            // It was promised to fit, even if coarser steps waste some of the training.
+            trained.quantisation = sized(&trained.document, wanted)?;
+            trained.document.training.psnr_db = None;
+        }
+        Ok(trained)
     }
+}
+
+/// The same quantisation with the coder that takes the least.
+fn shortest(document: &Document, quantisation: Quantisation) -> Result<Quantisation> {
+    let numbers = quantisation.numbers(&document.field, document.training.seed)?;
+    let mut shortest = None;
+    for coder in Coder::ALL {
+        let quantisation = quantisation.clone().with_coder(coder);
+        let length = write_numbers(document, &quantisation, &numbers)?.len();
+        if shortest.as_ref().is_none_or(|(least, _)| length < *least) {
+            shortest = Some((length, quantisation));
+        }
+    }
+    Ok(shortest.map_or(quantisation, |(_, quantisation)| quantisation))
 }
 
 /// From the geometric mean of the steps of hidden layers.

@@ -41,7 +41,7 @@ mod tests {
         let options =
             EncodeOptions { preset: Some(crate::arguments::values::Preset::Light), ..EncodeOptions::default() };
         let cost = |info: &SignalInfo| {
-            let options = config::merged(&options, None, info).unwrap();
+            let options = config::completed(options.clone(), info).unwrap();
             plan::network(&options, info).unwrap().spec.multiply_adds_per_sample()
         };
         let sound = |seconds: u32| SignalInfo::sound(44_100 * seconds, 2, SampleFormat::U16, 44_100, 1.0).unwrap();

@@ -3,6 +3,8 @@
 mod defaults;
 mod light;
 mod paper;
+mod rated;
+mod training;
 
 use anyhow::Result;
 use tessera_core::field::{AutomaticRequest, Encoding, FieldSpec, Model, PUBLISHED_OMEGA, automatic, check_blend};
@@ -14,6 +16,8 @@ pub use defaults::{
 };
 pub use light::light;
 pub use paper::{compression, paper};
+pub use rated::{Rate, bytes_of_rate, rate, rated};
+pub use training::{document, settings};
 
 use crate::arguments::EncodeOptions;
 use crate::arguments::values::{

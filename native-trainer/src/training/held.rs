@@ -77,6 +77,8 @@ struct Current {
     shared_adam: FusedAdam,
     soap: Soap,
     best: Option<Best>,
+    /// Whether the best weights take no more room than they should.
+    fits: bool,
     started: f64,
 }
 
@@ -274,6 +276,7 @@ impl<'a> HeldRun<'a> {
             soap: Soap::new(&self.plan.spec, group.len()),
             local,
             best: None,
+            fits: false,
             started: self.seconds(),
         })
     }
@@ -309,7 +312,8 @@ impl<'a> HeldRun<'a> {
     /// One update; `None` where the weights turn out to be good enough already.
     fn advance(&mut self, current: &mut Current, progress: f64) -> Result<Option<Event>, TrainingError> {
         let started = Instant::now();
-        if self.rounding.is_some() && current.step == 0 {
+        if let Some(rounding) = self.rounding.as_mut().filter(|_| current.step == 0) {
+            rounding.begin(&self.groups[self.done.groups], &current.local);
             // What rounded training begins with may be the best it sees.
             self.judge(current)?;
         }
@@ -339,6 +343,9 @@ impl<'a> HeldRun<'a> {
         }
         let Current { soap, local: weights, .. } = current;
         self.workers.run(|| soap.step(weights, &local, rate));
+        if let Some(rounding) = &mut self.rounding {
+            self.workers.run(|| rounding.follow(&self.groups[self.done.groups], weights));
+        }
         if self.done.groups == 0 && self.rounding.is_none() {
             // What is held has no gradient, so this moves the rest of the merge.
             current.shared_adam.step(&mut self.shared, &shared, rate * MERGE_RATE);
@@ -391,7 +398,12 @@ impl<'a> HeldRun<'a> {
         for share in &current.shares {
             loss += self.evaluate(current, share)?.loss * share.batch.samples() as f64 / current.samples as f64;
         }
-        if current.best.as_ref().is_none_or(|best| loss < best.loss) {
+        let group = &self.groups[self.done.groups];
+        let fits = self.rounding.as_ref().is_none_or(|rounding| rounding.fits(group, &current.local));
+        // Of weights that take too much room the last are taken, as they come nearest.
+        let better = current.best.as_ref().is_none_or(|best| !current.fits || (fits && loss < best.loss));
+        if better {
+            current.fits = fits;
             let (shared, local) = (self.shared.clone(), current.local.clone());
             current.best = Some(Best { step: current.step, loss, shared, local });
         }

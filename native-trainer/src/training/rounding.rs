@@ -1,6 +1,8 @@
 //! Training with quantised weights: steps evaluate what a file would hold, and move what it is rounded from (the
 //! straight-through estimator; reference/inr-compression.md section 8).
 
+use std::collections::HashMap;
+
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 use tessera_core::codec::Quantisation;
 use tessera_core::codec::quantised::Network;
@@ -13,7 +15,18 @@ pub struct RoundedTraining {
     pub quantisation: Quantisation,
     /// What a bit per sample costs, as mean squared error (field units); 0 leaves the rate alone.
     pub rate_weight: f64,
+    /// The bits that the numbers are to take, as a share of what they take at the beginning. What a bit costs then goes up and
+    /// down until they do.
+    pub bits_share: Option<f64>,
 }
+
+/// How fast the price of a bit follows the excess: what it settles at, by step, and at once.
+const SETTLING: f64 = 0.3;
+const PROMPT: f64 = 20.0;
+/// Bounds of the price, as multiples of the first.
+const PRICES: (f64, f64) = (1e-3, 1e3);
+/// By how much more than they should numbers may take to count as what was wanted.
+const TOLERANCE: f64 = 1.005;
 
 /// The same, ready for the partitions of a run.
 #[derive(Debug)]
@@ -22,6 +35,27 @@ pub(super) struct Rounding {
     networks: Vec<Network>,
     starts: Vec<Vec<f32>>,
     ranges: Vec<std::ops::Range<usize>>,
+    /// What a bit counts now.
+    price: f64,
+    control: Option<Control>,
+}
+
+/// Keeps the numbers of a group at a size.
+#[derive(Debug, Clone, Copy)]
+struct Control {
+    /// Bits.
+    wanted: f64,
+    /// What the price settles at.
+    settled: f64,
+}
+
+/// Bits of all local numbers of `field`, by the frequencies of each tensor's: what training keeps an eye on.
+pub fn bits_of(quantisation: &Quantisation, field: &Field, seed: u64) -> f64 {
+    let training = RoundedTraining { quantisation: quantisation.clone(), rate_weight: 0.0, bits_share: None };
+    let rounding = Rounding::new(&training, field, seed);
+    #[expect(clippy::cast_possible_truncation, reason = "partitions have 32-bit numbers")]
+    let all: Vec<u32> = (0..field.present().len() as u32).collect();
+    rounding.bits(&all, field.local())
 }
 
 impl Rounding {
@@ -32,8 +66,63 @@ impl Rounding {
             networks: field.present().iter().map(|&p| Network::new(spec, grid, p)).collect(),
             starts: field.present().iter().map(|&p| start.local(p)).collect(),
             ranges: tensors(&spec.local_layers()),
+            price: training.rate_weight,
+            control: None,
             training: training.clone(),
         }
+    }
+
+    /// Begins with a group.
+    pub(super) fn begin(&mut self, group: &[u32], local: &[f32]) {
+        self.price = self.training.rate_weight;
+        self.control = self
+            .training
+            .bits_share
+            .map(|share| Control { wanted: share * self.bits(group, local), settled: self.price });
+    }
+
+    /// Follows the size after a step.
+    pub(super) fn follow(&mut self, group: &[u32], local: &[f32]) {
+        let Some(mut control) = self.control else { return };
+        let excess = self.bits(group, local) / control.wanted - 1.0;
+        let (least, most) = PRICES;
+        let first = self.training.rate_weight;
+        control.settled = (control.settled * (SETTLING * excess).exp()).clamp(least * first, most * first);
+        self.price = (control.settled * (PROMPT * excess).exp()).clamp(least * first, most * first);
+        self.control = Some(control);
+    }
+
+    /// Whether the weights of a group are as small as they should be.
+    pub(super) fn fits(&self, group: &[u32], local: &[f32]) -> bool {
+        self.control.is_none_or(|control| self.bits(group, local) <= TOLERANCE * control.wanted)
+    }
+
+    /// Bits of a group's numbers where each tensor has a table of its frequencies.
+    fn bits(&self, group: &[u32], local: &[f32]) -> f64 {
+        let bits = |tensor: &usize| {
+            let mut counts: HashMap<i32, u32> = HashMap::new();
+            for (&slot, weights) in group.iter().zip(local.chunks_exact(self.size())) {
+                for number in self.numbers(slot, *tensor, weights) {
+                    #[expect(clippy::cast_possible_truncation, reason = "saturates")]
+                    let number = number.round() as i32;
+                    *counts.entry(number).or_default() += 1;
+                }
+            }
+            let total = f64::from(counts.values().sum::<u32>());
+            counts.values().map(|&count| f64::from(count) * (total / f64::from(count)).log2()).sum::<f64>()
+        };
+        let tensors: Vec<usize> = (0..self.ranges.len()).collect();
+        tensors.par_iter().map(bits).collect::<Vec<f64>>().iter().sum()
+    }
+
+    /// What the weights of a tensor are from their start, in steps.
+    fn numbers<'a>(&'a self, slot: u32, tensor: usize, weights: &'a [f32]) -> impl Iterator<Item = f32> + 'a {
+        let range = self.ranges[tensor].clone();
+        let step = self.training.quantisation.steps_of_slot(slot as usize)[tensor];
+        // A step of 0 stands for weights that do not move.
+        let inverse = if step > 0.0 { step.recip() } else { 0.0 };
+        let start = &self.starts[slot as usize][range.clone()];
+        weights[range].iter().zip(start).map(move |(w, s)| (w - s) * inverse)
     }
 
     fn size(&self) -> usize {
@@ -56,23 +145,17 @@ impl Rounding {
     /// which is what its table of frequencies comes to: a bit for every `1 / (mean ln 2)` steps from the start.
     #[expect(clippy::cast_possible_truncation, reason = "gradients are 32-bit floats")]
     pub(super) fn pull(&self, group: &[u32], samples: u64, local: &[f32], gradient: &mut [f32]) {
-        if self.training.rate_weight == 0.0 {
+        if self.price == 0.0 {
             return;
         }
         let size = self.size();
         let mut sums = vec![0.0_f64; self.ranges.len()];
-        let numbers = |slot: u32, tensor: usize, weights: &[f32]| {
-            let range = self.ranges[tensor].clone();
-            let step = self.training.quantisation.steps_of_slot(slot as usize)[tensor];
-            let start = &self.starts[slot as usize][range.clone()];
-            weights[range].iter().zip(start).map(|(w, s)| (w - s) / step).collect::<Vec<f32>>()
-        };
         for (&slot, weights) in group.iter().zip(local.chunks_exact(size)) {
             for (tensor, sum) in sums.iter_mut().enumerate() {
-                *sum += numbers(slot, tensor, weights).iter().map(|n| f64::from(n.abs())).sum::<f64>();
+                *sum += self.numbers(slot, tensor, weights).map(|n| f64::from(n.abs())).sum::<f64>();
             }
         }
-        let price = self.training.rate_weight / samples.max(1) as f64;
+        let price = self.price / samples.max(1) as f64;
         for ((&slot, weights), gradient) in
             group.iter().zip(local.chunks_exact(size)).zip(gradient.chunks_exact_mut(size))
         {
@@ -84,7 +167,7 @@ impl Rounding {
                 if !bit.is_finite() {
                     continue;
                 }
-                for (gradient, number) in gradient[range].iter_mut().zip(numbers(slot, tensor, weights)) {
+                for (gradient, number) in gradient[range].iter_mut().zip(self.numbers(slot, tensor, weights)) {
                     // Without a jump at the start, where it would make weights tremble.
                     *gradient += (bit * f64::from(number / (number.abs() + 0.25))) as f32;
                 }

@@ -4,7 +4,6 @@
 mod many;
 mod one;
 mod watch;
-mod words;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -12,7 +11,6 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 
 use self::one::Job;
-pub(super) use self::words::{coding, device};
 use crate::arguments::EncodeArguments;
 use crate::errors::usage_fault;
 use crate::output::{is_stream, shown};

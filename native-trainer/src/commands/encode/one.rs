@@ -5,28 +5,24 @@ use std::sync::atomic::AtomicBool;
 
 use anyhow::Result;
 use serde::Serialize;
-use tessera_core::field::recentred_for;
-use tessera_core::format::{self, Document, TrainingRecord};
+use tessera_core::format::{self, ChunkCoding, WeightCoding};
 use tessera_core::metrics;
-use tessera_core::signal::SignalInfo;
 
-use super::super::describe::{encoding_text, extents, name_of, signal_text};
+use super::super::describe::{encoding_text, extents, signal_text};
 use super::watch::{SNAPSHOT_EVERY_SECONDS, Watch};
-use super::words::{coding, device};
-use crate::arguments::values::{Count, DeviceName, Preset, RecipeName, SamplesPerAxis, Seconds, WeightsName};
+use crate::arguments::values::WeightsName;
 use crate::arguments::{EncodeArguments, EncodeOptions};
+use crate::compression::{Rated, encode_to_rate};
 use crate::errors::{Fault, usage_fault};
 use crate::media::clip::{self, ClipFile};
 use crate::media::{Source, read_source};
 use crate::output::{Destination, folder_of, is_stream, read_input, shown};
-use crate::plan::{self, Network};
+use crate::plan::{self, Network, Rate};
 use crate::progress::Progress;
 use crate::quality::{self, Quality};
 use crate::report::{Facts, Reporter, bytes as human_bytes, decibels, duration, finite, grouped};
 use crate::samples::Samples;
-use crate::training::{
-    Checkpoint, CheckpointSettings, EngineChoice, Outcome, Recipe, Settings, StoppedBy, TrainingPlan, train,
-};
+use crate::training::{Checkpoint, CheckpointSettings, Event, Outcome, Settings, StoppedBy, TrainingPlan, train};
 use crate::training_log::{PREVIEW_EVERY, TrainingLog};
 use crate::{config, decoding, signals};
 
@@ -96,29 +92,20 @@ pub(super) fn encode(job: &Job, arguments: &EncodeArguments, reporter: &Reporter
     let (source, notes) = read(opened, job, arguments, &asked, stop)?;
     let info = source.info().clone();
     let samples = info.samples();
-    let options = config::merged(&arguments.options, arguments.config.as_deref(), &info)?;
-    decoding::use_threads(options.threads)?;
-    let network = plan::network_of(&options, &source)?;
-    let settings = settings(job, arguments, &options, &info, &network)?;
+    decoding::use_threads(asked.threads)?;
     reporter.say(format_args!("{}: {}", shown(&job.input), signal_text(&info)));
     notes.iter().for_each(|note| reporter.say(format_args!("  note: {note}")));
-    reporter.say(network_text(&network));
+    let rate = plan::rate(&asked, &info)?;
+    check_rate(rate, job, arguments)?;
 
-    let plan = TrainingPlan {
-        samples: source,
-        grid: network.grid.clone(),
-        spec: network.spec.clone(),
-        settings: settings.clone(),
-    };
-    let watch =
-        arguments.watch.then(|| Watch::start(job, plan.samples.info(), arguments, stop, reporter)).transpose()?;
-    let mut log = job.log_dir.as_deref().map(|folder| log(folder, &plan.samples)).transpose()?;
+    let watch = arguments.watch.then(|| Watch::start(job, source.info(), arguments, stop, reporter)).transpose()?;
+    let mut log = job.log_dir.as_deref().map(|folder| log(folder, &source)).transpose()?;
     if let Some(log) = &log {
         reporter.say(format_args!("logging to {}", log.path().display()));
     }
-    let mut progress = Progress::new(arguments.progress, reporter.quiet(), settings.steps);
+    let mut progress = Progress::new(arguments.progress, reporter.quiet(), 0);
     let end = watch.as_ref().map_or(stop, Watch::end);
-    let outcome = train(&plan, end, &mut |event| {
+    let mut on_event = |event: Event| {
         progress.event(&event);
         if let Some(watch) = &watch {
             watch.event(&event);
@@ -126,21 +113,19 @@ pub(super) fn encode(job: &Job, arguments: &EncodeArguments, reporter: &Reporter
         if let Some(log) = &mut log {
             log.event(&event);
         }
-    });
+    };
+    let trained = match rate {
+        Some(rate) => rated(&source, &asked, rate, (job, arguments), end, reporter, &mut on_event),
+        None => plain(&source, asked.clone(), (job, arguments), end, reporter, &mut on_event),
+    };
     progress.finish();
-    let outcome = outcome?;
-
-    let training = record(&options, &network, &settings, &outcome)?;
-    let coding = coding(options.weights.unwrap_or(WeightsName::F32));
-    let field = recentred_for(&outcome.field, coding)?.with_blend(network.blend.clone())?;
-    let document = Document { signal: info, field, training };
-    let written = format::write(&document, coding)?;
+    let Trained { network, settings, outcome, written, weights } = trained?;
     if let (StoppedBy::Interrupted, Some(unfinished)) = (outcome.stopped_by, &job.unfinished) {
         destination = Destination::new(unfinished, true, reporter.json())?;
     }
     destination.write(&written)?;
 
-    let quality = quality::of_written(&written, &plan.samples)?;
+    let quality = quality::of_written(&written, &source)?;
     if let Some(log) = log
         && let Err(error) = log.finish(outcome.steps, &outcome.field, &quality, written.len() as u64)
     {
@@ -175,7 +160,7 @@ pub(super) fn encode(job: &Job, arguments: &EncodeArguments, reporter: &Reporter
         encoded_inputs: network.spec.encoded_inputs(),
         activation: network.spec.activation.name(),
         macs_per_sample: network.spec.multiply_adds_per_sample(),
-        weights: coding.name(),
+        weights,
         device: outcome.device.clone(),
         engine: outcome.engine.clone(),
         seed: settings.seed,
@@ -184,7 +169,7 @@ pub(super) fn encode(job: &Job, arguments: &EncodeArguments, reporter: &Reporter
     let verdict = if watch.as_ref().is_some_and(Watch::ended_by_page) {
         Ok(())
     } else {
-        verdict(&outcome, options.psnr, &quality, &destination)
+        verdict(&outcome, asked.psnr, &quality, &destination)
     };
     Ok(Encoded { report, quality, verdict, watch })
 }
@@ -278,68 +263,92 @@ fn read(
     }
 }
 
-fn settings(
-    job: &Job,
-    arguments: &EncodeArguments,
-    options: &EncodeOptions,
-    info: &SignalInfo,
-    network: &Network,
-) -> Result<Settings> {
-    if options.psnr.is_some_and(|psnr| !(psnr > 0.0 && psnr < 200.0)) {
-        return Err(usage_fault("--psnr must lie between 0 and 200 dB"));
-    }
-    let recipe = options.recipe.unwrap_or(RecipeName::Held);
-    Ok(Settings {
-        steps: options.steps.map_or_else(|| plan::default_steps(recipe, info), |Count(n)| n),
-        psnr_db: options.psnr,
-        max_seconds: options.max_time.map(|Seconds(s)| s),
-        learning_rate: options.learning_rate.unwrap_or_else(|| plan::default_learning_rate(recipe, info)),
-        l1: options.l1.unwrap_or(0.0),
-        patience: options.patience.map(|Count(n)| n),
-        early_stop: options.early_stop.map(|Count(n)| n),
-        recipe: match recipe {
-            RecipeName::Held => Recipe::Held,
-            RecipeName::Published => Recipe::Published,
-        },
-        shares: plan::default_shares(info, &network.grid),
-        group_samples: None,
-        sample_fraction: options.sample_fraction.unwrap_or_else(|| plan::default_sample_fraction(recipe, info)),
-        overlap: options.overlap.as_ref().map(|SamplesPerAxis(samples)| samples.clone()).unwrap_or_default(),
-        seed: options.seed.unwrap_or(0),
-        device: device(options.device.unwrap_or(DeviceName::Cpu)),
-        threads: options.threads,
-        checkpoint: job.checkpoint.as_ref().map(|path| CheckpointSettings {
-            path: path.clone(),
-            every_seconds: arguments.every.0,
-            resume: arguments.resume,
-        }),
-        engine: EngineChoice::Auto,
-        rounding: None,
-        snapshot_every_seconds: if arguments.watch {
-            Some(SNAPSHOT_EVERY_SECONDS)
-        } else {
-            job.log_dir.as_ref().map(|_| PREVIEW_EVERY.as_secs_f64())
-        },
-    })
+/// What training gave.
+struct Trained {
+    network: Network,
+    settings: Settings,
+    outcome: Outcome,
+    written: Vec<u8>,
+    weights: &'static str,
 }
 
-fn record(
-    options: &EncodeOptions,
-    network: &Network,
-    settings: &Settings,
-    outcome: &Outcome,
-) -> Result<TrainingRecord> {
-    let merged = plan::carried_out(options, network, settings);
-    Ok(TrainingRecord {
-        program: concat!("tessera ", env!("CARGO_PKG_VERSION")).to_owned(),
-        preset: name_of(&options.preset.unwrap_or(Preset::Fast)),
-        seed: settings.seed,
-        steps: outcome.steps,
-        learning_rate: settings.learning_rate,
-        sample_fraction: settings.sample_fraction,
-        psnr_db: Some(outcome.psnr_db).filter(|psnr| !psnr.is_nan()),
-        configuration: toml::to_string(&merged)?,
-    })
+/// A file of the weights as they are.
+fn plain(
+    samples: &Samples,
+    asked: EncodeOptions,
+    (job, arguments): (&Job, &EncodeArguments),
+    stop: &AtomicBool,
+    reporter: &Reporter,
+    on_event: &mut dyn FnMut(Event),
+) -> Result<Trained> {
+    let info = samples.info();
+    let options = config::completed(asked, info)?;
+    let network = plan::network_of(&options, samples)?;
+    let mut settings = plan::settings(&options, info, &network.grid)?;
+    settings.checkpoint = job.checkpoint.as_ref().map(|path| CheckpointSettings {
+        path: path.clone(),
+        every_seconds: arguments.every.0,
+        resume: arguments.resume,
+    });
+    settings.snapshot_every_seconds = snapshot_every(job, arguments);
+    reporter.say(network_text(&network));
+    let training = TrainingPlan {
+        samples: samples.clone(),
+        grid: network.grid.clone(),
+        spec: network.spec.clone(),
+        settings: settings.clone(),
+    };
+    let outcome = train(&training, stop, on_event)?;
+    let document = plan::document(info, &options, &network, &settings, &outcome)?;
+    let coding = WeightCoding::from(options.weights.unwrap_or(WeightsName::F32));
+    let written = format::write(&document, coding)?;
+    Ok(Trained { network, settings, outcome, written, weights: coding.name() })
+}
+
+/// A file of a wanted size or quality.
+fn rated(
+    samples: &Samples,
+    asked: &EncodeOptions,
+    rate: Rate,
+    (job, arguments): (&Job, &EncodeArguments),
+    stop: &AtomicBool,
+    reporter: &Reporter,
+    on_event: &mut dyn FnMut(Event),
+) -> Result<Trained> {
+    let mut begin = |trial: u32, network: &Network, settings: &mut Settings| {
+        settings.snapshot_every_seconds = snapshot_every(job, arguments);
+        if let Rate::Quality(psnr_db) = rate {
+            let what = if trial == 1 { "a short training first" } else { "a training" };
+            reporter.say(format_args!("{what} for {psnr_db:.1} dB"));
+        }
+        reporter.say(network_text(network));
+    };
+    let made = encode_to_rate(samples, asked, rate, stop, &mut begin, on_event)?;
+    let Rated { network, settings, outcome, bytes: written, .. } = made;
+    Ok(Trained { network, settings, outcome, written, weights: ChunkCoding::Quantised.name() })
+}
+
+fn snapshot_every(job: &Job, arguments: &EncodeArguments) -> Option<f64> {
+    if arguments.watch {
+        return Some(SNAPSHOT_EVERY_SECONDS);
+    }
+    job.log_dir.as_ref().map(|_| PREVIEW_EVERY.as_secs_f64())
+}
+
+/// What does not go with a wanted size.
+fn check_rate(rate: Option<Rate>, job: &Job, arguments: &EncodeArguments) -> Result<()> {
+    if rate.is_some() && job.checkpoint.is_some() {
+        return Err(usage_fault(
+            "--checkpoint does not go with --bpp, --target-size and --quality yet: an interrupted training writes its file \
+             all the same, but does not go on",
+        ));
+    }
+    if matches!(rate, Some(Rate::Quality(_))) && (arguments.watch || job.log_dir.is_some()) {
+        return Err(usage_fault(
+            "--watch and --log-dir show one training, and --quality takes several: name a size with --bpp or --target-size",
+        ));
+    }
+    Ok(())
 }
 
 fn network_text(network: &Network) -> String {

@@ -1,0 +1,189 @@
+//! From a signal to a file of a wanted size: training that ends with weights rounded as the file holds them.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::Result;
+use tessera_core::format::write_quantised;
+use tessera_core::signal::SignalInfo;
+
+use super::{Retrained, Retraining};
+use crate::arguments::EncodeOptions;
+use crate::arguments::values::Count;
+use crate::plan::{self, Network};
+use crate::samples::Samples;
+use crate::training::{Event, Outcome, Settings, TrainingPlan, train};
+
+/// The part of steps and time before weights are rounded.
+const WITHOUT_ROUNDING: f64 = 0.25;
+/// What a PSNR may differ from the wanted one, in dB.
+const NEAR_DB: f64 = 0.3;
+/// Trainings for a wanted PSNR; the first is short, and tells how difficult the signal is.
+const TRIALS: u32 = 4;
+const SHORT: f64 = 0.15;
+/// By how much a short training ends behind, in dB, and what twice the bytes gain; by measurement (`docs/benchmarks.md`).
+const BEHIND_DB: f64 = 1.5;
+const OCTAVE_DB: f64 = 3.7;
+/// The first guess: bits per sample at 32 dB.
+const GUESS: f64 = 0.4;
+/// Bits per sample that are tried.
+const RATES: (f64, f64) = (0.02, 24.0);
+
+/// A file of a wanted size.
+#[derive(Debug)]
+pub struct Rated {
+    /// What it holds.
+    pub network: Network,
+    /// How it was trained, rounding aside.
+    pub settings: Settings,
+    /// All of the training.
+    pub outcome: Outcome,
+    /// The file.
+    pub bytes: Vec<u8>,
+    /// PSNR in dB of what the file holds, in field units.
+    pub psnr_db: f64,
+}
+
+/// Trains `samples` for a file by `options` that name a size ([`plan::rate`]); the same for the same options, whatever the
+/// threads. `begin` sees the network and its training before each trial, with the number of the trial from 1 on.
+///
+/// # Errors
+/// Those of planning, training and writing. What `stop` ends early is written all the same.
+pub fn encode_to_rate(
+    samples: &Samples,
+    options: &EncodeOptions,
+    rate: plan::Rate,
+    stop: &AtomicBool,
+    begin: &mut dyn FnMut(u32, &Network, &mut Settings),
+    on_event: &mut dyn FnMut(Event),
+) -> Result<Rated> {
+    let wanted = match rate {
+        plan::Rate::Bytes(bytes) => {
+            return to_size(samples, options, bytes, 1.0, stop, &mut |n, s| begin(1, n, s), on_event);
+        }
+        plan::Rate::Quality(psnr_db) => psnr_db,
+    };
+    let count = samples.info().samples();
+    let mut logarithm = GUESS.log2() + (wanted - 32.0) / OCTAVE_DB;
+    let (mut slope, mut last, mut best): (f64, Option<(f64, f64)>, Option<Rated>) = (OCTAVE_DB, None, None);
+    for trial in 1..=TRIALS {
+        let bits = logarithm.exp2().clamp(RATES.0, RATES.1);
+        let share = if trial == 1 { SHORT } else { 1.0 };
+        let bytes = plan::bytes_of_rate(bits, count);
+        let rated = to_size(samples, options, bytes, share, stop, &mut |n, s| begin(trial, n, s), on_event)?;
+        let reached = rated.psnr_db + if trial == 1 { BEHIND_DB } else { 0.0 };
+        if stop.load(Ordering::Relaxed) {
+            return Ok(best.unwrap_or(rated));
+        }
+        let now = (bits.log2(), reached);
+        if let Some(before) = last.filter(|before| (before.0 - now.0).abs() > 0.05) {
+            slope = ((now.1 - before.1) / (now.0 - before.0)).clamp(0.5 * OCTAVE_DB, 2.0 * OCTAVE_DB);
+        }
+        if trial > 1 {
+            last = Some(now);
+            if best.as_ref().is_none_or(|best| (reached - wanted).abs() < (best.psnr_db - wanted).abs()) {
+                best = Some(rated);
+            }
+            if (reached - wanted).abs() <= NEAR_DB {
+                break;
+            }
+        }
+        let next = (bits.log2() + (wanted - reached) / slope).clamp(RATES.0.log2(), RATES.1.log2());
+        if trial > 1 && (next - bits.log2()).abs() < 0.01 {
+            break;
+        }
+        logarithm = next;
+    }
+    best.ok_or_else(|| anyhow::anyhow!("no file was made"))
+}
+
+/// One training for a file of at most `bytes` bytes, with this share of steps and time.
+fn to_size(
+    samples: &Samples,
+    options: &EncodeOptions,
+    bytes: u64,
+    share: f64,
+    stop: &AtomicBool,
+    begin: &mut dyn FnMut(&Network, &mut Settings),
+    on_event: &mut dyn FnMut(Event),
+) -> Result<Rated> {
+    let info = samples.info();
+    let options = fitted(options, info, bytes)?;
+    let network = plan::network_of(&options, samples)?;
+    let mut settings = plan::settings(&options, info, &network.grid)?;
+    settings.steps = part(settings.steps, share);
+    settings.max_seconds = settings.max_seconds.map(|seconds| seconds * share);
+    begin(&network, &mut settings);
+    let plain = Settings {
+        steps: part(settings.steps, WITHOUT_ROUNDING),
+        max_seconds: settings.max_seconds.map(|seconds| seconds * WITHOUT_ROUNDING),
+        ..settings.clone()
+    };
+    let all = settings.steps;
+    let training = TrainingPlan {
+        samples: samples.clone(),
+        grid: network.grid.clone(),
+        spec: network.spec.clone(),
+        settings: plain.clone(),
+    };
+    let mut at = 0;
+    let outcome = train(&training, stop, &mut |event| {
+        let event = of_all(event, 0, all);
+        if let Event::Step { step, .. } = event {
+            at = step;
+        }
+        on_event(event);
+    })?;
+    let document = plan::document(info, &options, &network, &settings, &outcome)?;
+    let retraining = Retraining {
+        samples,
+        steps: settings.steps - plain.steps,
+        max_seconds: settings.max_seconds.map(|seconds| seconds * (1.0 - WITHOUT_ROUNDING)),
+        threads: settings.threads,
+        stop,
+    };
+    let trained = retraining.to_size(document, None, bytes, &mut |event| match event {
+        Event::Started { .. } => {}
+        event => on_event(of_all(event, at, all)),
+    })?;
+    let Retrained { document, quantisation, outcome: rounded } = trained;
+    let bytes = write_quantised(&document, &quantisation)?;
+    let outcome = Outcome {
+        steps: document.training.steps,
+        best_step: outcome.steps + rounded.best_step,
+        seconds: outcome.seconds + rounded.seconds,
+        engine: outcome.engine,
+        ..rounded
+    };
+    let psnr_db = outcome.psnr_db;
+    Ok(Rated { network, settings, outcome, bytes, psnr_db })
+}
+
+/// Options for a file of so many bytes.
+fn fitted(options: &EncodeOptions, info: &SignalInfo, bytes: u64) -> Result<EncodeOptions> {
+    let sized = EncodeOptions { bpp: None, quality: None, target_size: Some(Count(bytes)), ..options.clone() };
+    let completed = crate::config::completed(sized, info)?;
+    // The file says what was asked for, not what came of it.
+    let EncodeOptions { bpp, quality, target_size, .. } = options;
+    Ok(EncodeOptions { bpp: *bpp, quality: *quality, target_size: *target_size, ..completed })
+}
+
+/// An event of one part of a training as one of the whole.
+fn of_all(event: Event, before: u64, all: u64) -> Event {
+    match event {
+        Event::Step { step, loss, psnr_db, learning_rate, seconds, samples_per_second, .. } => {
+            Event::Step { step: before + step, steps: all, loss, psnr_db, learning_rate, seconds, samples_per_second }
+        }
+        Event::Snapshot { step, field } => Event::Snapshot { step: before + step, field },
+        other => other,
+    }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "a part of a count"
+)]
+fn part(steps: u64, share: f64) -> u64 {
+    ((steps as f64 * share).round() as u64).clamp(1, steps.max(1))
+}

@@ -1,0 +1,115 @@
+//! Files of a wanted size from the command line: what is asked for is what comes, and can be cropped.
+
+use serde_json::Value;
+use tessera_core::format::Reader;
+use tessera_tests::pictures::picture;
+use tessera_tests::program::Workplace;
+
+fn number(report: &Value, name: &str) -> f64 {
+    report[name].as_f64().unwrap_or_else(|| panic!("{name} in {report}"))
+}
+
+/// A picture of 192x128, `a.png`.
+fn workplace() -> Workplace {
+    let place = Workplace::new();
+    picture("rgb8", 192, 128).save(place.path("a.png")).unwrap();
+    place
+}
+
+fn encoded(place: &Workplace, options: &[&str]) -> Value {
+    let report = place.json(&[&["encode", "a.png", "-o", "a.inr", "--force", "--progress", "none"], options].concat());
+    assert_eq!(number(&report, "bytes"), place.read("a.inr").len() as f64);
+    assert_eq!(place.json(&["verify", "a.inr"])["valid"], true);
+    let compared = place.json(&["compare", "a.png", "a.inr"]);
+    assert!((number(&compared, "psnr_db") - number(&report, "psnr_db")).abs() < 0.02, "{compared} {report}");
+    report
+}
+
+#[test]
+fn sizes_are_kept_and_bytes_buy_quality() {
+    let place = workplace();
+    let mut last = 0.0;
+    for (options, most) in [(["--bpp", "0.5"], 1536.0), (["--target-size", "4k"], 4000.0), (["--bpp", "3"], 9216.0)] {
+        let report = encoded(&place, &[&options[..], &["--steps", "240"]].concat());
+        let bytes = number(&report, "bytes");
+        assert!(bytes <= most && bytes > 0.97 * most, "{options:?}: {bytes} of {most}");
+        assert!(number(&report, "psnr_db") > last + 1.0, "{options:?}: {report}");
+        last = number(&report, "psnr_db");
+        assert_eq!(report["weights"], "quantised");
+    }
+    // The same again, whatever the threads.
+    let bytes = place.read("a.inr");
+    encoded(&place, &["--bpp", "3", "--steps", "240", "--threads", "1"]);
+    assert_eq!(place.read("a.inr"), bytes);
+    let info = place.json(&["info", "a.inr"]);
+    assert!(info.to_string().contains("bpp = 3"), "{info}");
+}
+
+#[test]
+fn a_quality_is_met() {
+    let place = workplace();
+    // 22 dB and a fifth of a decibel for each point.
+    for (quality, wanted) in [("20", 26.0), ("45", 31.0)] {
+        let report = encoded(&place, &["--quality", quality, "--steps", "200"]);
+        assert!((number(&report, "psnr_db") - wanted).abs() < 0.7, "{quality}: {report}");
+    }
+}
+
+#[test]
+fn sounds_have_sizes_too() {
+    let place = Workplace::new();
+    let samples = (0..20_000).map(|i| (0.4 * (f64::from(i) * 0.03).sin() * f64::from(i16::MAX)) as i16);
+    let bytes: Vec<u8> = samples.flat_map(i16::to_le_bytes).collect();
+    let mut wav = b"RIFF".to_vec();
+    wav.extend((36 + bytes.len() as u32).to_le_bytes());
+    wav.extend(b"WAVEfmt \x10\0\0\0\x01\0\x01\0\x40\x1f\0\0\x80\x3e\0\0\x02\0\x10\0data");
+    wav.extend((bytes.len() as u32).to_le_bytes());
+    wav.extend(bytes);
+    place.write("a.wav", &wav);
+    let report = place.json(&["encode", "a.wav", "-o", "a.inr", "--target-size", "8k", "--steps", "120"]);
+    assert!((0.97 * 8000.0..=8000.0).contains(&number(&report, "bytes")), "{report}");
+    let compared = place.json(&["compare", "a.wav", "a.inr"]);
+    assert!(number(&compared, "psnr_db") > 25.0, "{compared}");
+}
+
+#[test]
+fn a_small_file_is_cropped_by_copying() {
+    let place = workplace();
+    encoded(&place, &["--bpp", "4", "--steps", "60"]);
+    place.done(&["crop", "a.inr", "-o", "b.inr", "--keep", "40x40+0+0"]);
+    let (whole, part) = (place.read("a.inr"), place.read("b.inr"));
+    let (whole, part) = (Reader::open(&whole).unwrap(), Reader::open(&part).unwrap());
+    assert!(part.present().len() < whole.present().len(), "there is something to drop");
+    assert_eq!(part.document().unwrap().field, whole.document().unwrap().field.restricted_to(part.present()));
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_interrupted_is_a_file_of_the_size_all_the_same() {
+    let place = workplace();
+    let arguments =
+        ["encode", "a.png", "-o", "a.inr", "--bpp", "2", "--steps", "1M", "--progress", "json", "--threads", "2"];
+    let said = place.interrupted(&arguments, 6);
+    assert!(said.contains("interrupted after"), "{said}");
+    place.done(&["verify", "a.inr"]);
+    assert!(place.read("a.inr").len() <= 192 * 128 * 2 / 8);
+}
+
+#[test]
+fn what_contradicts_itself_is_said() {
+    let place = workplace();
+    for (options, words) in [
+        (&["--bpp", "1", "--target-size", "5k"][..], "choose one"),
+        (&["--bpp", "1", "--psnr", "30"], "--psnr"),
+        (&["--bpp", "1", "--weights", "f16"], "--weights"),
+        (&["--bpp", "-1"], "--bpp"),
+        (&["--bpp", "NaN"], "--bpp"),
+        (&["--quality", "101"], "between 0 and 100"),
+        (&["--bpp", "1", "--checkpoint", "a.ckpt"], "--checkpoint"),
+        (&["--quality", "50", "--log-dir", "log"], "--log-dir"),
+    ] {
+        let said = place.fails(2, &[&["encode", "a.png", "-o", "x.inr"], options].concat());
+        assert!(said.contains(words), "{options:?}: {said}");
+        assert!(!place.path("x.inr").exists());
+    }
+}
