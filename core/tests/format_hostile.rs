@@ -5,7 +5,7 @@ mod common;
 
 use common::craft;
 use tessera_core::error::Error;
-use tessera_core::format::{Document, Reader, WeightCoding, write};
+use tessera_core::format::{Document, Head, Piece, Reader, WeightCoding, crop, write};
 use tessera_core::signal::Placement;
 
 /// Opens and looks at everything.
@@ -42,6 +42,44 @@ fn every_single_bit_flip_is_noticed() {
                 other => panic!("{name}, bit {bit}: {other:?}"),
             }
         }
+    }
+}
+
+/// What a server may do to ranges: other bytes, fewer of them, none.
+#[test]
+fn pieces_of_a_file_are_taken_only_where_they_fit() {
+    for (name, bytes) in common::golden() {
+        let front = Head::bytes_needed(&bytes).unwrap();
+        for length in 0..front as usize {
+            assert!(matches!(Head::parse(&bytes[..length], None), Err(Error::Malformed(_))), "{name} at {length}");
+        }
+        let head = Head::parse(&bytes[..front as usize], None).unwrap();
+        assert!(Head::parse(&bytes, Some(front)).is_err() && Head::parse(&bytes, Some(u64::MAX)).is_err(), "{name}");
+        let keep = [*Reader::open(&bytes).unwrap().present().last().unwrap()];
+        let whole = crop(&bytes, &keep).unwrap();
+        let ranges = head.ranges(&keep, front);
+        let pieces = |bytes: &[u8]| -> Vec<(u64, Vec<u8>)> {
+            ranges.iter().map(|r| (r.start, bytes[r.start as usize..r.end as usize].to_vec())).collect()
+        };
+        let cropped = |pieces: &[(u64, Vec<u8>)]| {
+            let pieces: Vec<Piece> = pieces.iter().map(|(offset, bytes)| Piece { offset: *offset, bytes }).collect();
+            head.crop(&keep, &pieces)
+        };
+        assert_eq!(cropped(&pieces(&bytes)).unwrap(), whole, "{name}");
+        assert!(matches!(cropped(&[]), Err(Error::Parameter(_))), "{name}");
+        for (place, _) in ranges.iter().enumerate() {
+            let mut short = pieces(&bytes);
+            short[place].1.pop();
+            assert!(matches!(cropped(&short), Err(Error::Parameter(_))), "{name}");
+            let mut other = pieces(&bytes);
+            *other[place].1.last_mut().unwrap() ^= 1;
+            assert!(matches!(cropped(&other), Err(Error::Malformed(_))), "{name}");
+            let mut elsewhere = pieces(&bytes);
+            elsewhere[place].0 += 1;
+            assert!(cropped(&elsewhere).is_err(), "{name}");
+        }
+        assert!(matches!(head.crop(&[u32::MAX - 1], &[]), Err(Error::Parameter(_))));
+        assert!(head.ranges(&[u32::MAX - 1], front).is_empty());
     }
 }
 

@@ -1,5 +1,7 @@
 //! Cropping: kept chunks are copied, prelude and index rewritten, the header stays.
 
+use std::borrow::Cow;
+
 use super::assemble::assemble;
 use super::head::Head;
 use super::index::{self, Chunk};
@@ -36,17 +38,64 @@ use crate::error::Error;
 /// # Ok::<(), tessera_core::Error>(())
 /// ```
 pub fn crop(bytes: &[u8], keep: &[u32]) -> Result<Vec<u8>, Error> {
-    let head = Head::parse(bytes, bytes.len() as u64)?;
-    let kept = kept(&head, keep);
-    if kept.is_empty() {
-        return Err(Error::parameter("nothing would be kept: no partition of the selection is present in this file"));
+    let head = Head::parse(bytes, Some(bytes.len() as u64))?;
+    head.crop(keep, &[Piece { offset: 0, bytes }])
+}
+
+/// Some bytes of a file, and where they lie in it.
+#[derive(Debug, Clone, Copy)]
+pub struct Piece<'a> {
+    /// Place of the first byte, from the start of the file.
+    pub offset: u64,
+    /// The bytes.
+    pub bytes: &'a [u8],
+}
+
+impl Head {
+    /// [`crop`] of a file of which only `pieces` are there, in ascending order and without overlaps: at least
+    /// [`Head::ranges`]. The bytes are those that cropping the whole file gives.
+    ///
+    /// # Errors
+    /// As [`crop`], and [`Error::Parameter`] where a kept chunk is not in the pieces.
+    pub fn crop(&self, keep: &[u32], pieces: &[Piece<'_>]) -> Result<Vec<u8>, Error> {
+        let kept = kept(self, keep);
+        if kept.is_empty() {
+            return Err(Error::parameter(
+                "nothing would be kept: no partition of the selection is present in this file",
+            ));
+        }
+        let mut stored = Vec::with_capacity(kept.len().saturating_add(1));
+        for chunk in std::iter::once(&self.shared).chain(&kept) {
+            let bytes = gathered(pieces, chunk.offset, chunk.bytes())
+                .ok_or_else(|| Error::parameter(format!("the {} is not in the pieces of the file", chunk.name())))?;
+            reader::checked(&bytes, self.prelude.id, chunk)?;
+            stored.push(bytes);
+        }
+        let stored = stored.iter().map(AsRef::as_ref);
+        assemble(self.prelude.minor, self.prelude.id, &self.header, &self.shared, &kept, stored)
     }
-    let mut stored = Vec::with_capacity(kept.len());
-    for chunk in std::iter::once(&head.shared).chain(&kept) {
-        reader::checked_payload(bytes, head.prelude.id, chunk)?;
-        stored.extend(super::head::slice(bytes, chunk.offset, chunk.bytes()));
+}
+
+/// `length` bytes from `offset`, which may reach over several pieces.
+fn gathered<'a>(pieces: &[Piece<'a>], offset: u64, length: u64) -> Option<Cow<'a, [u8]>> {
+    let end = offset.checked_add(length)?;
+    let first = pieces.partition_point(|piece| piece.offset <= offset).saturating_sub(1);
+    let mut found = Cow::Borrowed(&[][..]);
+    for piece in pieces.iter().skip(first) {
+        let next = offset.saturating_add(found.len() as u64);
+        if next == end {
+            break;
+        }
+        let rest = piece.bytes.get(usize::try_from(next.checked_sub(piece.offset)?).ok()?..)?;
+        let wanted = usize::try_from(end.saturating_sub(next)).unwrap_or(usize::MAX).min(rest.len());
+        let part = rest.get(..wanted)?;
+        if found.is_empty() {
+            found = Cow::Borrowed(part);
+        } else {
+            found.to_mut().extend_from_slice(part);
+        }
     }
-    assemble(head.prelude.minor, head.prelude.id, &head.header, &head.shared, &kept, stored.into_iter())
+    (found.len() as u64 == length).then_some(found)
 }
 
 /// Exact size of `crop(.., keep)`; 0 where nothing would be kept.
@@ -66,7 +115,8 @@ pub(super) fn cropped_bytes(head: &Head, keep: &[u32]) -> u64 {
         .fold(0, u64::saturating_add)
 }
 
-fn kept(head: &Head, keep: &[u32]) -> Vec<Chunk> {
+/// The chunks of the partitions that are present and listed.
+pub(super) fn kept(head: &Head, keep: &[u32]) -> Vec<Chunk> {
     let mut keep = keep.to_vec();
     keep.sort_unstable();
     head.chunks.iter().filter(|chunk| keep.binary_search(&chunk.partition).is_ok()).cloned().collect()

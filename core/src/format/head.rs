@@ -5,11 +5,13 @@ use super::index::{self, Chunk};
 use super::metadata::Metadata;
 use super::prelude::{PRELUDE_BYTES, Prelude};
 use crate::error::Error;
+use crate::grid::Grid;
+use crate::signal::SignalInfo;
 
 /// The checked front of a file.
 ///
-/// A program that fetches ranges asks [`Head::bytes_needed`] with the first [`PRELUDE_BYTES`] and then has
-/// [`super::Reader::open`] read the whole; everything else here is for the reader itself.
+/// A program that fetches ranges asks [`Head::bytes_needed`] with the first [`PRELUDE_BYTES`], reads the head with
+/// [`Head::parse`], asks [`Head::ranges`] which other bytes a region needs, and makes a file of them with [`Head::crop`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Head {
     pub(super) prelude: Prelude,
@@ -28,8 +30,12 @@ impl Head {
         Prelude::parse(prelude).map(|prelude| prelude.head_bytes())
     }
 
-    /// Reads the front of a file of `file_bytes` bytes; `bytes` holds at least [`Head::bytes_needed`] of them.
-    pub(super) fn parse(bytes: &[u8], file_bytes: u64) -> Result<Self, Error> {
+    /// Reads the front of a file of `file_bytes` bytes; `bytes` holds at least [`Head::bytes_needed`] of them. Where nobody
+    /// tells how long the file is (`None`), its index does.
+    ///
+    /// # Errors
+    /// As [`super::Reader::open`].
+    pub fn parse(bytes: &[u8], file_bytes: Option<u64>) -> Result<Self, Error> {
         let prelude = Prelude::parse(bytes)?;
         let header = part(bytes, "header", PRELUDE_BYTES, prelude.header_bytes)?;
         let index_offset = PRELUDE_BYTES.saturating_add(prelude.header_bytes.into());
@@ -43,6 +49,22 @@ impl Head {
             return Err(Error::malformed("index", index_offset, reason));
         }
         Ok(Self { header: header.to_vec(), prelude, metadata, shared, chunks })
+    }
+
+    /// What was encoded.
+    pub fn signal(&self) -> &SignalInfo {
+        &self.metadata.signal
+    }
+
+    /// Canvas, partitions and coordinates of the original, also of a cropped file.
+    pub fn grid(&self) -> &Grid {
+        &self.metadata.grid
+    }
+
+    /// Bytes of the whole file: its last chunk ends it.
+    pub fn file_bytes(&self) -> u64 {
+        let last = self.chunks.last().unwrap_or(&self.shared);
+        last.offset.saturating_add(last.bytes())
     }
 
     /// All chunks in file order, the shared one first.

@@ -83,14 +83,15 @@ pub(super) fn to_bytes(shared: &Chunk, chunks: &[Chunk]) -> Vec<u8> {
 pub(super) fn parse(
     bytes: &[u8],
     offset: u64,
-    file_bytes: u64,
+    file_bytes: Option<u64>,
     grid: &Grid,
     spec: &FieldSpec,
 ) -> Result<(Chunk, Vec<Chunk>), Error> {
     let mut cursor = Cursor::new(bytes, "index", offset);
     let data_start = offset.saturating_add(bytes.len() as u64);
     let shared = shared_chunk(&mut cursor, data_start)?;
-    let data_bytes = file_bytes.saturating_sub(data_start);
+    // Of a file whose length nobody told, the limits of the format alone bound what is made room for.
+    let data_bytes = file_bytes.unwrap_or(u64::MAX).saturating_sub(data_start);
     let runs = presence(&mut cursor, grid.partitions(), data_bytes)?;
     let present = runs.iter().map(|&(_, length)| u64::from(length)).fold(0, u64::saturating_add);
     // Before a list of that length is made: every chunk has at least one byte of payload.
@@ -139,14 +140,15 @@ pub(super) fn parse(
     }
     check_codings(&cursor, &shared, &chunks)?;
     let end = place(data_start.saturating_add(shared.bytes()), &mut chunks);
-    if end != file_bytes {
-        return Err(cursor.malformed(if end > file_bytes {
-            format!("the chunks end at byte {end}, but the file has only {file_bytes} bytes: it is cut short")
-        } else {
-            format!("the chunks end at byte {end}, but the file has {file_bytes} bytes: something follows them")
-        }));
+    match file_bytes {
+        Some(bytes) if end > bytes => Err(cursor
+            .malformed(format!("the chunks end at byte {end}, but the file has only {bytes} bytes: it is cut short"))),
+        Some(bytes) if end < bytes => Err(cursor
+            .malformed(format!("the chunks end at byte {end}, but the file has {bytes} bytes: something follows them"))),
+        // Sums stop there, so that offsets would no longer tell chunks apart.
+        None if end == u64::MAX => Err(cursor.malformed("the chunks take more bytes than a file can have")),
+        _ => Ok((shared, chunks)),
     }
-    Ok((shared, chunks))
 }
 
 /// Gives every chunk its offset, the first one `start`; returns the end of the last.

@@ -35,12 +35,13 @@ mod index;
 mod ledger;
 mod metadata;
 mod prelude;
+mod ranges;
 mod reader;
 mod writer;
 
 pub use crate::codec::{ChunkCoding, WeightCoding};
 pub use checksum::FileId;
-pub use crop::crop;
+pub use crop::{Piece, crop};
 pub use document::{Document, TrainingRecord};
 pub use head::Head;
 pub use ledger::{Ledger, LedgerRow};

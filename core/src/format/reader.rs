@@ -61,7 +61,7 @@ impl<'a> Reader<'a> {
     /// [`Error::Malformed`] for damage or another kind of file, [`Error::Unsupported`] for a later format or coding,
     /// [`Error::Limit`] for a file beyond the limits of the format.
     pub fn open(bytes: &'a [u8]) -> Result<Self, Error> {
-        let head = Head::parse(bytes, bytes.len() as u64)?;
+        let head = Head::parse(bytes, Some(bytes.len() as u64))?;
         for chunk in head.all_chunks() {
             known_coding(chunk)?;
         }
@@ -248,11 +248,17 @@ fn damaged(chunk: &Chunk, error: Error) -> Error {
 
 /// The payload of `chunk` after its checksum was compared.
 pub(super) fn checked_payload<'a>(bytes: &'a [u8], id: FileId, chunk: &Chunk) -> Result<&'a [u8], Error> {
+    // The index was compared with the length of the file, so the chunk is there.
+    checked(slice(bytes, chunk.offset, chunk.bytes()).unwrap_or_default(), id, chunk)
+}
+
+/// The payload of `chunk` in its `stored` form after its checksum was compared.
+pub(super) fn checked<'a>(stored: &'a [u8], id: FileId, chunk: &Chunk) -> Result<&'a [u8], Error> {
     if chunk.payload == 0 {
         return Ok(&[]);
     }
-    slice(bytes, chunk.offset, chunk.bytes())
-        .and_then(|stored| stored.split_last_chunk::<4>())
+    stored
+        .split_last_chunk::<4>()
         .filter(|(payload, checksum)| id.chunk_checksum(chunk.partition, payload) == u32::from_le_bytes(**checksum))
         .map(|(payload, _)| payload)
         .ok_or_else(|| Error::malformed(chunk.name(), chunk.offset, "its checksum does not match"))

@@ -2,7 +2,7 @@
 
 use super::craft;
 use tessera_core::error::Error;
-use tessera_core::format::{Head, Reader, WeightCoding, crop, write};
+use tessera_core::format::{Head, Piece, Reader, WeightCoding, crop, write};
 
 /// Header, index and data of any kind behind a sound prelude: the first three bytes say where to cut.
 pub fn header(input: &[u8]) {
@@ -16,6 +16,9 @@ pub fn header(input: &[u8]) {
 /// Any bytes as a file: an error, or everything that the format promises.
 pub fn file(input: &[u8]) {
     let head = Head::bytes_needed(input);
+    if let Err(error) = Head::parse(input, None) {
+        blames_the_file(&error);
+    }
     match Reader::open(input) {
         Err(error) => blames_the_file(&error),
         Ok(reader) => {
@@ -70,6 +73,15 @@ pub fn cropping(input: &[u8]) {
     assert_eq!(cropped_reader.file_id(), reader.file_id());
     assert_eq!(crop(&cropped, &first).as_ref(), Ok(&cropped));
     assert_eq!(crop(&cropped, &second).ok(), crop(&bytes, &both).ok());
+    let head = Head::parse(&bytes[..usize::try_from(reader.head_bytes()).unwrap()], None).unwrap();
+    assert_eq!(head.file_bytes(), bytes.len() as u64);
+    for more in [0, 1, 9, 900] {
+        let have = (usize::try_from(reader.head_bytes()).unwrap() + more).min(bytes.len());
+        let (fetched, total) = fetched(&bytes, &head, &first, have);
+        assert_eq!(fetched, cropped, "a crop from the bytes that it needs alone");
+        let needed = head.needed_bytes(&first);
+        assert!(total <= (needed + needed / 5).max(needed + have as u64 - reader.head_bytes()));
+    }
     if let Ok(document) = reader.document() {
         let kept = cropped_reader.document().unwrap();
         assert_eq!(kept.field, document.field.restricted_to(&first));
@@ -80,4 +92,19 @@ pub fn cropping(input: &[u8]) {
 fn blames_the_file(error: &Error) {
     assert!(!matches!(error, Error::Parameter(_)), "{error}");
     assert!(error.to_string().len() < 1000, "{error}");
+}
+
+/// The crop of a file that lies elsewhere, from its first `have` bytes and the ranges that are asked for, and all those bytes.
+pub fn fetched(far: &[u8], head: &Head, keep: &[u32], have: usize) -> (Vec<u8>, u64) {
+    let mut pieces = vec![Piece { offset: 0, bytes: &far[..have] }];
+    let mut end = have as u64;
+    for range in head.ranges(keep, have as u64) {
+        assert!(range.start >= end && range.start < range.end, "ranges ascend and leave gaps, or begin where others end");
+        assert!(pieces.len() == 1 || range.start > end, "neighbours are one range");
+        let place = |offset: u64| usize::try_from(offset).unwrap();
+        pieces.push(Piece { offset: range.start, bytes: &far[place(range.start)..place(range.end)] });
+        end = range.end;
+    }
+    let total = pieces.iter().map(|piece| piece.bytes.len() as u64).sum();
+    (head.crop(keep, &pieces).unwrap(), total)
 }
