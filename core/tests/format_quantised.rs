@@ -4,7 +4,8 @@
 mod common;
 
 use proptest::prelude::*;
-use tessera_core::codec::quantised::{Numbers, SEEDED_WEIGHTS};
+use tessera_core::codec::chunks::SEEDED_WEIGHTS;
+use tessera_core::codec::quantised::Numbers;
 use tessera_core::codec::{Coder, Quantisation};
 use tessera_core::error::Error;
 use tessera_core::field::{Field, FieldSpec, StartRule, initialise_centred, tensors};

@@ -3,7 +3,7 @@
 //! A coding turns one network's weights into the payload of one chunk, with nothing carried over from another
 //! partition's chunk, so that a crop can copy them. [`WeightCoding`] are the plain number formats. [`quantised`] weights are
 //! steps away from the start weights, which a seed gives back, written by a range coder ([`mod@range`]) with the
-//! frequencies of [`symbols`]; what all partitions share of that stands in the global chunk.
+//! frequencies of [`symbols`] ([`chunks`] reads them); what all partitions share of that stands in the global chunk.
 //!
 //! Everything here is integer arithmetic, or single operations of IEEE 754 that round the same everywhere: the same bytes
 //! give the same weights, to the bit, on every machine and in every browser.
@@ -20,6 +20,7 @@
     )
 )]
 
+pub mod chunks;
 mod codebook;
 mod plain;
 pub mod quantised;

@@ -1,4 +1,4 @@
-//! Quantised weights: whole numbers of steps away from the start weights.
+//! Quantised weights: whole numbers of steps away from the start weights. What reads them is in [`super::chunks`].
 //!
 //! A trained weight is mostly its start weight and a little more. The start comes from a seed in the header and costs
 //! nothing; only the difference is coded, and what training never moved (all of a held global network) takes no byte. Every tensor
@@ -8,9 +8,8 @@
 
 use half::bf16;
 
-use super::codebook::{self, Codebook, Counts, Tensors};
-use super::plain::allowed;
-use super::range::{Decoder, Encoder};
+use super::chunks::{chunk, least_bytes, weight_of, weights_of, written};
+use super::codebook::{self, Codebook, Counts};
 use super::symbols::{self, MAGNITUDE};
 use crate::error::Error;
 use crate::field::{Field, FieldSpec, Start, StartRule, tensors};
@@ -20,10 +19,6 @@ use crate::grid::Grid;
 pub const CODING: u16 = 3;
 /// Classes of partitions at most.
 pub const CLASSES_OF_PARTITIONS: usize = 16;
-/// Weights that a byte of payload stands for at most, so that a small file cannot order much memory.
-pub const WEIGHTS_PER_BYTE: u64 = 128;
-/// Shared weights that come from the seed without a byte of payload, at most.
-pub const SEEDED_WEIGHTS: u64 = 1 << 20;
 
 /// Where the range coder's frequencies come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -349,181 +344,6 @@ pub(super) fn check_start(spec: &FieldSpec, start: StartRule) -> Result<(), Erro
         return Err(Error::parameter("weights behind an encoding are steps away from 0, not from drawn ones"));
     }
     Ok(())
-}
-
-/// Bytes that a payload of `weights` weights has at least.
-pub fn least_bytes(weights: u64, shared: bool) -> u64 {
-    let coded = if shared { weights.saturating_sub(SEEDED_WEIGHTS) } else { weights };
-    coded.div_ceil(WEIGHTS_PER_BYTE).max(1)
-}
-
-/// Reads the chunks of a quantised field.
-#[derive(Debug, Clone)]
-pub struct QuantisedReader<'a> {
-    book: Codebook,
-    start: Start<'a>,
-    shared: &'a [u8],
-    whole_shared: &'a [u8],
-    of_shared: Vec<std::ops::Range<usize>>,
-    own: Vec<std::ops::Range<usize>>,
-}
-
-impl<'a> QuantisedReader<'a> {
-    /// Reads the head of the global chunk's payload.
-    ///
-    /// # Errors
-    /// [`Error::Parameter`] for damage, [`Error::Unsupported`] for rules of later versions.
-    pub fn new(spec: &'a FieldSpec, grid: &'a Grid, seed: u64, payload: &'a [u8]) -> Result<Self, Error> {
-        let (book, shared) = Codebook::parse(payload, spec)?;
-        let start = Start::new(spec, grid, seed, book.start);
-        let (of_shared, own) = (tensors(&spec.shared_layers()), tensors(&spec.local_layers()));
-        Ok(Self { book, start, shared, whole_shared: payload, of_shared, own })
-    }
-
-    /// Bytes of steps and tables at the head of the global chunk.
-    pub fn table_bytes(&self) -> u64 {
-        self.whole_shared.len().saturating_sub(self.shared.len()) as u64
-    }
-
-    /// Where the frequencies come from.
-    pub fn coder(&self) -> Coder {
-        self.book.coder
-    }
-
-    /// The shared weights.
-    ///
-    /// # Errors
-    /// [`Error::Parameter`] for damage, in words that name the weight.
-    pub fn shared(&self) -> Result<Vec<f32>, Error> {
-        let numbers = read(self.shared, self.whole_shared.len(), &self.of_shared, &self.book.shared, true)?;
-        checked(weights_of(&self.start.shared(), &numbers, &self.of_shared, &self.book.shared.steps))
-    }
-
-    /// The weights of `partition` from its chunk's payload.
-    ///
-    /// # Errors
-    /// As [`QuantisedReader::shared`].
-    pub fn local(&self, partition: u32, payload: &[u8]) -> Result<Vec<f32>, Error> {
-        let (class, rest) = self.class(payload)?;
-        let tensors = self.tensors(class)?;
-        let numbers = read(rest, payload.len(), &self.own, tensors, false)?;
-        checked(weights_of(&self.start.local(partition), &numbers, &self.own, &tensors.steps))
-    }
-
-    /// Whether the payloads are those that our writer gives for their numbers: there is one legal form.
-    ///
-    /// # Errors
-    /// [`Error::Parameter`] where they are not.
-    pub fn verify_local(&self, payload: &[u8]) -> Result<(), Error> {
-        let (class, rest) = self.class(payload)?;
-        let numbers = read(rest, payload.len(), &self.own, self.tensors(class)?, false)?;
-        if chunk(&self.book, class, &numbers, &self.own)? == payload {
-            return Ok(());
-        }
-        Err(Error::parameter("its numbers are not written in their one form"))
-    }
-
-    /// As [`QuantisedReader::verify_local`] for the global chunk.
-    ///
-    /// # Errors
-    /// As [`QuantisedReader::verify_local`].
-    pub fn verify_shared(&self) -> Result<(), Error> {
-        let whole = self.whole_shared.len();
-        let numbers = read(self.shared, whole, &self.of_shared, &self.book.shared, true)?;
-        let mut again = written(&numbers, &self.of_shared, &self.book.shared)?;
-        let least = usize::try_from(least_bytes(numbers.len() as u64, true)).unwrap_or(usize::MAX);
-        let tables = whole.saturating_sub(self.shared.len());
-        again.resize(again.len().max(least.saturating_sub(tables)), 0);
-        if again == self.shared {
-            return Ok(());
-        }
-        Err(Error::parameter("its numbers are not written in their one form"))
-    }
-
-    fn class<'p>(&self, payload: &'p [u8]) -> Result<(u8, &'p [u8]), Error> {
-        if self.book.local.len() == 1 {
-            return Ok((0, payload));
-        }
-        payload.split_first().map(|(&class, rest)| (class, rest)).ok_or_else(|| Error::parameter("it is empty"))
-    }
-
-    fn tensors(&self, class: u8) -> Result<&Tensors, Error> {
-        let found = self.book.local.get(usize::from(class));
-        found.ok_or_else(|| Error::parameter(format!("there is no class {class} of partitions")))
-    }
-}
-
-/// A partition's payload: its class where there are several, the numbers, and zeros up to the least length.
-fn chunk(book: &Codebook, class: u8, numbers: &[i32], own: &[std::ops::Range<usize>]) -> Result<Vec<u8>, Error> {
-    let mut payload = if book.local.len() > 1 { vec![class] } else { Vec::new() };
-    let tensors = book.local.get(usize::from(class)).ok_or_else(|| Error::parameter("a class is not there"))?;
-    payload.extend(written(numbers, own, tensors)?);
-    let least = usize::try_from(least_bytes(numbers.len() as u64, false)).unwrap_or(usize::MAX);
-    payload.resize(payload.len().max(least), 0);
-    Ok(payload)
-}
-
-fn written(numbers: &[i32], ranges: &[std::ops::Range<usize>], tensors: &Tensors) -> Result<Vec<u8>, Error> {
-    let mut encoder = Encoder::default();
-    for (range, frequencies) in ranges.iter().zip(&tensors.frequencies) {
-        let Some(mut frequencies) = frequencies.clone() else { continue };
-        for &number in numbers.get(range.clone()).unwrap_or_default() {
-            frequencies.write(number, &mut encoder)?;
-        }
-    }
-    Ok(encoder.finish())
-}
-
-/// Numbers of all tensors; those without a step are 0. `whole` is the length of the payload that `bytes` end.
-fn read(
-    bytes: &[u8],
-    whole: usize,
-    ranges: &[std::ops::Range<usize>],
-    tensors: &Tensors,
-    shared: bool,
-) -> Result<Vec<i32>, Error> {
-    let count = ranges.last().map_or(0, |range| range.end);
-    let least = least_bytes(count as u64, shared);
-    if (whole as u64) < least {
-        return Err(Error::parameter(format!("{whole} bytes for {count} weights, {least} are the least")));
-    }
-    let mut numbers = Vec::with_capacity(count);
-    let mut decoder = Decoder::new(bytes);
-    for (range, frequencies) in ranges.iter().zip(&tensors.frequencies) {
-        match frequencies.clone() {
-            None => numbers.resize(range.end, 0),
-            Some(mut frequencies) => numbers.extend(range.clone().map(|_| frequencies.read(&mut decoder))),
-        }
-    }
-    let (unread, missing) = decoder.left();
-    let padding = bytes.iter().rev().take(unread).all(|&byte| byte == 0) && whole as u64 == least;
-    if missing > 4 || (unread > 0 && !padding) {
-        return Err(Error::parameter(if missing > 4 { "it is cut short" } else { "bytes follow its numbers" }));
-    }
-    Ok(numbers)
-}
-
-fn weights_of(start: &[f32], numbers: &[i32], ranges: &[std::ops::Range<usize>], steps: &[f32]) -> Vec<f32> {
-    let mut weights = Vec::with_capacity(start.len());
-    for (range, &step) in ranges.iter().zip(steps) {
-        let (start, numbers) = (start.get(range.clone()), numbers.get(range.clone()));
-        let pairs = start.unwrap_or_default().iter().zip(numbers.unwrap_or_default());
-        weights.extend(pairs.map(|(&start, &number)| weight_of(start, number, step)));
-    }
-    weights
-}
-
-/// Two roundings, and the same on every machine.
-#[expect(clippy::cast_precision_loss, reason = "numbers have 16 bits")]
-fn weight_of(start: f32, number: i32, step: f32) -> f32 {
-    start + number as f32 * step
-}
-
-fn checked(weights: Vec<f32>) -> Result<Vec<f32>, Error> {
-    match weights.iter().position(|&weight| !allowed(weight)) {
-        None => Ok(weights),
-        Some(index) => Err(Error::parameter(format!("weight {index} is not finite or too large"))),
-    }
 }
 
 fn count(numbers: &[i32], range: &std::ops::Range<usize>) -> [u64; symbols::CLASSES] {

@@ -12,7 +12,11 @@ pub const MAGNITUDE: i32 = (1 << 15) - 1;
 /// Classes of magnitudes.
 pub const CLASSES: usize = 30;
 /// Sum of static frequencies, and bound of adaptive ones.
-const TOTAL: u16 = 1 << 15;
+const TOTAL: u16 = 1 << TOTAL_BITS;
+const TOTAL_BITS: u32 = 15;
+/// Entries of the table that finds a class by its place in the sum of static frequencies.
+const PARTS: usize = 256;
+const PART_BITS: u32 = TOTAL_BITS - PARTS.ilog2();
 /// What a coded symbol adds to its adaptive frequency.
 const GAIN: u16 = 24;
 /// Eighths of an octave downwards from 2^16: `2^16 / 2^(k / 8)`, rounded.
@@ -46,9 +50,11 @@ fn of_class(class: usize) -> (u32, u32) {
 /// Frequencies of the classes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Frequencies {
-    /// 0, then the sum of frequencies up to every class.
-    cumulative: Vec<u16>,
-    adaptive: bool,
+    /// 0, then the sum of frequencies up to every class; classes that do not occur have the last sum.
+    cumulative: [u16; CLASSES + 1],
+    classes: usize,
+    /// Of static frequencies, for each of so many equal parts of their sum the class at its beginning.
+    lookup: Option<[u8; PARTS]>,
 }
 
 impl Frequencies {
@@ -75,20 +81,35 @@ impl Frequencies {
         if let Some(part) = parts.iter_mut().find(|part| **part == largest) {
             *part = part.saturating_add(TOTAL.saturating_sub(given));
         }
-        Ok(Self { cumulative: sums(&parts), adaptive: false })
+        let cumulative = sums(&parts);
+        let mut lookup = [0; PARTS];
+        let mut class = 0_u8;
+        for (entry, place) in lookup.iter_mut().zip((0..TOTAL).step_by(1 << PART_BITS)) {
+            while cumulative.get(usize::from(class).saturating_add(1)).is_some_and(|&bound| bound <= place) {
+                class = class.saturating_add(1);
+            }
+            *entry = class;
+        }
+        Ok(Self { cumulative, classes: table.len(), lookup: Some(lookup) })
     }
 
     /// Frequencies that are counted while coding, all equal at first.
     pub fn adaptive() -> Self {
-        Self { cumulative: sums(&[1; CLASSES]), adaptive: true }
+        Self { cumulative: sums(&[1; CLASSES]), classes: CLASSES, lookup: None }
     }
 
     fn total(&self) -> u32 {
-        if self.adaptive { u32::from(self.cumulative.last().copied().unwrap_or(1)) } else { u32::from(TOTAL) }
+        u32::from(self.cumulative.last().copied().unwrap_or(1))
+    }
+
+    /// Where a class begins, and its frequency; `None` for one that does not occur.
+    fn bounds(&self, class: usize) -> Option<(u32, u32)> {
+        let (low, high) = (*self.cumulative.get(class)?, *self.cumulative.get(class.saturating_add(1))?);
+        (class < self.classes).then(|| (low.into(), high.wrapping_sub(low).into()))
     }
 
     fn count(&mut self, class: usize) {
-        if !self.adaptive {
+        if self.lookup.is_some() {
             return;
         }
         for bound in self.cumulative.iter_mut().skip(class.saturating_add(1)) {
@@ -113,11 +134,10 @@ impl Frequencies {
     /// [`Error::Parameter`] for a number of a class that the table lacks.
     pub fn write(&mut self, number: i32, into: &mut Encoder) -> Result<(), Error> {
         let (class, bits) = class_of(number.unsigned_abs());
-        let (Some(&low), Some(&high)) = (self.cumulative.get(class), self.cumulative.get(class.saturating_add(1)))
-        else {
+        let Some((low, size)) = self.bounds(class) else {
             return Err(Error::parameter(format!("{number} is beyond what its table of frequencies reaches")));
         };
-        into.symbol(low.into(), high.saturating_sub(low).into(), self.total());
+        into.symbol(low, size, self.total());
         if class > 0 {
             let within = number.unsigned_abs().wrapping_sub(of_class(class).0);
             into.bits(within << 1 | u32::from(number < 0), bits.saturating_add(1));
@@ -128,7 +148,18 @@ impl Frequencies {
 
     /// The next number.
     pub fn read(&mut self, from: &mut Decoder<'_>) -> i32 {
-        let class = from.symbol(&self.cumulative, self.total());
+        let (place, mut class) = match &self.lookup {
+            Some(lookup) => {
+                let place = from.place_in_bits(TOTAL_BITS);
+                (place, lookup.get((place >> PART_BITS) as usize).copied().map_or(0, usize::from))
+            }
+            None => (from.place(self.total()), 0),
+        };
+        while self.cumulative.get(class.saturating_add(1)).is_some_and(|&bound| u32::from(bound) <= place) {
+            class = class.saturating_add(1);
+        }
+        let (low, size) = self.bounds(class).unwrap_or((0, 1));
+        from.take(low, size);
         let number = if class == 0 {
             0
         } else {
@@ -142,13 +173,14 @@ impl Frequencies {
     }
 }
 
-fn sums(parts: &[u16]) -> Vec<u16> {
+fn sums(parts: &[u16]) -> [u16; CLASSES + 1] {
     let mut sum = 0_u16;
-    let running = parts.iter().map(|&part| {
-        sum = sum.saturating_add(part);
-        sum
-    });
-    std::iter::once(0).chain(running).collect()
+    let mut sums = [0; CLASSES + 1];
+    for (place, bound) in sums.iter_mut().enumerate().skip(1) {
+        sum = sum.saturating_add(parts.get(place.saturating_sub(1)).copied().unwrap_or(0));
+        *bound = sum;
+    }
+    sums
 }
 
 /// What a table's byte stands for, in parts of 2^32.
@@ -206,7 +238,7 @@ mod tests {
         let table = table(&counts);
         assert_eq!(table.len(), 5);
         let frequencies = Frequencies::from_table(&table).unwrap();
-        let parts: Vec<u16> = frequencies.cumulative.windows(2).map(|w| w[1] - w[0]).collect();
+        let parts: Vec<u16> = frequencies.cumulative.windows(2).map(|w| w[1] - w[0]).take(5).collect();
         assert_eq!(frequencies.cumulative[5], TOTAL);
         for (part, count) in parts.iter().zip([0.7, 0.2, 0.0, 0.09, 0.01]) {
             assert!((f64::from(*part) / f64::from(TOTAL) - count).abs() < 0.045 * count + 1e-3, "{part} {count}");

@@ -6,7 +6,7 @@
 //! sums of lengths and never stored.
 
 use super::cursor::{Cursor, push_varint};
-use crate::codec::{ChunkCoding, quantised};
+use crate::codec::{ChunkCoding, chunks::least_bytes, quantised};
 use crate::error::{Error, check_limit};
 use crate::field::FieldSpec;
 use crate::grid::Grid;
@@ -213,7 +213,7 @@ fn check_payload(cursor: &Cursor<'_>, chunk: &Chunk, weights: u64) -> Result<(),
             wrong(coding.payload_bytes(weights).to_string())
         }
         Some(ChunkCoding::Quantised) if chunk.payload > 0 => {
-            let least = quantised::least_bytes(weights, chunk.partition == SHARED);
+            let least = least_bytes(weights, chunk.partition == SHARED);
             if chunk.payload < least { wrong(format!("{least} at least")) } else { Ok(()) }
         }
         _ => Ok(()),

@@ -6,7 +6,7 @@ use super::document::{Document, TrainingRecord};
 use super::head::{Head, slice};
 use super::index::{Chunk, SHARED};
 use super::prelude::VERSION;
-use crate::codec::quantised::QuantisedReader;
+use crate::codec::chunks::{Form, QuantisedReader};
 use crate::codec::{ChunkCoding, WeightCoding};
 use crate::error::{Error, Unsupported};
 use crate::field::{Field, FieldSpec};
@@ -158,13 +158,43 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// [`Error::Malformed`] naming the first chunk with a wrong checksum or a weight that is not allowed.
     pub fn document(&self) -> Result<Document, Error> {
+        self.decoded(Form::Any)
+    }
+
+    /// [`Reader::document`] of a file that [`Reader::verify`] accepts: all checks and the weights, in little more time than
+    /// the weights alone.
+    ///
+    /// # Errors
+    /// As [`Reader::verify`].
+    pub fn verified(&self) -> Result<Document, Error> {
+        let document = self.decoded(Form::Written)?;
+        if self.is_complete() {
+            let payloads: Vec<_> =
+                self.head.all_chunks().map(|chunk| Ok((chunk, self.payload(chunk)?))).collect::<Result<_, Error>>()?;
+            if FileId::of(&self.head.header, payloads.into_iter()) != self.file_id() {
+                return Err(Error::malformed("file id", 24, "it is not the digest of the contents"));
+            }
+        }
+        Ok(document)
+    }
+
+    /// Everything that the format promises: what [`Reader::open`] and [`Reader::document`] check, that quantised weights
+    /// are written in their one form, and in a file with all its partitions that the file id is the digest of the contents.
+    ///
+    /// # Errors
+    /// As [`Reader::open`] and [`Reader::document`].
+    pub fn verify(&self) -> Result<(), Error> {
+        self.verified().map(drop)
+    }
+
+    fn decoded(&self, form: Form) -> Result<Document, Error> {
         let (shared, local) = match self.quantised()? {
             None => (self.weights(std::slice::from_ref(&self.head.shared))?, self.weights(&self.head.chunks)?),
             Some(quantised) => {
-                let shared = quantised.shared().map_err(|error| damaged(&self.head.shared, error))?;
+                let shared = quantised.shared(form).map_err(|error| damaged(&self.head.shared, error))?;
                 let mut local = Vec::new();
                 for chunk in &self.head.chunks {
-                    let weights = quantised.local(chunk.partition, self.payload(chunk)?);
+                    let weights = quantised.local(chunk.partition, self.payload(chunk)?, form);
                     local.extend(weights.map_err(|error| damaged(chunk, error))?);
                 }
                 (shared, local)
@@ -178,24 +208,6 @@ impl<'a> Reader<'a> {
                 .with_blend(self.blend().to_vec())?,
             training: self.training().clone(),
         })
-    }
-
-    /// Everything that the format promises: what [`Reader::open`] and [`Reader::document`] check, that quantised weights
-    /// are written in their one form, and in a file with all its partitions that the file id is the digest of the contents.
-    ///
-    /// # Errors
-    /// As [`Reader::open`] and [`Reader::document`].
-    pub fn verify(&self) -> Result<(), Error> {
-        self.document()?;
-        self.verify_forms()?;
-        if self.is_complete() {
-            let payloads: Vec<_> =
-                self.head.all_chunks().map(|chunk| Ok((chunk, self.payload(chunk)?))).collect::<Result<_, Error>>()?;
-            if FileId::of(&self.head.header, payloads.into_iter()) != self.file_id() {
-                return Err(Error::malformed("file id", 24, "it is not the digest of the contents"));
-            }
-        }
-        Ok(())
     }
 
     /// Exact size in bytes of [`super::crop()`] with the same list; 0 where nothing would be kept.
@@ -216,16 +228,6 @@ impl<'a> Reader<'a> {
         QuantisedReader::new(self.spec(), self.grid(), self.training().seed, payload)
             .map(Some)
             .map_err(|error| damaged(&self.head.shared, error))
-    }
-
-    /// That every number of quantised chunks is written in its one form.
-    fn verify_forms(&self) -> Result<(), Error> {
-        let Some(quantised) = self.quantised()? else { return Ok(()) };
-        quantised.verify_shared().map_err(|error| damaged(&self.head.shared, error))?;
-        for chunk in &self.head.chunks {
-            quantised.verify_local(self.payload(chunk)?).map_err(|error| damaged(chunk, error))?;
-        }
-        Ok(())
     }
 
     fn weights(&self, chunks: &[Chunk]) -> Result<Vec<f32>, Error> {
