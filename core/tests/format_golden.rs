@@ -102,6 +102,22 @@ fn the_committed_files_decode_as_the_second_reader_says() {
     }
 }
 
+/// Weights by their checksum, which `tests/browser/weights.test.mjs` compares with those of the browser's module.
+#[test]
+fn the_weights_have_the_committed_checksums() {
+    let line = |(name, bytes): (&str, Vec<u8>)| {
+        let checksum = Reader::open(&bytes).unwrap().verified().unwrap().field.checksum();
+        format!("  \"{name}\": \"{checksum:08x}\"")
+    };
+    let lines: Vec<String> = common::golden().into_iter().map(line).collect();
+    let list = format!("{{\n{}\n}}\n", lines.join(",\n"));
+    let path = folder().join("weights.json");
+    if update() {
+        std::fs::write(&path, &list).unwrap();
+    }
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), list);
+}
+
 /// The seeds of the fuzz targets are made from the same files, and have to pass the bodies like everything else.
 #[test]
 fn the_fuzz_seeds_are_current_and_pass() {

@@ -171,9 +171,7 @@ impl TesseraFile {
     /// An `Error` with `kind` and, for damage, the `part` and its `offset`.
     #[wasm_bindgen(constructor)]
     pub fn new(bytes: Vec<u8>) -> Result<Self, JsValue> {
-        let reader = Reader::open(&bytes).map_err(thrown)?;
-        reader.verify().map_err(thrown)?;
-        let document = reader.document().map_err(thrown)?;
+        let document = Reader::open(&bytes).and_then(|reader| reader.verified()).map_err(thrown)?;
         Ok(Self { bytes, document })
     }
 
@@ -256,13 +254,12 @@ impl TesseraFile {
     /// # Errors
     /// Where the selector cannot be read or does not fit the signal.
     pub fn select(&self, selector: &str, snap: &str) -> Result<Vec<u32>, JsValue> {
-        let snap = match snap {
-            "outer" => Snap::Outer,
-            "inner" => Snap::Inner,
-            other => return Err(thrown(Error::parameter(format!("snap is 'outer' or 'inner', not '{other}'")))),
-        };
-        let selector: Selector = selector.parse().map_err(thrown)?;
-        selector.partitions(&self.document.signal, self.document.field.grid(), snap).map_err(thrown)
+        partitions(selector, snap, &self.document.signal, self.document.field.grid())
+    }
+
+    /// A checksum of all weights (`Field::checksum` in the library): equal where they are equal to the bit.
+    pub fn weights_checksum(&self) -> u32 {
+        self.document.field.checksum()
     }
 
     /// The exact size in bytes of [`TesseraFile::crop`] to `parts`; 0 where nothing would be kept.
@@ -395,8 +392,19 @@ fn to_object(value: &impl Serialize) -> Result<JsValue, JsValue> {
     value.serialize(&serializer).map_err(|error| js_sys::Error::new(&error.to_string()).into())
 }
 
+/// See [`TesseraFile::select`].
+pub(crate) fn partitions(selector: &str, snap: &str, signal: &SignalInfo, grid: &Grid) -> Result<Vec<u32>, JsValue> {
+    let snap = match snap {
+        "outer" => Snap::Outer,
+        "inner" => Snap::Inner,
+        other => return Err(thrown(Error::parameter(format!("snap is 'outer' or 'inner', not '{other}'")))),
+    };
+    let selector: Selector = selector.parse().map_err(thrown)?;
+    selector.partitions(signal, grid, snap).map_err(thrown)
+}
+
 #[expect(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]
-fn thrown(error: Error) -> JsValue {
+pub(crate) fn thrown(error: Error) -> JsValue {
     failure(&error)
 }
 

@@ -20,6 +20,8 @@ mod present;
 #[cfg(feature = "bench")]
 pub mod rehearsal;
 #[cfg(feature = "cpu")]
+pub mod remote;
+#[cfg(feature = "cpu")]
 pub mod surface;
 pub mod values;
 

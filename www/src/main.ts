@@ -96,7 +96,7 @@ viewer.addEventListener('load', () => {
   get('link').hidden = false;
   const ask = wanted;
   wanted = null;
-  if (ask?.crop) {
+  if (ask?.crop && !viewer.region) {
     viewer.cropTo(ask.crop).catch((error: unknown) => viewer.report(error));
   }
   if (ask?.nearest) viewer.nearest = true;
@@ -168,7 +168,8 @@ function isButton(event: Event): boolean {
   return event.composedPath()[0] instanceof HTMLButtonElement;
 }
 
-if (link.url) intake.openUrl(link.url);
+// Who goes on cropping needs what lies around the region as well.
+if (link.url) intake.openUrl(link.url, link.mode === 'crop' ? null : link.crop);
 else viewer.prepare();
 
 // A program that trains serves this page and says so in its link; the code for it comes only then.

@@ -13,6 +13,7 @@ pub(crate) struct Report {
     file: File,
     machine: Machine,
     openings: Vec<Opening>,
+    weights: Vec<Weights>,
     figures: Vec<Figure>,
     ratios: Ratios,
     skipped: Vec<String>,
@@ -26,6 +27,7 @@ struct File {
     columns: u32,
     macs_per_sample: u64,
     bytes: u64,
+    parameters: u64,
 }
 
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -37,6 +39,13 @@ struct Machine {
     threads: u32,
     relaxed_simd: bool,
     presents: bool,
+}
+
+#[derive(Debug, Clone, Deserialize, Serialize)]
+struct Weights {
+    engine: String,
+    median_seconds: f64,
+    fastest_seconds: f64,
 }
 
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -143,6 +152,10 @@ impl Report {
                 self.file.bytes.to_string(),
                 self.file.macs_per_sample.to_string(),
                 figure.engine.clone(),
+                self.weights
+                    .iter()
+                    .find(|weights| weights.engine == figure.engine)
+                    .map_or("-".to_owned(), |weights| format!("{:.2}", weights.fastest_seconds * 1e3)),
                 format!("{:.2}", figure.median_seconds * 1e3),
                 format!("{:.2}", figure.fastest_seconds * 1e3),
                 figure.real_time.map_or("-".to_owned(), |times| format!("{times:.2}")),
@@ -170,6 +183,15 @@ impl Report {
             format!(
                 "- opening with {}: parsed after {:.3} s, coarse picture {:.3} s, quarter {:.3} s, complete {:.3} s",
                 o.engine, o.parse_seconds, o.coarse_seconds, o.quarter_seconds, o.complete_seconds
+            )
+        }));
+        lines.extend(self.weights.iter().map(|w| {
+            format!(
+                "- {} weights with {}: read, checked and decoded in {:.1} ms, the fastest in {:.1} ms",
+                self.file.parameters,
+                w.engine,
+                w.median_seconds * 1e3,
+                w.fastest_seconds * 1e3
             )
         }));
         lines.extend(self.skipped.iter().map(|reason| format!("- not measured: {reason}")));

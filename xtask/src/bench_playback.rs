@@ -29,6 +29,7 @@ pub(crate) fn run(workspace: &Workspace, files: &[PathBuf]) -> Result<()> {
         "bytes",
         "multiply-adds",
         "engine",
+        "weights (ms)",
         "piece (ms)",
         "fastest (ms)",
         "times real time",
@@ -44,8 +45,8 @@ pub(crate) fn run(workspace: &Workspace, files: &[PathBuf]) -> Result<()> {
     println!("\n{}", table.text());
     let section = format!(
         "{PLAYBACK_BEGIN}\n\n{}\nA piece is a frame of a clip, a tenth of a second of a sound, or all of a picture; medians of up to \
-         {PLAYBACK_REPETITIONS},\neach the next piece, and the fastest, which a busy machine holds up least. The browser decodes on one \
-         thread of the CPU.\n\n- command: `cargo xtask bench --file FILE ...`\n- machine: {}\n- commit: {}\n- date: {}\n\n{PLAYBACK_END}",
+         {PLAYBACK_REPETITIONS},\neach the next piece, and the fastest, which a busy machine holds up least. Weights: reading, checking and \
+         decoding all of them, the\nfastest of as many, always on one thread. The browser decodes on one thread of the CPU.\n\n- command: `cargo xtask bench --file FILE ...`\n- machine: {}\n- commit: {}\n- date: {}\n\n{PLAYBACK_END}",
         table.markdown(),
         machine(),
         commit(workspace),
@@ -62,6 +63,7 @@ struct Report {
     file: String,
     bytes: u64,
     macs_per_sample: u64,
+    weights_seconds: f64,
     decode_seconds: f64,
     fastest_seconds: f64,
     real_time: Option<f64>,
@@ -103,6 +105,7 @@ fn native(
             report.bytes.to_string(),
             report.macs_per_sample.to_string(),
             format!("native, {threads} {}", if threads == 1 { "thread" } else { "threads" }),
+            format!("{:.2}", report.weights_seconds * 1e3),
             format!("{:.2}", report.decode_seconds * 1e3),
             format!("{:.2}", report.fastest_seconds * 1e3),
             report.real_time.map_or("-".to_owned(), |times| format!("{times:.2}")),

@@ -137,6 +137,16 @@ impl Field {
         &self.local
     }
 
+    /// CRC-32C of all weights as little-endian binary32, the shared ones first. Two machines that decode the same file to the
+    /// same bits have the same.
+    pub fn checksum(&self) -> u32 {
+        self.shared
+            .chunks(1024)
+            .chain(self.local.chunks(1024))
+            .map(|weights| weights.iter().flat_map(|weight| weight.to_le_bytes()).collect::<Vec<u8>>())
+            .fold(0, |checksum, bytes| crc32c::crc32c_append(checksum, &bytes))
+    }
+
     /// Weights of the local network in place `slot` of [`Field::present`].
     pub fn local_of_slot(&self, slot: usize) -> &[f32] {
         let size = self.local.len() / self.present.len().max(1);

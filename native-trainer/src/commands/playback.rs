@@ -25,6 +25,9 @@ struct FileReport {
     /// Samples of a piece: a frame of a clip, a tenth of a second of a sound, all of a picture or a shape.
     samples: u64,
     pieces: u32,
+    /// Fastest of the times that reading, checking and decoding all weights took, on one thread.
+    weights_seconds: f64,
+    parameters: u64,
     /// Median over the pieces.
     decode_seconds: f64,
     fastest_seconds: f64,
@@ -44,6 +47,12 @@ pub(super) fn run(arguments: &BenchArguments, reporter: &Reporter) -> Result<()>
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "rates and lengths of files within limits")]
 fn measure(path: &Path, count: u32) -> Result<FileReport> {
     let bytes = read_input(path)?;
+    let mut weights_seconds = f64::INFINITY;
+    for _ in 0..=count {
+        let started = Instant::now();
+        std::hint::black_box(Reader::open(&bytes)?.verified()?);
+        weights_seconds = weights_seconds.min(started.elapsed().as_secs_f64());
+    }
     let document = Reader::open(&bytes)?.document()?;
     let (info, field) = (&document.signal, &document.field);
     let length = info.shape[0];
@@ -75,6 +84,8 @@ fn measure(path: &Path, count: u32) -> Result<FileReport> {
         macs_per_sample: field.spec().multiply_adds_per_sample(),
         samples: info.samples() / u64::from(length) * u64::from(piece),
         pieces: count,
+        weights_seconds,
+        parameters: field.parameters(),
         decode_seconds,
         fastest_seconds: times[0],
         pieces_per_second: 1.0 / decode_seconds,
@@ -83,7 +94,7 @@ fn measure(path: &Path, count: u32) -> Result<FileReport> {
 }
 
 fn table(reports: &[FileReport]) -> String {
-    let mut table = Table::new(&["file", "multiply-adds per sample", "samples", "decode", "per second", "real time"]);
+    let mut table = Table::new(&["file", "multiply-adds per sample", "samples", "weights", "decode", "per second", "real time"]);
     for report in reports {
         let of = match report.kind {
             SignalKind::Video => "frame",
@@ -94,6 +105,7 @@ fn table(reports: &[FileReport]) -> String {
             report.file.clone(),
             grouped(report.macs_per_sample),
             format!("{} ({of})", grouped(report.samples)),
+            duration(report.weights_seconds),
             duration(report.decode_seconds),
             format!("{:.1}", report.pieces_per_second),
             report.real_time.map_or("–".to_owned(), |times| format!("{times:.1} times")),

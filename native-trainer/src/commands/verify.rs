@@ -19,6 +19,8 @@ struct VerifyReport {
     kept_partitions: usize,
     parameters: u64,
     file_id: String,
+    /// CRC-32C of the decoded weights, in hexadecimal: the same on every machine.
+    weights_checksum: String,
 }
 
 /// What `--json` prints for a file that fails; the error and the exit code say the same.
@@ -32,11 +34,11 @@ struct Finding {
 pub(super) fn run(arguments: &VerifyArguments, reporter: &Reporter) -> Result<()> {
     let bytes = read_input(&arguments.input)?;
     let checked = open(&bytes, &arguments.input).and_then(|reader| {
-        reader.verify().with_context(|| shown(&arguments.input))?;
-        Ok(reader)
+        let document = reader.verified().with_context(|| shown(&arguments.input))?;
+        Ok((reader, document.field.checksum()))
     });
-    let reader = match checked {
-        Ok(reader) => reader,
+    let (reader, weights) = match checked {
+        Ok(checked) => checked,
         Err(error) => {
             if reporter.json() {
                 let finding =
@@ -55,6 +57,7 @@ pub(super) fn run(arguments: &VerifyArguments, reporter: &Reporter) -> Result<()
         kept_partitions: reader.present().len(),
         parameters: reader.parameters(),
         file_id: reader.file_id().to_string(),
+        weights_checksum: format!("{weights:08x}"),
     };
     reporter.answer(&report, || {
         format!(

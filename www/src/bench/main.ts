@@ -49,6 +49,8 @@ function show(report: BenchReport): void {
   get('figures').replaceChildren(...table(['Engine', 'View', 'Decode, median', 'Fastest', 'First call', 'Per second', 'Real time'], rows));
   const openings = report.openings.map((o) => [o.engine, milliseconds(o.parse_seconds), milliseconds(o.coarse_seconds), milliseconds(o.quarter_seconds), milliseconds(o.complete_seconds)]);
   get('openings').replaceChildren(...table(['Engine', 'Parsed', 'Coarse picture', 'Quarter', 'Complete'], openings));
+  const weights = report.weights.map((w) => [w.engine, milliseconds(w.median_seconds), milliseconds(w.fastest_seconds)]);
+  get('weights').replaceChildren(...table([`${file.parameters.toLocaleString('en')} weights`, 'Read, checked, decoded', 'Fastest'], weights));
   const ratios = Object.entries(report.ratios).map(([name, value]) => [name.replaceAll('_', ' '), value === null ? 'not measured' : `${value.toFixed(2)} times`]);
   get('ratios').replaceChildren(...table(['Faster', 'By'], ratios));
   const facts = [

@@ -3,7 +3,7 @@
 /// <reference lib="webworker" />
 import { canPresent } from '../worker/presentation';
 import { type CpuModule, type GpuField, type GpuModule, hasRelaxedSimd, loadCpu, loadGpu, start, type TesseraFile } from '../worker/wasm';
-import { type Figure, figure, type FromBench, type Opening, ratio, type Settings } from './report';
+import { type Figure, figure, type FromBench, type Opening, median, ratio, type Settings, type Weights } from './report';
 
 declare const self: DedicatedWorkerGlobalScope;
 
@@ -40,6 +40,7 @@ self.onmessage = ({ data }: MessageEvent<Settings>) => {
 async function measure({ name, bytes, repetitions }: Settings): Promise<void> {
   const figures: Figure[] = [];
   const openings: Opening[] = [];
+  const weights: Weights[] = [];
   const skipped: string[] = [];
 
   const relaxed = hasRelaxedSimd();
@@ -80,6 +81,13 @@ async function measure({ name, bytes, repetitions }: Settings): Promise<void> {
   if (sound) skipped.push('webgpu: sounds are decoded by the CPU', 'openings: of pictures and videos alone');
   else for (const [engine, module] of cpus) openings.push(opening(engine, module, bytes, rows, columns));
   for (const [engine, module] of cpus) {
+    note(`${engine}: weights`);
+    const times = Array.from({ length: repetitions }, () => {
+      const begun = performance.now();
+      new module.TesseraFile(bytes).free();
+      return (performance.now() - begun) / 1000;
+    });
+    weights.push({ engine, median_seconds: median(times), fastest_seconds: Math.min(...times) });
     const file = new module.TesseraFile(bytes);
     if (sound) await time('picture', engine, (_, at) => file.decode_values(Float64Array.of(at * columns, (at + 1) * columns), Uint32Array.of(columns), false));
     else for (const view of ['picture', 'zoomed'] as const) await time(view, engine, (v, frame) => file.decode(...v, rows, columns, false, frame));
@@ -124,7 +132,7 @@ async function measure({ name, bytes, repetitions }: Settings): Promise<void> {
   post({
     kind: 'report',
     report: {
-      file: { name, kind, rows, columns, macs_per_sample: info.macs_per_sample, bytes: bytes.length },
+      file: { name, kind, rows, columns, macs_per_sample: info.macs_per_sample, bytes: bytes.length, parameters: info.parameters },
       machine: {
         user_agent: navigator.userAgent,
         adapter,
@@ -135,6 +143,7 @@ async function measure({ name, bytes, repetitions }: Settings): Promise<void> {
         presents,
       },
       openings,
+      weights,
       figures,
       ratios: {
         // The general operations are read back, and so is what they are compared with.

@@ -26,8 +26,18 @@ export interface Opening {
   readonly complete_seconds: number;
 }
 
+/** Reading, checking and decoding all weights of the file. */
+export interface Weights {
+  readonly engine: string;
+  readonly median_seconds: number;
+  readonly fastest_seconds: number;
+}
+
 export interface BenchReport {
-  readonly file: { readonly name: string; readonly kind: 'picture' | 'sound' | 'video' | 'shape'; readonly rows: number; readonly columns: number; readonly macs_per_sample: number; readonly bytes: number };
+  readonly file: {
+    readonly name: string; readonly kind: 'picture' | 'sound' | 'video' | 'shape'; readonly rows: number; readonly columns: number;
+    readonly macs_per_sample: number; readonly bytes: number; readonly parameters: number;
+  };
   readonly machine: {
     readonly user_agent: string;
     readonly adapter: string | null;
@@ -39,6 +49,7 @@ export interface BenchReport {
     readonly presents: boolean;
   };
   readonly openings: readonly Opening[];
+  readonly weights: readonly Weights[];
   readonly figures: readonly Figure[];
   /** Median time over median time: above 1 the first one is faster. `null` where one was not measured. */
   readonly ratios: {

@@ -56,9 +56,10 @@ export class Intake {
     if (only) this.take(only);
   }
 
-  openUrl(url: string): void {
+  /** Opens an address; with a selector, that region alone where its server can. */
+  openUrl(url: string, crop: string | null = null): void {
     this.#hooks.opening(url);
-    void this.#viewer.open({ url });
+    void this.#viewer.open({ url, crop });
   }
 
   #drop(): void {

@@ -134,7 +134,8 @@ export class Controls {
     (label.querySelector('output') as HTMLElement).textContent = words;
   }
 
-  notice(trouble: Trouble, retry: boolean): void {
+  /** Shows an error. `retry`: opening may be tried again; `region`: a region of a file was to be opened. */
+  notice(trouble: Trouble, retry: boolean, region = false): void {
     const card = this.#get('.notice');
     const set = (selector: string, text: string) => {
       const part = card.querySelector(selector);
@@ -146,6 +147,7 @@ export class Controls {
     const where = trouble.part === undefined ? '' : `Broken part: ${trouble.part}${trouble.offset === undefined ? '' : `, at byte ${integer(trouble.offset)}`}`;
     set('.where', where);
     this.#get<HTMLButtonElement>('[data-action="retry"]').hidden = !retry;
+    this.#get<HTMLButtonElement>('[data-action="whole"]').hidden = !region;
     card.hidden = false;
     this.progress(null, true);
   }
@@ -218,6 +220,7 @@ export class Controls {
       case 'export': return void this.#save(() => viewer.exported((fraction) => this.say(`Decoding: ${Math.floor(fraction * 100)} %`)));
       case 'cancel': return viewer.cancel();
       case 'retry': return viewer.retry();
+      case 'whole': return viewer.openWhole();
       case 'dismiss':
         this.hideNotice();
         return stage.element.focus();

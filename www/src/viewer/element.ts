@@ -17,7 +17,8 @@ import type { Overlay } from './picture/overlay';
 import type { Screen } from './picture/screen';
 import { PictureStage } from './picture/stage';
 import type { SharedView } from './picture/transform';
-import { nameOf, readBlob, readUrl } from './source';
+import { type Fetched, readRegion, type RemoteDecoder, type RemoteFile } from './remote';
+import { nameOf, readBlob, readUrl, type SourceHooks } from './source';
 import type { Opened, Saved, Stage, StageHost } from './stage';
 import styles from './viewer.css?inline';
 import { template } from './template';
@@ -26,8 +27,14 @@ import { explain, type Trouble } from './trouble';
 const sheet = new CSSStyleSheet();
 sheet.replaceSync(styles);
 
-/** What can be opened. */
-export type Source = { readonly url: string } | { readonly blob: Blob; readonly name: string };
+/** What can be opened; of an address with `crop`, a selector of the common grammar, that region alone where its server can. */
+export type Source = { readonly url: string; readonly crop?: string | null } | { readonly blob: Blob; readonly name: string };
+
+/** What was fetched of a file of which a region was opened. */
+export interface Region extends Fetched {
+  /** What of the file it is. */
+  readonly selector: string;
+}
 
 export class TesseraViewer extends HTMLElement {
   static readonly observedAttributes = ['src', 'crop', 'nearest'];
@@ -55,6 +62,7 @@ export class TesseraViewer extends HTMLElement {
   #sizeAsked = 0;
   #timings: Timings | null = null;
   #openedAt = 0;
+  #region: Region | null = null;
   #crashes = 0;
 
   constructor() {
@@ -126,7 +134,7 @@ export class TesseraViewer extends HTMLElement {
 
   attributeChangedCallback(name: string, before: string | null, value: string | null): void {
     if (before === value) return;
-    if (name === 'src' && value) void this.open({ url: value });
+    if (name === 'src' && value) void this.open({ url: value, crop: this.getAttribute('crop') });
     if (name === 'crop' && this.file) void this.#cropByAttribute();
     if (name === 'nearest') this.#picture.nearest = value !== null;
   }
@@ -188,6 +196,10 @@ export class TesseraViewer extends HTMLElement {
   get address(): string | null {
     return this.#source && 'url' in this.#source ? this.#source.url : null;
   }
+  /** Of what the open file is a region, where only that was fetched. */
+  get region(): Region | null {
+    return this.#region;
+  }
   get busy(): boolean {
     return this.#opening !== null;
   }
@@ -237,7 +249,7 @@ export class TesseraViewer extends HTMLElement {
         progress: (done: number, total: number | null) => this.#progress('bytes', done, total),
         confirm: (bytes: number, exact: boolean) => this.#controls.ask(name, bytes, exact, abort.signal),
       };
-      const bytes = 'url' in source ? await readUrl(source.url, hooks) : await readBlob(source.blob, hooks);
+      const { bytes, fetched } = await this.#read(source, hooks);
       head = bytes.slice(0, 16);
       const read = performance.now();
       this.#progress('decode', 0, null);
@@ -252,6 +264,7 @@ export class TesseraViewer extends HTMLElement {
       const stage = await this.#stageOf(file.info.kind);
       abort.signal.throwIfAborted();
       this.#bytes = kept;
+      this.#region = fetched && 'url' in source ? { ...fetched, selector: source.crop ?? '' } : null;
       this.#crashes = 0;
       this.#openedAt = read;
       this.#timings = { bytes: read - begun, open: checked - read, firstPicture: null, fullQuality: null };
@@ -271,6 +284,16 @@ export class TesseraViewer extends HTMLElement {
       if (this.#opened) await this.#reopen(true);
       return false;
     }
+  }
+
+  async #read(source: Source, hooks: SourceHooks): Promise<RemoteFile> {
+    if (!('url' in source)) return { bytes: await readBlob(source.blob, hooks), fetched: null };
+    if (!source.crop) return { bytes: await readUrl(source.url, hooks), fetched: null };
+    const decoder: RemoteDecoder = {
+      plan: (front, fileBytes, selector) => this.#decoder.call({ type: 'plan', front, fileBytes, selector }),
+      gather: (front, fileBytes, parts, pieces) => this.#decoder.call({ type: 'gather', front, fileBytes, parts, pieces }),
+    };
+    return readRegion(source.url, source.crop, decoder, hooks);
   }
 
   /** The stage of a kind; its code is loaded with the first file of that kind. */
@@ -295,7 +318,12 @@ export class TesseraViewer extends HTMLElement {
     this.#crop.reset(opened.grid, opened.file.present);
     this.#controls.refresh();
     this.#emit('load', { name: opened.name, file: opened.file });
-    if (this.hasAttribute('crop')) void this.#cropByAttribute();
+    if (this.hasAttribute('crop') && !this.#region) void this.#cropByAttribute();
+  }
+
+  /** Opens all of a file of which a region is open, or failed to be. */
+  openWhole(): void {
+    if (this.#source && 'url' in this.#source) void this.open({ url: this.#source.url });
   }
 
   /** Closes the file, or gives up opening one. */
@@ -306,6 +334,7 @@ export class TesseraViewer extends HTMLElement {
     this.#stage.close();
     this.#opened = null;
     this.#source = null;
+    this.#region = null;
     this.mode = 'view';
     this.#controls.opened();
     this.#emit('close', null);
@@ -347,7 +376,8 @@ export class TesseraViewer extends HTMLElement {
   }
 
   #fail(trouble: Trouble): void {
-    this.#controls.notice(trouble, this.#source !== null && 'url' in this.#source);
+    const remote = this.#source !== null && 'url' in this.#source;
+    this.#controls.notice(trouble, remote, remote && Boolean((this.#source as { crop?: string | null }).crop));
     this.#emit('error', trouble);
   }
 
@@ -385,6 +415,7 @@ export class TesseraViewer extends HTMLElement {
     const opened = this.#opened;
     if (!opened) return;
     const { file, grid, generation } = opened;
+    const region = this.#region;
     const state = this.#crop.state;
     const kept = this.#crop.kept;
     this.#stage.cropChanged();
@@ -392,7 +423,9 @@ export class TesseraViewer extends HTMLElement {
     const asked = ++this.#sizeAsked;
     const finish = (croppedBytes: number) => {
       if (asked !== this.#sizeAsked || opened !== this.#opened) return;
-      const selector = isWhole(state) || kept.length === file.present.length ? null : selectorFor(kept, grid, file.info, file.present);
+      // A link leads to the file on the server, in which other parts are present as well.
+      const whole = isWhole(state) || kept.length === file.present.length;
+      const selector = whole ? (region?.selector ?? null) : selectorFor(kept, grid, file.info, region ? null : file.present);
       this.#detail = { kept: kept.length, present: file.present.length, bytes: file.info.bytes, croppedBytes, selector };
       this.#controls.size(this.#detail);
       this.#emit('crop', this.#detail);
@@ -420,7 +453,7 @@ export class TesseraViewer extends HTMLElement {
     const opened = this.#opened;
     const kept = this.#crop.kept;
     const bytes = await this.#decoder.call({ type: 'crop', generation: opened?.generation ?? 0, parts: kept });
-    const whole = kept.length === opened?.file.present.length;
+    const whole = kept.length === opened?.file.present.length && !this.#region;
     const name = opened?.name ?? 'file.inr';
     return { name: whole ? name : croppedName(name, 'inr'), blob: new Blob([bytes as Uint8Array<ArrayBuffer>], { type: 'application/octet-stream' }) };
   }

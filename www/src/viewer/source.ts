@@ -26,28 +26,46 @@ export async function readBlob(blob: Blob, hooks: SourceHooks): Promise<Uint8Arr
   }
 }
 
-/** Fetches an address. */
-export async function readUrl(address: string, hooks: SourceHooks): Promise<Uint8Array> {
+/** The address that some text means. */
+export function addressOf(text: string): URL {
   let url: URL;
   try {
-    url = new URL(address, document.baseURI);
+    url = new URL(text, document.baseURI);
   } catch {
-    throw new SourceError(`"${address}" is not an address. It should look like https://example.org/picture.inr.`);
+    throw new SourceError(`"${text}" is not an address. It should look like https://example.org/picture.inr.`);
   }
   if (!['http:', 'https:', 'blob:'].includes(url.protocol)) {
     throw new SourceError(`Addresses that start with ${url.protocol} cannot be opened here; use http or https, or drop the file itself.`);
   }
-  let response: Response;
+  return url;
+}
+
+/** Sends a request; what the server or the network refuse is said in words. */
+export async function request(url: URL, signal: AbortSignal, options: RequestInit = {}): Promise<Response> {
   try {
-    response = await fetch(url, { signal: hooks.signal, credentials: 'omit', referrerPolicy: 'no-referrer' });
+    return await fetch(url, { signal, credentials: 'omit', referrerPolicy: 'no-referrer', ...options });
   } catch {
-    if (hooks.signal.aborted) throw cancelled();
+    if (signal.aborted) throw cancelled();
     throw new SourceError(`${url.host} could not be reached, or does not allow other sites to read the file (CORS). Download it and drop it here.`);
   }
-  if (!response.ok) {
-    const status = response.status === 404 ? 'there is no such file (404)' : `the server answered ${response.status} ${response.statusText}`.trim();
-    throw new SourceError(`${url.href} could not be opened: ${status}.`);
-  }
+}
+
+/** What a status other than success means. */
+export function refused(url: URL, response: Response): SourceError {
+  const status = response.status === 404 ? 'there is no such file (404)' : `the server answered ${response.status} ${response.statusText}`.trim();
+  return new SourceError(`${url.href} could not be opened: ${status}.`);
+}
+
+/** Fetches an address. */
+export async function readUrl(address: string, hooks: SourceHooks): Promise<Uint8Array> {
+  const url = addressOf(address);
+  const response = await request(url, hooks.signal);
+  if (!response.ok) throw refused(url, response);
+  return readBody(url, response, hooks);
+}
+
+/** All bytes of an answer. */
+export async function readBody(url: URL, response: Response, hooks: SourceHooks): Promise<Uint8Array> {
   // A compressed transfer announces the compressed length.
   const announced = response.headers.get('content-encoding') ? NaN : Number(response.headers.get('content-length') ?? NaN);
   const total = announced > 0 ? announced : null;
@@ -88,7 +106,12 @@ async function collect(stream: ReadableStream<Uint8Array>, total: number | null,
       }
     }
   }
-  const bytes = new Uint8Array(done);
+  return joined(chunks);
+}
+
+/** Pieces as one. */
+export function joined(chunks: readonly Uint8Array[]): Uint8Array {
+  const bytes = new Uint8Array(chunks.reduce((sum, chunk) => sum + chunk.length, 0));
   let offset = 0;
   for (const chunk of chunks) {
     bytes.set(chunk, offset);

@@ -35,7 +35,7 @@ template.innerHTML = `
     <slot name="error">
       <h2></h2><p class="message"></p><p class="advice"></p><p class="where"></p>
     </slot>
-    <div class="row"><button type="button" class="primary" data-action="retry">Try again</button><button type="button" data-action="dismiss">Close</button></div>
+    <div class="row"><button type="button" class="primary" data-action="retry">Try again</button><button type="button" data-action="whole">Open the whole file</button><button type="button" data-action="dismiss">Close</button></div>
   </div>
   <div class="card question" part="question" role="alertdialog" aria-labelledby="question-text" hidden>
     <p id="question-text"></p>

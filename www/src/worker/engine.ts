@@ -78,10 +78,16 @@ export class Engine {
     this.#cpu.warm_up();
   }
 
-  async open(bytes: Uint8Array): Promise<TesseraFile> {
+  /** The small module, also before there is a file. */
+  async loaded(): Promise<CpuModule> {
     await this.prepare();
     if (!this.#cpu) throw new Error('The decoder is not there.');
-    const file = new this.#cpu.TesseraFile(bytes);
+    return this.#cpu;
+  }
+
+  async open(bytes: Uint8Array): Promise<TesseraFile> {
+    const module = await this.loaded();
+    const file = new module.TesseraFile(bytes);
     this.close();
     this.#file = file;
     this.#bytes = bytes;

@@ -101,6 +101,17 @@ export interface Comparison {
   readonly difference: Uint8Array;
 }
 
+/** Some bytes of a file on a server. */
+export interface RemotePiece {
+  readonly start: number;
+  readonly bytes: Uint8Array;
+}
+
+/** What a region of a file on a server needs: more of the head, or these ranges (start and end) beside the first bytes. */
+export type RemotePlan =
+  | { readonly kind: 'more'; readonly headBytes: number }
+  | { readonly kind: 'ranges'; readonly parts: Uint32Array; readonly ranges: readonly (readonly [number, number])[]; readonly fileBytes: number };
+
 export type EngineName = 'CPU' | 'WebGPU';
 
 /** Decoded pixels: RGBA of 8 bits from the CPU, or an image that is still on the device that decoded it. */
@@ -112,11 +123,15 @@ export interface EngineState {
   readonly reason: string;
 }
 
-/** All calls but `prepare` and `open` are about the open file, and name its generation: whoever asks while another file
+/** All calls but `prepare`, `plan`, `gather` and `open` are about the open file, and name its generation: whoever asks while another file
  * is opening would otherwise be answered for either. They are refused with the kind `cancelled` where it has gone. */
 export type Call =
   /** Loads the decoder before there is a file. */
   | { readonly type: 'prepare' }
+  /** What has to be fetched of a file of which the first bytes are here; `fileBytes` is what its server says. */
+  | { readonly type: 'plan'; readonly front: Uint8Array; readonly fileBytes: number | null; readonly selector: string }
+  /** The cropped file of parts that a plan named, from what was fetched. */
+  | { readonly type: 'gather'; readonly front: Uint8Array; readonly fileBytes: number | null; readonly parts: Uint32Array; readonly pieces: readonly RemotePiece[] }
   /** The page numbers the files it opens, from 1; the same file keeps its number in a fresh worker. */
   | { readonly type: 'open'; readonly generation: number; readonly bytes: Uint8Array; readonly allowGpu: boolean }
   | { readonly type: 'select'; readonly generation: number; readonly selector: string; readonly snap: 'outer' | 'inner' }
@@ -139,6 +154,8 @@ export type Call =
 /** What each call answers. */
 export interface Answers {
   prepare: null;
+  plan: RemotePlan;
+  gather: Uint8Array;
   open: OpenedFile;
   select: Uint32Array;
   size: number;

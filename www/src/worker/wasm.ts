@@ -10,6 +10,9 @@ export interface CpuModule {
   default(options: { module_or_path: URL | string }): Promise<unknown>;
   readonly TesseraFile: new (bytes: Uint8Array) => TesseraFile;
   readonly SurfaceBuilder: new (file: TesseraFile, rows: number, columns: number) => SurfaceBuilder;
+  readonly RemoteFile: new (front: Uint8Array, fileBytes?: number) => RemoteFile;
+  /** Bytes of the head of a file, from its first bytes. */
+  head_bytes(front: Uint8Array): number;
   /** Runs the decoder for some milliseconds, so that the browser optimises it before a file needs it. */
   warm_up(): void;
   compare(a: Uint8Array, b: Uint8Array, rows: number, columns: number): { psnr_db: number; ssim: number; mse: number };
@@ -24,8 +27,22 @@ export interface TesseraFile {
   select(selector: string, snap: 'outer' | 'inner'): Uint32Array;
   cropped_bytes(parts: Uint32Array): number;
   crop(parts: Uint32Array): Uint8Array;
+  /** Equal for equal weights, to the bit. */
+  weights_checksum(): number;
   decode(row0: number, row1: number, column0: number, column1: number, rows: number, columns: number, nearest: boolean, frame: number): Uint8Array;
   decode_values(edges: Float64Array, shape: Uint32Array, nearest: boolean): Float32Array;
+  free(): void;
+}
+
+/** The head of a file on a server. */
+export interface RemoteFile {
+  file_bytes(): number;
+  select(selector: string, snap: 'outer' | 'inner'): Uint32Array;
+  needed_bytes(parts: Uint32Array): number;
+  /** Start and end of every range. */
+  ranges(parts: Uint32Array): Float64Array;
+  add(start: number, bytes: Uint8Array): void;
+  crop(parts: Uint32Array): Uint8Array;
   free(): void;
 }
 

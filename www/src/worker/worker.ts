@@ -5,8 +5,9 @@
 import { AnimatedPng } from './apng';
 import { clamped, Engine } from './engine';
 import { pixelsOf } from './presentation';
-import type { Call, FromWorker, OpenedFile, Pixels, PlainError, SurfaceMesh, TileRequest, ToWorker, ValueRequest } from './protocol';
+import type { Call, FromWorker, OpenedFile, Pixels, PlainError, RemotePlan, SurfaceMesh, TileRequest, ToWorker, ValueRequest } from './protocol';
 import { Measurement, WHOLE_PICTURE_SAMPLES } from './samples';
+import type { CpuModule } from './wasm';
 import type { Region } from '../viewer/picture/transform';
 
 /** Time of one piece of work: short enough for a live size line, long enough that calls cost nothing. */
@@ -90,6 +91,8 @@ async function answer(id: number, call: Call): Promise<void> {
 
 async function run(id: number, call: Call): Promise<unknown> {
   if (call.type === 'prepare') return engine.prepare().then(() => null);
+  if (call.type === 'plan') return plan(await engine.loaded(), call);
+  if (call.type === 'gather') return gather(await engine.loaded(), call);
   if (call.type === 'open') return exclusive(() => open(call));
   // A call that crossed an open waits for what the open finds: refused bytes leave its file open.
   if (call.generation !== generation) await exclusive(async () => {});
@@ -122,6 +125,31 @@ async function run(id: number, call: Call): Promise<unknown> {
     }
     case 'compareRegion':
       return measurement?.region(call.region) ?? null;
+  }
+}
+
+/** See `RemotePlan`. */
+function plan(module: CpuModule, { front, fileBytes, selector }: Extract<Call, { type: 'plan' }>): RemotePlan {
+  const headBytes = module.head_bytes(front);
+  if (headBytes > front.length) return { kind: 'more', headBytes };
+  const file = new module.RemoteFile(front, fileBytes ?? undefined);
+  try {
+    const parts = file.select(selector, 'outer');
+    const flat = file.ranges(parts);
+    const ranges = Array.from({ length: flat.length / 2 }, (_, i) => [flat[2 * i] ?? 0, flat[2 * i + 1] ?? 0] as const);
+    return { kind: 'ranges', parts, ranges, fileBytes: file.file_bytes() };
+  } finally {
+    file.free();
+  }
+}
+
+function gather(module: CpuModule, { front, fileBytes, parts, pieces }: Extract<Call, { type: 'gather' }>): Uint8Array {
+  const file = new module.RemoteFile(front, fileBytes ?? undefined);
+  try {
+    for (const { start, bytes } of pieces) file.add(start, bytes);
+    return file.crop(parts);
+  } finally {
+    file.free();
   }
 }
 
