@@ -3,8 +3,8 @@
 import type { TesseraViewer } from '../viewer';
 import type { FileInfo, Quality } from '../worker/protocol';
 import { bytes, decibels, duration, exactBytes, integer } from '../viewer/text';
-
-type Row = readonly [label: string, value: string];
+import { list, type Row, section, text } from './parts';
+import { RivalsSection } from './rivals';
 
 const MODELS: Readonly<Record<string, string>> = { siren: 'SIREN', 'per-partition': 'SIREN per partition', 'local-global': 'Local-Global SIREN' };
 const CHANNELS: Readonly<Record<number, string>> = { 1: 'grey', 2: 'grey and opacity', 3: 'RGB', 4: 'RGB and opacity' };
@@ -16,11 +16,13 @@ export class Panel {
   readonly #viewer: TesseraViewer;
   readonly #panel: HTMLElement;
   readonly #toggle: HTMLButtonElement;
+  readonly #rivals: RivalsSection;
 
   constructor(viewer: TesseraViewer, panel: HTMLElement, toggle: HTMLButtonElement) {
     this.#viewer = viewer;
     this.#panel = panel;
     this.#toggle = toggle;
+    this.#rivals = new RivalsSection(viewer, () => this.#fill());
     toggle.addEventListener('click', () => this.show(panel.hidden === true));
     panel.addEventListener('keydown', (event) => {
       if (event.key !== 'Escape') return;
@@ -57,16 +59,20 @@ export class Panel {
       this.#toggle.focus();
     });
     const scroll = this.#panel.scrollTop;
-    const focused = this.#panel.contains(document.activeElement);
-    this.#panel.replaceChildren(close, this.#file(file.info, fileName), this.#bytes(file.info), this.#network(file.info), this.#decoding(), ...this.#quality());
+    // What is filled anew keeps the place of who works it by keyboard.
+    const active = document.activeElement as HTMLElement | null;
+    const measuring = active?.dataset['rivals'] !== undefined;
+    const focused = this.#panel.contains(active);
+    this.#panel.replaceChildren(close, this.#file(file.info, fileName), this.#bytes(file.info), this.#network(file.info), this.#decoding(), ...this.#quality(), ...this.#rivals.render());
     this.#panel.scrollTop = scroll;
-    if (focused) close.focus();
+    if (focused) ((measuring && this.#panel.querySelector<HTMLElement>('[data-rivals]')) || close).focus();
   }
 
   #file(info: FileInfo, name: string): HTMLElement {
+    const { region } = this.#viewer;
     const partial = info.present + info.empty < info.partitions;
     const colour = info.colour === 'none' ? '' : `, ${COLOURS[info.colour] ?? info.colour}`;
-    return section('File', list([
+    const facts = list([
       ['Name', name],
       ['Kind', `${info.kind}${channels(info)}`],
       ...sizes(info),
@@ -75,7 +81,14 @@ export class Panel {
       ['Bytes', integer(info.bytes)],
       [`Bits per ${sample(info)}`, info.bits_per_sample.toFixed(3)],
       ['Format', `version ${info.version}`],
-    ]));
+      ...(region ? [['Read', `${bytes(region.bytes)} of ${bytes(region.of)} in ${region.requests} ${region.requests === 1 ? 'request' : 'requests'}`] as Row] : []),
+    ]);
+    if (!region) return section('File', facts);
+    const whole = document.createElement('button');
+    whole.type = 'button';
+    whole.textContent = 'Open the whole file';
+    whole.addEventListener('click', () => this.#viewer.openWhole());
+    return section('File', facts, whole);
   }
 
   #bytes(info: FileInfo): HTMLElement {
@@ -178,24 +191,6 @@ function kept(info: FileInfo): string {
   }
   const axes = [...info.bounds].reverse();
   return `${axes.map(([start, end]) => integer(end - start)).join(' × ')} at ${axes.map(([start]) => integer(start)).join(', ')}`;
-}
-
-function text(tag: string, content: string): HTMLElement {
-  const element = document.createElement(tag);
-  element.textContent = content;
-  return element;
-}
-
-function section(title: string, ...children: HTMLElement[]): HTMLElement {
-  const element = document.createElement('section');
-  element.append(text('h2', title), ...children);
-  return element;
-}
-
-function list(rows: readonly Row[]): HTMLElement {
-  const element = document.createElement('dl');
-  for (const [label, value] of rows) element.append(text('dt', label), text('dd', value));
-  return element;
 }
 
 /** At most four digits: a float's own are noise. */

@@ -5,7 +5,7 @@
 
 import { type Mode } from '../state/url';
 import { Decoder, DecoderError } from '../worker/client';
-import type { EngineName, EngineState, FileInfo, OpenedFile } from '../worker/protocol';
+import type { EngineName, EngineState, FileInfo, OpenedFile, Rivals } from '../worker/protocol';
 import { Controls } from './controls';
 import { cropCommand, croppedName, isWhole, selectorFor } from './crop-model';
 import { CropSession } from './crop-session';
@@ -481,6 +481,12 @@ export class TesseraViewer extends HTMLElement {
   /** How many samples each engine decoded since the file was opened. */
   async decodedSamples(): Promise<Readonly<Record<EngineName, number>>> {
     return this.#decoder.call({ type: 'decoded', generation: this.#opened?.generation ?? 0 });
+  }
+
+  /** What a PNG and a JPEG of the same quality take for the open picture, by the browser's own encoders; a JPEG is measured
+   * against the original that was compared with last. */
+  async rivals(signal: AbortSignal, progress: (fraction: number) => void = () => {}): Promise<Rivals> {
+    return this.#decoder.call({ type: 'rivals', generation: this.#opened?.generation ?? 0 }, { signal, progress });
   }
 
   /** What the canvas shows now: pixels of the visible part of the picture, and its place in the whole at this zoom. */

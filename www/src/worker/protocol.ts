@@ -101,6 +101,30 @@ export interface Comparison {
   readonly difference: Uint8Array;
 }
 
+/** What other formats take for the picture that a file holds, by the browser's own encoders. */
+export interface Rivals {
+  /** Pixels that were encoded: those of the box around what is present. */
+  readonly rows: number;
+  readonly columns: number;
+  /** Bytes of a PNG of the decoded picture. */
+  readonly pngBytes: number;
+  /** What was measured against the original; `null` where there is none. */
+  readonly original: { readonly pngBytes: number; readonly psnrDb: number } | null;
+  readonly jpeg: JpegRival | NoJpeg;
+}
+
+/** The smallest JPEG whose PSNR against the original is at least the file's; the best one where none reaches it. */
+export interface JpegRival {
+  readonly bytes: number;
+  /** The encoder's setting, 0 to 100. */
+  readonly quality: number;
+  readonly psnrDb: number;
+  readonly reached: boolean;
+}
+
+/** Why there is no JPEG to compare with. */
+export type NoJpeg = 'no original' | 'transparent' | 'parts are missing' | 'no encoder';
+
 /** Some bytes of a file on a server. */
 export interface RemotePiece {
   readonly start: number;
@@ -147,6 +171,8 @@ export type Call =
   /** The surface of a shape; with `parts`, of these alone. */
   | ({ readonly type: 'surface'; readonly parts: Uint32Array | null } & ValueRequest)
   | { readonly type: 'compare'; readonly generation: number; readonly original: Uint8Array }
+  /** Sizes of a PNG and, against the original of the last `compare`, of a JPEG of the same quality. */
+  | { readonly type: 'rivals'; readonly generation: number }
   /** How many samples each engine decoded since the file was opened. */
   | { readonly type: 'decoded'; readonly generation: number }
   | { readonly type: 'compareRegion'; readonly generation: number; readonly region: Region };
@@ -169,6 +195,7 @@ export interface Answers {
   surface: SurfaceMesh;
   compare: Comparison;
   compareRegion: Quality | null;
+  rivals: Rivals;
   decoded: Readonly<Record<EngineName, number>>;
 }
 

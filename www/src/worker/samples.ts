@@ -59,6 +59,11 @@ export class Measurement {
     this.#channels = opaque || (!opened.info.alpha && opened.present.length < opened.info.partitions) ? 3 : 4;
   }
 
+  /** The original, RGBA over the whole canvas. */
+  get original(): Uint8Array {
+    return this.#original;
+  }
+
   /** Quality inside a region; `null` where nothing of it is present. */
   region(region: Region): Quality | null {
     const box = wholeSamples(region, this.#rows, this.#columns);

@@ -5,8 +5,9 @@
 import { AnimatedPng } from './apng';
 import { clamped, Engine } from './engine';
 import { pixelsOf } from './presentation';
-import type { Call, FromWorker, OpenedFile, Pixels, PlainError, RemotePlan, SurfaceMesh, TileRequest, ToWorker, ValueRequest } from './protocol';
-import { Measurement, WHOLE_PICTURE_SAMPLES } from './samples';
+import type { Call, FromWorker, OpenedFile, Pixels, PlainError, RemotePlan, Rivals, SurfaceMesh, TileRequest, ToWorker, ValueRequest } from './protocol';
+import { encode, isOpaque, jpegOf } from './rivals';
+import { cut, Measurement, WHOLE_PICTURE_SAMPLES } from './samples';
 import type { CpuModule } from './wasm';
 import type { Region } from '../viewer/picture/transform';
 
@@ -123,6 +124,8 @@ async function run(id: number, call: Call): Promise<unknown> {
       measurement = new Measurement(engine.module, file, await wholePicture(id), call.original);
       return measurement.whole();
     }
+    case 'rivals':
+      return rivals(id);
     case 'compareRegion':
       return measurement?.region(call.region) ?? null;
   }
@@ -450,6 +453,40 @@ async function picture(id: number, parts: Uint32Array, frame: number): Promise<B
   const file = current();
   const box = around(file, parts.filter((part) => inFrame(file, part, frame)));
   return still(file, await stored(id, box, frame), box, new Set(parts), frame);
+}
+
+/** See `Rivals`. */
+async function rivals(id: number): Promise<Rivals> {
+  const file = current();
+  const against = measurement;
+  const box = around(file, file.present);
+  const [rows, columns] = [box.row1 - box.row0, box.column1 - box.column0];
+  const given = () => {
+    if (cancelled.has(id) || opened !== file) throw new Cancelled('Cancelled.');
+  };
+  const progress = (fraction: number) => {
+    given();
+    post({ kind: 'progress', id, fraction });
+  };
+  const pixels = await stored(id, box, 0, (fraction) => fraction / 4);
+  const png = async (picture: Uint8Array) => {
+    given();
+    return (await encode({ rows, columns, pixels: picture }, 'image/png'))?.size ?? 0;
+  };
+  const pngBytes = await png(pixels);
+  const result = { rows, columns, pngBytes };
+  if (!against) return { ...result, original: null, jpeg: 'no original' };
+  const original = cut(against.original, file.info.shape[1] ?? 1, box);
+  const psnrDb = against.region(box)?.psnrDb ?? NaN;
+  const known = { ...result, original: { pngBytes: await png(original), psnrDb } };
+  const holes = file.present.reduce((sum, part) => {
+    const [row0, row1, column0, column1] = edges(file, part);
+    return sum - (row1 - row0) * (column1 - column0);
+  }, rows * columns);
+  if (holes > 0) return { ...known, jpeg: 'parts are missing' };
+  if (!isOpaque(pixels) || !isOpaque(original)) return { ...known, jpeg: 'transparent' };
+  const jpeg = await jpegOf({ rows, columns, pixels: original }, psnrDb, (fraction) => progress(0.25 + 0.75 * fraction));
+  return { ...known, jpeg: jpeg ?? 'no encoder' };
 }
 
 /** An animated PNG of the bounding box of some partitions. */
