@@ -1,0 +1,11 @@
+import { readFileSync } from 'node:fs';
+import { launch, openPage, serveAll, root } from '/tmp/wt/page/tests/browser/support/world.mjs';
+const browser = await launch();
+const server = await serveAll({ 'chart.inr': readFileSync(root + '/data/chart.inr') });
+const t = await openPage(browser, `${server.page}?url=/files/chart.inr`);
+t.page.on('console', (m) => console.log('console', m.text()));
+t.page.on("pageerror", (e) => console.log("ERR", e)); await t.opened(); console.log("opened");
+await t.settled();
+await t.page.screenshot({ path: '/tmp/page-shots/probe.png' });
+console.log(await t.page.locator('#panel').innerText());
+await browser.close(); await server.close();
