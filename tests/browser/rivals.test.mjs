@@ -28,7 +28,7 @@ describe('beside other formats', needs(), () => {
   const section = (t) => t.page.locator('#panel section', { hasText: 'Beside PNG and JPEG' });
   async function measured(t) {
     await section(t).getByRole('button', { name: /^Measure/ }).click();
-    await section(t).getByText('This file').waitFor({ timeout: 60_000 });
+    await section(t).getByText('This file', { exact: true }).waitFor({ timeout: 60_000 });
     return section(t).innerText();
   }
 
@@ -40,7 +40,7 @@ describe('beside other formats', needs(), () => {
       return { png: (await viewer.png()).blob.size, rivals: await viewer.rivals(new AbortController().signal) };
     });
     assert.deepEqual(rivals, { rows: rivals.rows, columns: rivals.columns, pngBytes: png, original: null, jpeg: 'no original' });
-    assert.match(words, /PNG of it/);
+    assert.match(words, /PNG of this/);
     assert.match(words, /only be found against the original/);
     assert.doesNotMatch(words, /dB/);
     await t.close();
@@ -51,7 +51,7 @@ describe('beside other formats', needs(), () => {
     await drop(t.page, [{ name: 'chart.png', bytes: original, type: 'image/png' }]);
     await t.page.waitForFunction(() => document.querySelector('tessera-viewer').compareTool.result, null, { timeout: 60_000 });
     const words = await measured(t);
-    assert.match(words, /JPEG\s[\s\S]*dB/);
+    assert.match(words, /JPEG\s.*dB/);
     assert.match(words, /against chart\.png/);
     const seen = await t.page.evaluate(async () => {
       const viewer = document.querySelector('tessera-viewer');
@@ -89,8 +89,13 @@ describe('beside other formats', needs(), () => {
       return asked.then(() => 'answered', (error) => error.kind);
     });
     assert.equal(kind, 'cancelled');
-    await section(t).getByRole('button', { name: 'Measure sizes' }).click();
-    await section(t).getByRole('button', { name: 'Cancel' }).click();
+    // At once: a small picture is measured before a pointer gets there.
+    await section(t).evaluate((element) => {
+      const press = (name) => [...document.querySelectorAll('#panel button')].find((button) => button.textContent === name).click();
+      press('Measure sizes');
+      if (element.isConnected) throw new Error('nothing says that it is measuring');
+      press('Cancel');
+    });
     await section(t).getByRole('button', { name: 'Measure sizes' }).waitFor();
     assert.equal(await t.viewer.getByRole('alert').isVisible(), false);
     await t.close();

@@ -5,7 +5,7 @@
 import type { NoJpeg, Rivals } from '../worker/protocol';
 import type { TesseraViewer } from '../viewer';
 import { bytes, decibels, integer } from '../viewer/text';
-import { list, type Row, section, text } from './parts';
+import { section, text } from './parts';
 
 const REASONS: Readonly<Record<NoJpeg, string>> = {
   'no original': 'How large a JPEG of the same quality is can only be found against the original: compare with it, and measure again.',
@@ -85,25 +85,39 @@ export class RivalsSection {
     if (!this.#found) return [section(title, start)];
     const note = text('p', notes(this.#found, this.#against));
     note.className = 'note';
-    return [section(title, list(rows(this.#found, info.bytes)), note, start)];
+    return [section(title, sizes(this.#found, info.bytes), note, start)];
   }
 }
 
-function rows(found: Rivals, fileBytes: number): Row[] {
+/** Bytes, bits per pixel and PSNR of each; figures that were not measured stay empty. */
+function sizes(found: Rivals, fileBytes: number): HTMLTableElement {
   const { original, jpeg } = found;
   const pixels = found.rows * found.columns;
-  const size = (count: number, more = '') => `${bytes(count)}, ${((8 * count) / pixels).toFixed(2)} bits per pixel${more}`;
-  return [
-    ['This file', size(fileBytes, original ? `, ${decibels(original.psnrDb)}` : '')],
-    ['PNG of it', size(found.pngBytes)],
-    ...(original ? [['PNG, original', size(original.pngBytes)] as Row] : []),
-    ...(typeof jpeg === 'object' ? [['JPEG', size(jpeg.bytes, `, ${decibels(jpeg.psnrDb)}`)] as Row] : []),
+  const row = (label: string, count: number, psnrDb: number | null = null) => [label, bytes(count), ((8 * count) / pixels).toFixed(2), psnrDb === null ? '' : decibels(psnrDb)];
+  const lines = [
+    ['', 'Size', 'Bits per pixel', original ? 'PSNR' : ''],
+    row('This file', fileBytes, original?.psnrDb),
+    ...(typeof jpeg === 'object' ? [row('JPEG', jpeg.bytes, jpeg.psnrDb)] : []),
+    row('PNG of this', found.pngBytes),
+    ...(original ? [row('PNG, original', original.pngBytes)] : []),
   ];
+  const table = document.createElement('table');
+  table.className = 'sizes';
+  for (const [i, cells] of lines.entries()) {
+    const line = table.insertRow();
+    for (const [j, words] of cells.entries()) {
+      const head = (i === 0 || j === 0) && words !== '';
+      const cell = line.appendChild(document.createElement(head ? 'th' : 'td'));
+      if (head) cell.setAttribute('scope', i === 0 ? 'col' : 'row');
+      cell.textContent = words;
+    }
+  }
+  return table;
 }
 
 function notes({ rows, columns, jpeg }: Rivals, against: string): string {
   const what = `This browser's own encoders, on ${integer(columns)} × ${integer(rows)} pixels.`;
-  const png = 'A PNG is exact; one of what is shown here keeps what this file has lost out as well.';
+  const png = 'A PNG loses nothing, but the one of this picture lacks what this file has lost.';
   if (typeof jpeg !== 'object') return `${what} ${png} ${REASONS[jpeg]}`;
   const found = jpeg.reached
     ? `The JPEG is the smallest of its 101 settings (${jpeg.quality} here) with at least this file's PSNR.`
