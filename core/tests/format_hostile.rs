@@ -54,6 +54,11 @@ fn pieces_of_a_file_are_taken_only_where_they_fit() {
             assert!(matches!(Head::parse(&bytes[..length], None), Err(Error::Malformed(_))), "{name} at {length}");
         }
         let head = Head::parse(&bytes[..front as usize], None).unwrap();
+        // The global chunk follows the head; where it ends shows at the beginning of the index.
+        let first = Reader::open(&bytes).unwrap().chunks()[0];
+        let shared = if first.partition.is_none() { first.bytes } else { 0 };
+        assert_eq!(Head::front_bytes(&bytes[..front as usize]), Ok(front + shared), "{name}");
+        assert_eq!(Head::front_bytes(&bytes[..52]), Ok(front), "{name}");
         assert!(Head::parse(&bytes, Some(front)).is_err() && Head::parse(&bytes, Some(u64::MAX)).is_err(), "{name}");
         let keep = [*Reader::open(&bytes).unwrap().present().last().unwrap()];
         let whole = crop(&bytes, &keep).unwrap();

@@ -20,6 +20,17 @@ pub fn head_bytes(front: &[u8]) -> Result<f64, JsValue> {
     Head::bytes_needed(front).map(|bytes| bytes as f64).map_err(thrown)
 }
 
+/// As [`head_bytes`], with the bytes of the global network where they can be told: what to ask for where the head is not all
+/// there.
+///
+/// # Errors
+/// As [`head_bytes`].
+#[wasm_bindgen]
+#[expect(clippy::cast_precision_loss, reason = "both are within the format's limit of a head")]
+pub fn front_bytes(front: &[u8]) -> Result<f64, JsValue> {
+    Head::front_bytes(front).map(|bytes| bytes as f64).map_err(thrown)
+}
+
 /// The head of a file on a server, and what was fetched of the rest.
 #[wasm_bindgen]
 #[derive(Debug)]

@@ -1,11 +1,13 @@
 //! Prelude, header and index together: all that is needed to plan a read.
 
 use super::checksum::FileId;
-use super::index::{self, Chunk};
+use super::cursor::Cursor;
+use super::index::{self, CHECKSUM_BYTES, Chunk};
 use super::metadata::Metadata;
 use super::prelude::{PRELUDE_BYTES, Prelude};
 use crate::error::Error;
 use crate::grid::Grid;
+use crate::limits;
 use crate::signal::SignalInfo;
 
 /// The checked front of a file.
@@ -28,6 +30,23 @@ impl Head {
     /// As [`super::Reader::open`] for a prelude that is damaged, unsupported or beyond the limits.
     pub fn bytes_needed(prelude: &[u8]) -> Result<u64, Error> {
         Prelude::parse(prelude).map(|prelude| prelude.head_bytes())
+    }
+
+    /// [`Head::bytes_needed`], and the bytes of the global chunk, which every region needs as well: where `first` reaches into
+    /// the index, and the chunk is no longer than a head may be. Nothing of the index is checked yet, so this is only good
+    /// for deciding how much to ask for.
+    ///
+    /// # Errors
+    /// As [`Head::bytes_needed`].
+    pub fn front_bytes(first: &[u8]) -> Result<u64, Error> {
+        let prelude = Prelude::parse(first)?;
+        let offset = PRELUDE_BYTES.saturating_add(prelude.header_bytes.into());
+        let start = usize::try_from(offset).unwrap_or(usize::MAX);
+        let index = first.get(start..).unwrap_or_default();
+        let payload = Cursor::new(index, "index", offset).varint().unwrap_or(0);
+        let shared = if payload == 0 { 0 } else { payload.saturating_add(CHECKSUM_BYTES) };
+        let more = if shared <= limits::HEAD_BYTES { shared } else { 0 };
+        Ok(prelude.head_bytes().saturating_add(more))
     }
 
     /// Reads the front of a file of `file_bytes` bytes; `bytes` holds at least [`Head::bytes_needed`] of them. Where nobody

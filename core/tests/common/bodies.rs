@@ -16,6 +16,7 @@ pub fn header(input: &[u8]) {
 /// Any bytes as a file: an error, or everything that the format promises.
 pub fn file(input: &[u8]) {
     let head = Head::bytes_needed(input);
+    assert_eq!(Head::front_bytes(input).is_ok(), head.is_ok());
     if let Err(error) = Head::parse(input, None) {
         blames_the_file(&error);
     }

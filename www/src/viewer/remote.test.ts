@@ -38,7 +38,7 @@ async function answer(_url: URL, options: RequestInit): Promise<Response> {
 function decoder(headBytes: number, ranges: readonly (readonly [number, number])[]): RemoteDecoder {
   return {
     plan: async (front, fileBytes) => {
-      if (front.length < headBytes) return { kind: 'more', headBytes };
+      if (front.length < headBytes) return { kind: 'more', frontBytes: headBytes };
       return { kind: 'ranges', parts: Uint32Array.of(3), ranges, fileBytes: fileBytes ?? server.bytes.length };
     },
     gather: async (front, _fileBytes, _parts, pieces) => {

@@ -1,7 +1,7 @@
 // A region of a file on a server: only the bytes that it needs, by range, as a cropped file.
 //
 // A first piece tells what the file is and where everything lies; what it does not hold of the head comes with one more
-// round trip, and everything that the region needs with another, as a few requests at once. Which bytes these are, and the
+// round trip, with the global network, and everything that the region needs with another, as a few requests at once. Which bytes these are, and the
 // cropped file, come from the decoder: what arrives is opened and checked like any other file.
 //
 // A server may not know ranges: then its answer to the first request is the whole file. Its file may change meanwhile:
@@ -77,7 +77,7 @@ export async function readRegion(address: string, selector: string, decoder: Rem
 
   let plan = await decoder.plan(front, known.total, selector);
   if (plan.kind === 'more') {
-    const rest = await get(front.length, plan.headBytes);
+    const rest = await get(front.length, plan.frontBytes);
     front = joined([front, rest]);
     plan = await intact(decoder.plan(front, known.total, selector));
     if (plan.kind === 'more') throw new ChangedError();

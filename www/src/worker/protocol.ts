@@ -131,9 +131,9 @@ export interface RemotePiece {
   readonly bytes: Uint8Array;
 }
 
-/** What a region of a file on a server needs: more of the head, or these ranges (start and end) beside the first bytes. */
+/** What a region of a file on a server needs: more of its first bytes, or these ranges (start and end) beside the first bytes. */
 export type RemotePlan =
-  | { readonly kind: 'more'; readonly headBytes: number }
+  | { readonly kind: 'more'; readonly frontBytes: number }
   | { readonly kind: 'ranges'; readonly parts: Uint32Array; readonly ranges: readonly (readonly [number, number])[]; readonly fileBytes: number };
 
 export type EngineName = 'CPU' | 'WebGPU';

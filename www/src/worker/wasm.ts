@@ -13,6 +13,8 @@ export interface CpuModule {
   readonly RemoteFile: new (front: Uint8Array, fileBytes?: number) => RemoteFile;
   /** Bytes of the head of a file, from its first bytes. */
   head_bytes(front: Uint8Array): number;
+  /** The same with the global network, where they tell. */
+  front_bytes(front: Uint8Array): number;
   /** Runs the decoder for some milliseconds, so that the browser optimises it before a file needs it. */
   warm_up(): void;
   compare(a: Uint8Array, b: Uint8Array, rows: number, columns: number): { psnr_db: number; ssim: number; mse: number };

@@ -133,8 +133,7 @@ async function run(id: number, call: Call): Promise<unknown> {
 
 /** See `RemotePlan`. */
 function plan(module: CpuModule, { front, fileBytes, selector }: Extract<Call, { type: 'plan' }>): RemotePlan {
-  const headBytes = module.head_bytes(front);
-  if (headBytes > front.length) return { kind: 'more', headBytes };
+  if (module.head_bytes(front) > front.length) return { kind: 'more', frontBytes: Math.min(module.front_bytes(front), fileBytes ?? Infinity) };
   const file = new module.RemoteFile(front, fileBytes ?? undefined);
   try {
     const parts = file.select(selector, 'outer');
