@@ -63,7 +63,7 @@ export class Panel {
     const active = document.activeElement as HTMLElement | null;
     const measuring = active?.dataset['rivals'] !== undefined;
     const focused = this.#panel.contains(active);
-    this.#panel.replaceChildren(close, this.#file(file.info, fileName), this.#bytes(file.info), this.#network(file.info), this.#decoding(), ...this.#quality(), ...this.#rivals.render());
+    this.#panel.replaceChildren(close, this.#file(file.info, fileName), this.#bytes(file.info), ...this.#rivals.render(), this.#network(file.info), this.#decoding(), ...this.#quality());
     this.#panel.scrollTop = scroll;
     if (focused) ((measuring && this.#panel.querySelector<HTMLElement>('[data-rivals]')) || close).focus();
   }
