@@ -226,10 +226,7 @@ fn reports_are_one_json_value_with_the_agreed_names() {
         ),
         (&["decode", "a.inr", "-o", "b.png"], &["seconds", "samples", "rows", "columns", "bytes", "macs_per_sample"]),
         (&["compare", "a.inr", "a.png"], &["psnr_db", "ssim", "bytes", "bits_per_sample", "identical"]),
-        (
-            &["verify", "a.inr"],
-            &["valid", "bytes", "kept_partitions", "parameters", "file_id", "weights_checksum"],
-        ),
+        (&["verify", "a.inr"], &["valid", "bytes", "kept_partitions", "parameters", "file_id", "weights_checksum"]),
         (
             &["info", "a.inr", "--parts"],
             &[

@@ -139,13 +139,7 @@ impl Read {
 }
 
 /// Numbers of all tensors; those without a step are 0. `whole` is the length of the payload that `bytes` end.
-fn read(
-    bytes: &[u8],
-    whole: usize,
-    ranges: &[Range<usize>],
-    tensors: &Tensors,
-    shared: bool,
-) -> Result<Read, Error> {
+fn read(bytes: &[u8], whole: usize, ranges: &[Range<usize>], tensors: &Tensors, shared: bool) -> Result<Read, Error> {
     let count = ranges.last().map_or(0, |range| range.end);
     let least = least_bytes(count as u64, shared);
     if (whole as u64) < least {

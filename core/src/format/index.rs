@@ -143,8 +143,9 @@ pub(super) fn parse(
     match file_bytes {
         Some(bytes) if end > bytes => Err(cursor
             .malformed(format!("the chunks end at byte {end}, but the file has only {bytes} bytes: it is cut short"))),
-        Some(bytes) if end < bytes => Err(cursor
-            .malformed(format!("the chunks end at byte {end}, but the file has {bytes} bytes: something follows them"))),
+        Some(bytes) if end < bytes => Err(cursor.malformed(format!(
+            "the chunks end at byte {end}, but the file has {bytes} bytes: something follows them"
+        ))),
         // Sums stop there, so that offsets would no longer tell chunks apart.
         None if end == u64::MAX => Err(cursor.malformed("the chunks take more bytes than a file can have")),
         _ => Ok((shared, chunks)),

@@ -100,7 +100,10 @@ pub fn fetched(far: &[u8], head: &Head, keep: &[u32], have: usize) -> (Vec<u8>, 
     let mut pieces = vec![Piece { offset: 0, bytes: &far[..have] }];
     let mut end = have as u64;
     for range in head.ranges(keep, have as u64) {
-        assert!(range.start >= end && range.start < range.end, "ranges ascend and leave gaps, or begin where others end");
+        assert!(
+            range.start >= end && range.start < range.end,
+            "ranges ascend and leave gaps, or begin where others end"
+        );
         assert!(pieces.len() == 1 || range.start > end, "neighbours are one range");
         let place = |offset: u64| usize::try_from(offset).unwrap();
         pieces.push(Piece { offset: range.start, bytes: &far[place(range.start)..place(range.end)] });

@@ -94,7 +94,8 @@ fn measure(path: &Path, count: u32) -> Result<FileReport> {
 }
 
 fn table(reports: &[FileReport]) -> String {
-    let mut table = Table::new(&["file", "multiply-adds per sample", "samples", "weights", "decode", "per second", "real time"]);
+    let mut table =
+        Table::new(&["file", "multiply-adds per sample", "samples", "weights", "decode", "per second", "real time"]);
     for report in reports {
         let of = match report.kind {
             SignalKind::Video => "frame",
