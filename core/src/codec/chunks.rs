@@ -209,7 +209,7 @@ mod tests {
             let spec = FieldSpec::per_partition(2, 1, 4);
             let grid = Grid::new(vec![6, 4], vec![1, 1], UNIT_RANGE).unwrap();
             let steps = vec![0.5; tensors(&spec.local_layers()).len()];
-            let numbers: Vec<i32> = numbers.into_iter().cycle().take(spec.local_parameters() as usize).collect();
+            let numbers: Vec<i32> = numbers.into_iter().cycle().take(usize::try_from(spec.local_parameters()).unwrap()).collect();
             let payloads = Quantisation::new(&spec, StartRule::Zero, coder, &[], &steps)
                 .and_then(|one| one.with_classes(&spec, &vec![steps.clone(); classes.into()], vec![classes - 1]))
                 .and_then(|quantisation| quantisation.code(&spec, &Numbers { shared: vec![], local: numbers.clone() }))
