@@ -15,9 +15,8 @@ const SAFE_BYTES: u64 = 1 << 53;
 /// # Errors
 /// Where these begin no file that this module reads.
 #[wasm_bindgen]
-#[expect(clippy::cast_precision_loss, reason = "a head is within the format's limit")]
-pub fn head_bytes(front: &[u8]) -> Result<f64, JsValue> {
-    Head::bytes_needed(front).map(|bytes| bytes as f64).map_err(thrown)
+pub fn head_bytes(front: &[u8]) -> Result<u32, JsValue> {
+    Head::bytes_needed(front).map(small).map_err(thrown)
 }
 
 /// As [`head_bytes`], with the bytes of the global network where they can be told: what to ask for where the head is not all
@@ -26,9 +25,13 @@ pub fn head_bytes(front: &[u8]) -> Result<f64, JsValue> {
 /// # Errors
 /// As [`head_bytes`].
 #[wasm_bindgen]
-#[expect(clippy::cast_precision_loss, reason = "both are within the format's limit of a head")]
-pub fn front_bytes(front: &[u8]) -> Result<f64, JsValue> {
-    Head::front_bytes(front).map(|bytes| bytes as f64).map_err(thrown)
+pub fn front_bytes(front: &[u8]) -> Result<u32, JsValue> {
+    Head::front_bytes(front).map(small).map_err(thrown)
+}
+
+/// Within the format's limit of a head, or twice that.
+fn small(bytes: u64) -> u32 {
+    u32::try_from(bytes).unwrap_or(u32::MAX)
 }
 
 /// The head of a file on a server, and what was fetched of the rest.
