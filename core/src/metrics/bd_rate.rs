@@ -103,8 +103,8 @@ impl Curve {
         let width = self.psnr[piece + 1] - self.psnr[piece];
         let t = (psnr - self.psnr[piece]) / width;
         let rest = 1.0 - t;
-        let ends = self.log_rate[piece] * (1.0 + 2.0 * t) * rest * rest
-            + self.log_rate[piece + 1] * (3.0 - 2.0 * t) * t * t;
+        let ends =
+            self.log_rate[piece] * (1.0 + 2.0 * t) * rest * rest + self.log_rate[piece + 1] * (3.0 - 2.0 * t) * t * t;
         ends + width * t * rest * (self.slopes[piece] * rest - self.slopes[piece + 1] * t)
     }
 }

@@ -83,7 +83,7 @@ impl From<CoderName> for Coder {
 }
 
 /// A number above 0 that is not beyond reason.
-fn positive(text: &str) -> Result<f64, String> {
+pub(super) fn positive(text: &str) -> Result<f64, String> {
     let number = text.parse().ok().filter(|number| (1e-6..1e6).contains(number));
     number.ok_or_else(|| format!("{text:?} is no positive number"))
 }

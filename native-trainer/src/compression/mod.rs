@@ -9,10 +9,12 @@
 mod allocation;
 mod bits;
 mod probe;
+mod published;
 mod retrain;
 pub mod search;
 
 pub use allocation::Allocation;
 pub use bits::steps_for_bits;
 pub use probe::Probe;
+pub use published::PublishedRate;
 pub use retrain::{Rate, Retraining};
