@@ -285,23 +285,28 @@ fn table<T: Serialize>(rows: &[T]) -> Result<Vec<u8>> {
 
 /// BD-rates of ours, or of all codecs where ours was not asked for.
 fn summary(report: &RdReport, ours: bool) -> String {
-    let mut rates = Table::new(&["codec", "against", "BD-rate", "from", "to", "pictures", ""]);
+    let mut rates = Table::new(&["codec", "against", "of", "BD-rate", "from", "to", "pictures"]);
     for row in report.comparisons.iter().filter(|row| !ours || row.codec == OURS) {
         let decibels = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.2} dB"));
         rates.row(vec![
             row.codec.clone(),
             row.against.clone(),
+            row.source.clone(),
             row.bd_rate_percent.map_or_else(|| "-".to_owned(), |percent| format!("{percent:+.1} %")),
             decibels(row.from_db),
             decibels(row.to_db),
             row.pictures.to_string(),
-            row.note.clone(),
         ]);
     }
+    let mut notes: Vec<&str> =
+        report.comparisons.iter().map(|row| row.note.as_str()).filter(|n| !n.is_empty()).collect();
+    notes.sort_unstable();
+    notes.dedup();
+    let notes: String = notes.iter().map(|note| format!("note: {note}\n")).collect();
     let (points, out) = (report.points.len(), &report.out);
     let failed = if report.failed.is_empty() { String::new() } else { format!(", {} failed", report.failed.len()) };
     format!(
-        "{rates}\n{points} points ({} were there){failed}; points.csv, bd-rates.csv and rd.svg are in {out}",
+        "{rates}\n{notes}{points} points ({} were there){failed}; points.csv, bd-rates.csv and rd.svg are in {out}",
         report.kept
     )
 }

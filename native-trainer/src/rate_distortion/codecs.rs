@@ -19,7 +19,7 @@ use crate::media::clip::{Ffmpeg, named};
 pub enum CodecName {
     /// Our fields
     Tessera,
-    /// Baseline, optimised tables, halved colours
+    /// Progressive, which has optimised tables; halved colours
     Jpeg,
     /// By avifenc, or ffmpeg with libaom
     Avif,
@@ -108,7 +108,7 @@ pub fn find(name: CodecName) -> Result<Codec, Absent> {
     match name {
         CodecName::Jpeg => Ok(Codec {
             name,
-            recipe: "jpeg-encoder 0.7, 4:2:0, optimised tables".to_owned(),
+            recipe: "jpeg-encoder 0.7, 4:2:0, progressive".to_owned(),
             settings: JPEG,
             how: How::Jpeg,
         }),
@@ -278,6 +278,9 @@ fn ratio(picture: &DynamicImage, bits_per_pixel: &str) -> Result<f64> {
 fn encode_jpeg(picture: &DynamicImage, setting: &str, file: &Path) -> Result<()> {
     let mut encoder = Encoder::new_file(file, setting.parse().context("a quality of JPEG")?)?;
     encoder.set_sampling_factor(SamplingFactor::F_2_2);
+    // Progressive files have optimised tables. Sequential ones with such tables have a scan for each colour here, which the
+    // decoder of the `image` crate reads wrongly (zune-jpeg 0.5.15, its issue 422; mended in 0.5.16).
+    encoder.set_progressive(true);
     encoder.set_optimized_huffman_tables(true);
     let (Ok(width), Ok(height)) = (u16::try_from(picture.width()), u16::try_from(picture.height())) else {
         bail!("JPEG ends at 65,535 pixels along a side");

@@ -50,7 +50,9 @@ fn one(curve: &Curve, against: &Curve) -> Comparison {
     let note = match (&rate, same_pictures) {
         _ if common.is_empty() => "no picture in common that has all settings".to_owned(),
         (Err(error), _) => error.to_string(),
-        (Ok(_), false) => format!("mean curve of {}, over its own pictures", against.source),
+        (Ok(_), false) => {
+            format!("curves of {} are means over its own pictures, not over those of this run", against.source)
+        }
         (Ok(_), true) => String::new(),
     };
     let found = rate.ok().map(|BdRate { percent, psnr_db: (from, to) }| (percent, from, to));
