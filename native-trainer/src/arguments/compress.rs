@@ -14,7 +14,7 @@ Examples:
 
 A compressed file is cropped by copying bytes like any other, and decodes to the same bits on every machine.
 Weights are coded as steps away from the start weights, which the seed in the header gives back: what training
-never moved takes no byte.";
+never moved takes no byte. The options of the training are left out; preset, seed and steps stay.";
 
 /// `tessera compress IN.inr -o OUT.inr`
 ///

@@ -20,7 +20,7 @@ const PARTITION: u32 = 128;
 /// Bits that a weight may take: the budget of parameters for a rate follows from it.
 const BITS_PER_WEIGHT: f64 = 5.0;
 /// What a file needs whatever the rate, in bytes: header, index, tables.
-const FIXED_BYTES: f64 = 450.0;
+const FIXED_BYTES: f64 = 350.0;
 
 /// How much work goes into a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,28 +91,23 @@ pub fn encode_to_rate(
         threads: effort.threads,
         ..Settings::default()
     };
-    let training = TrainingPlan {
-        samples: samples.clone(),
-        grid: network.grid.clone(),
-        spec: network.spec.clone(),
-        settings: settings.clone(),
-    };
+    let training =
+        TrainingPlan { samples: samples.clone(), grid: network.grid.clone(), spec: network.spec.clone(), settings };
     let outcome = train(&training, stop, &mut |event| {
         if let Event::Step { step, psnr_db, .. } = event {
             say(step, psnr_db);
         }
     })?;
     interrupted(stop)?;
-    let merged = plan::carried_out(&options, &network, &settings);
     let record = TrainingRecord {
         program: concat!("tessera ", env!("CARGO_PKG_VERSION")).to_owned(),
         preset: String::new(),
         seed: effort.seed,
         steps: outcome.steps,
-        learning_rate: settings.learning_rate,
-        sample_fraction: settings.sample_fraction,
+        learning_rate: training.settings.learning_rate,
+        sample_fraction: training.settings.sample_fraction,
         psnr_db: Some(outcome.psnr_db).filter(|psnr| psnr.is_finite()),
-        configuration: toml::to_string(&merged)?,
+        configuration: String::new(),
     };
     let document = Document { signal: info, field: outcome.field, training: record };
     let retraining = Retraining { samples, steps: effort.retrain, threads: effort.threads, stop };
