@@ -175,6 +175,10 @@ fn what_cannot_be_is_said() {
         let said = place.fails(code, arguments);
         assert!(said.contains(words), "{arguments:?}: {said}");
     }
+    std::fs::create_dir(place.path("mine")).unwrap();
+    place.write("mine/points.csv", b"precious");
+    assert!(place.fails(2, &["rd", "set", "--out", "mine"]).contains("not of an earlier run"));
+    assert_eq!(place.read("mine/points.csv"), b"precious");
     picture("rgb8", 8, 8).save(place.path("set/one.jpg")).unwrap();
     assert!(place.fails(2, &["rd", "set", "--out", "out"]).contains("two pictures called one"));
 }

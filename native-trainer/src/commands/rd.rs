@@ -21,10 +21,15 @@ use crate::rate_distortion::curves::{Curve, of_points, read_curves};
 use crate::rate_distortion::ours::{Effort, encode_to_rate};
 use crate::rate_distortion::picture::{Picture, of_folder};
 use crate::rate_distortion::plot::{Line, svg};
-use crate::rate_distortion::records::{Origin, Records};
+use crate::rate_distortion::records::{FILES, Origin, Records};
 use crate::rate_distortion::{OURS, Point};
 use crate::report::{Reporter, Table, decibels};
 use crate::signals;
+
+/// What is written into the folder of the results, beside [`FILES`].
+const POINTS: &str = "points.csv";
+const BD_RATES: &str = "bd-rates.csv";
+const PLOT: &str = "rd.svg";
 
 /// What `--json` prints.
 #[derive(Debug, Default, Serialize)]
@@ -73,6 +78,7 @@ struct Run<'a> {
 pub(super) fn run(arguments: &RdArguments, reporter: &Reporter) -> Result<()> {
     decoding::use_threads(arguments.threads)?;
     let paths = of_folder(&arguments.folder)?;
+    check_out(&arguments.out)?;
     let references = references(arguments)?;
     let (codecs, absent) = available(arguments)?;
     let effort = Effort {
@@ -115,6 +121,17 @@ pub(super) fn run(arguments: &RdArguments, reporter: &Reporter) -> Result<()> {
         run.write(&references)?;
     }
     run.finish()
+}
+
+/// Tables are made anew by every call; those that no call has made are not replaced.
+fn check_out(out: &Path) -> Result<()> {
+    let foreign = [POINTS, BD_RATES, PLOT].map(|name| out.join(name)).into_iter().find(|path| path.exists());
+    match foreign {
+        Some(path) if !out.join(FILES).is_dir() => {
+            Err(usage_fault(format!("{} is not of an earlier run: name another folder with --out", path.display())))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn references(arguments: &RdArguments) -> Result<Vec<Curve>> {
@@ -238,8 +255,8 @@ impl Run<'_> {
         self.report.comparisons = compare(&measured, references);
         let write =
             |name: &str, bytes: &[u8]| Destination::new(&self.arguments.out.join(name), true, false)?.write(bytes);
-        write("points.csv", &table(&self.report.points)?)?;
-        write("bd-rates.csv", &table(&self.report.comparisons)?)?;
+        write(POINTS, &table(&self.report.points)?)?;
+        write(BD_RATES, &table(&self.report.comparisons)?)?;
         let line = |curve: &Curve, measured: bool| Line {
             name: if measured { curve.codec.clone() } else { format!("{} ({})", curve.codec, curve.source) },
             points: curve.mean(&curve.complete_pictures().unwrap_or_default()),
@@ -251,7 +268,7 @@ impl Run<'_> {
         lines.extend(references.iter().map(|curve| line(curve, false)));
         let title = format!("Mean PSNR and rate of {}", count(self.report.pictures, "picture"));
         if let Some(plot) = svg(&title, &lines) {
-            write("rd.svg", plot.as_bytes())?;
+            write(PLOT, plot.as_bytes())?;
         }
         Ok(())
     }

@@ -9,6 +9,9 @@ use super::Point;
 use crate::errors::usage_fault;
 use crate::output::{Destination, read_input};
 
+/// The folder with the encoded files of a run, in that of its results.
+pub const FILES: &str = "files";
+
 /// The folder of a run: encoded files, and a record of each beside them.
 #[derive(Debug)]
 pub struct Records {
@@ -38,7 +41,7 @@ impl Records {
     /// # Errors
     /// [`crate::errors::Fault::Usage`] where it cannot be made.
     pub fn open(folder: &Path) -> Result<Self> {
-        let folder = folder.join("files");
+        let folder = folder.join(FILES);
         let made = std::fs::create_dir_all(&folder).and_then(|()| folder.canonicalize());
         Ok(Self { folder: made.map_err(|error| usage_fault(format!("{}: {error}", folder.display())))? })
     }
