@@ -110,7 +110,8 @@ pub fn encode_to_rate(
         configuration: String::new(),
     };
     let document = Document { signal: info, field: outcome.field, training: record };
-    let retraining = Retraining { samples, steps: effort.retrain, threads: effort.threads, stop };
+    // It halves its steps.
+    let retraining = Retraining { samples, steps: effort.retrain.max(2), threads: effort.threads, stop };
     let (document, quantisation) = retraining.to_size(document, Coder::Static, bytes, say)?;
     interrupted(stop)?;
     Ok(write_quantised(&document, &quantisation)?)
