@@ -81,7 +81,7 @@ pub(crate) struct Outcome {
 /// Measures the rows that are not there yet.
 pub(crate) fn measure(workspace: &Workspace, rows: &Rows<'_>) -> Result<Outcome> {
     let methods = PUBLISHED.map(|(width, ..)| format!("strumpler-{width}"));
-    for (given, known) in [(rows.pictures, &PICTURES.map(str::to_owned)[..]), (rows.methods, &methods)] {
+    for (given, known) in [(rows.pictures, &PICTURES.map(str::to_owned)[..]), (rows.methods, &methods[..])] {
         if let Some(unknown) = given.iter().find(|name| !known.contains(name)) {
             bail!("there is no {unknown} in this table: it has {}", known.join(", "));
         }
