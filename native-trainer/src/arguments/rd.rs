@@ -14,15 +14,15 @@ Examples:
   tessera rd kodak/ --out kodak-rd/ --curves kodak-rd.csv --against jpeg2000,bpg
   tessera rd photos/ --out others/ --codec jpeg,avif         without training anything
 
+Writes points.csv, bd-rates.csv, rd.svg and all encoded files. Rates are those of files on the disk. PSNR is over all
+samples, clamped: psnr_db of fields is not rounded to 8 bits, as in publications, psnr_8bit_db is.
 The same call again goes on where it was interrupted. BD-rates are mean differences of the rate at the same PSNR:
 below 0 where fewer bytes are needed.";
 
 /// `tessera rd FOLDER --out DIR`
 ///
 /// Encodes a set of pictures at several rates, and the same pictures by other codecs: JPEG always, AVIF, JPEG XL and
-/// JPEG 2000 where a program for them is installed. Writes points.csv, bd-rates.csv, rd.svg and all encoded files. Rates are
-/// those of files on the disk. PSNR is over all samples of a picture, clamped; that of fields is not rounded to 8 bits,
-/// as in publications, and a column beside it has the rounded one.
+/// JPEG 2000 where a program for them is installed.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct RdArguments {
