@@ -258,7 +258,12 @@ impl Run<'_> {
         write(POINTS, &table(&self.report.points)?)?;
         write(BD_RATES, &table(&self.report.comparisons)?)?;
         let line = |curve: &Curve, measured: bool| Line {
-            name: if measured { curve.codec.clone() } else { format!("{} ({})", curve.codec, curve.source) },
+            // A file without names of codecs is named once.
+            name: if measured || curve.source.starts_with(&curve.codec) {
+                curve.codec.clone()
+            } else {
+                format!("{} ({})", curve.codec, curve.source)
+            },
             points: curve.mean(&curve.complete_pictures().unwrap_or_default()),
             measured,
         };

@@ -23,7 +23,9 @@ const COLOURS: [&str; 7] = ["#a83f0b", "#0072b2", "#009e73", "#cc79a7", "#b8860b
 const DASHES: [&str; 4] = ["", "7 3", "2 3", "9 3 2 3"];
 /// The area of the lines: left, top, right, bottom.
 const AREA: [f64; 4] = [64.0, 44.0, 664.0, 500.0];
-const WIDTH: f64 = 920.0;
+/// Beside the area: a line of the legend, and what a letter of it takes at most.
+const LEGEND: f64 = 64.0;
+const LETTER: f64 = 8.0;
 const ROW: f64 = 18.0;
 /// How far the axes go beyond what was measured.
 const MARGIN: f64 = 1.12;
@@ -47,11 +49,13 @@ pub fn svg(title: &str, lines: &[Line]) -> Option<String> {
     let [left, top, right, bottom] = AREA;
     let x = |rate: f64| left + (right - left) * (rate / rates.0).ln() / (rates.1 / rates.0).ln();
     let y = |psnr: f64| bottom - (bottom - top) * (psnr - psnrs.0) / (psnrs.1 - psnrs.0);
-    #[expect(clippy::cast_precision_loss, reason = "a few lines")]
-    let height = (top + ROW * (lines.len() as f64 + 1.0)).max(bottom + 48.0);
+    let longest = lines.iter().map(|line| line.name.chars().count()).max().unwrap_or(0);
+    #[expect(clippy::cast_precision_loss, reason = "a few lines and letters")]
+    let (width, height) =
+        (right + LEGEND + LETTER * longest as f64 + 16.0, (top + ROW * (lines.len() as f64 + 1.0)).max(bottom + 48.0));
 
     let mut out = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" width=\"{WIDTH}\" height=\"{height}\" \
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\" \
          font-family=\"system-ui, sans-serif\" font-size=\"13\" fill=\"#222\">\n\
          <rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n\
          <clipPath id=\"area\"><rect x=\"{left}\" y=\"{top}\" width=\"{}\" height=\"{}\"/></clipPath>\n\
