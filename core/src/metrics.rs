@@ -1,6 +1,10 @@
-//! How good and how large: PSNR, SSIM, rate.
+//! How good and how large: PSNR, SSIM, rate, differences between rate-distortion curves.
 //!
 //! Samples are in [0, 1] unless said otherwise; clamp decoded values first with [`to_unit`].
+
+mod bd_rate;
+
+pub use bd_rate::{BdRate, RatePoint, bd_rate};
 
 use crate::error::Error;
 use crate::grid::{Grid, SampleBox};

@@ -8,6 +8,7 @@
 //! | [`arguments`] | what the user typed, one file per command |
 //! | [`commands`] | what is done about it, one file per command |
 //! | [`compression`] | how the weights of a trained field are quantised |
+//! | [`rate_distortion`] | a set of pictures through several codecs, compared |
 //! | [`config`] | configuration file, environment, flags and presets merged |
 //! | [`plan`] | from options and a signal to a network and a training run |
 //! | [`training`] | the training engine: a plan in, events and a field out |
@@ -35,6 +36,7 @@ pub mod output;
 pub mod plan;
 pub mod progress;
 pub mod quality;
+pub mod rate_distortion;
 pub mod report;
 pub mod samples;
 pub mod serve;

@@ -52,7 +52,20 @@ fn a_loss_is_kept_and_the_global_network_costs_nothing() {
     let shared = shared.map_or(0.0, |part| number(part, "bytes"));
     assert!(shared * 10.0 < number(&plain, "shared_bytes"), "{shared}");
     let sizes: Vec<f64> = report["coders"].as_array().unwrap().iter().map(|coder| number(coder, "bytes")).collect();
-    assert_eq!(sizes.len(), 3);
+    assert_eq!(sizes.len(), 4);
+    let published = &report["published_accounting"];
+    let parts = ["table_bytes", "payload_bytes", "steps_bytes"].map(|part| number(published, part));
+    assert_eq!(parts.iter().sum::<f64>(), number(published, "bytes"));
+    // With Brotli: everything but the numbers, their stream, and two bytes for a step.
+    let of = |names: &[&str], report: &Value| -> f64 {
+        let parts = report["ledger"].as_array().unwrap().iter();
+        parts.filter(|part| names.contains(&part["part"].as_str().unwrap())).map(|part| number(part, "bytes")).sum()
+    };
+    let numbers = of(&["steps and tables", "shared weights", "local weights"], &report);
+    let steps = sizes[3] - (number(&report, "bytes") - numbers) - number(published, "brotli_bytes");
+    assert!(steps > 0.0 && steps % 2.0 == 0.0 && steps < 1000.0, "{steps} in {report}");
+    // One table for all tensors and one stream is what the published work counts; ours is no worse at it.
+    assert!(number(published, "payload_bytes") > 0.95 * (numbers - of(&["steps and tables"], &report)), "{report}");
     for coder in ["pooled", "static", "adaptive"] {
         let again = compress(&place, &["--coder", coder]);
         assert!(

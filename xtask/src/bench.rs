@@ -5,6 +5,7 @@
 
 use crate::bench_audio;
 use crate::bench_browser::{self, Gpu};
+use crate::bench_kodak;
 use crate::bench_playback;
 use crate::bench_video;
 use crate::process;
@@ -53,9 +54,18 @@ pub(crate) struct Options {
     /// With --table: how many seeds, from 0 on
     #[arg(long, default_value_t = 3, requires = "table", value_parser = clap::value_parser!(u32).range(1..=100))]
     seeds: u32,
-    /// With --table: only these methods (per-partition, local-global, siren, default)
+    /// With --table: only these methods (per-partition, local-global, siren, default; strumpler-32, -48, -64)
     #[arg(long, value_name = "NAME", requires = "table")]
     method: Vec<String>,
+    /// With --table kodak: only these pictures (kodim03)
+    #[arg(long, value_name = "NAME", requires = "table")]
+    picture: Vec<String>,
+    /// With --table kodak: all 25,000 steps for every row
+    #[arg(long, requires = "table")]
+    full: bool,
+    /// With --table kodak: so many steps for every row, to try it out
+    #[arg(long, value_name = "COUNT", requires = "table", conflicts_with = "full")]
+    training_steps: Option<u64>,
     /// With --table: folder of the sample data
     #[arg(long, value_name = "DIR", env = "TESSERA_TEST_DATA", default_value = "../shared/data")]
     data: PathBuf,
@@ -68,6 +78,8 @@ enum PublishedTable {
     Audio,
     /// Networks on a clip, as far as two cores train them in 20 minutes
     Video,
+    /// The basic method of compression on six of Kodak's pictures
+    Kodak,
 }
 
 /// Our name of a setting, and the peer's words for the same network on as many samples.
@@ -161,6 +173,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     match options.table {
         Some(PublishedTable::Audio) => return audio(workspace, options),
         Some(PublishedTable::Video) => return video(workspace, options, threads),
+        Some(PublishedTable::Kodak) => return kodak(workspace, options),
         None => {}
     }
     let program = workspace.build_program()?;
@@ -263,6 +276,34 @@ fn audio(workspace: &Workspace, options: &Options) -> Result<()> {
         today()
     );
     rewrite(workspace, &section, begin, end)?;
+    println!("docs/benchmarks.md is written");
+    Ok(())
+}
+
+/// Measures the published basic method of compression, prints, and rewrites its part of the document where all rows are there.
+fn kodak(workspace: &Workspace, options: &Options) -> Result<()> {
+    let rows = bench_kodak::Rows {
+        data: &options.data,
+        full: options.full,
+        steps: options.training_steps,
+        pictures: &options.picture,
+        methods: &options.method,
+    };
+    let bench_kodak::Outcome { table, notes, complete } = bench_kodak::measure(workspace, &rows)?;
+    println!("\n{}\n{notes}", table.text());
+    if !complete {
+        println!("a part of the table: docs/benchmarks.md stays as it is");
+        return Ok(());
+    }
+    let section = format!(
+        "{KODAK_BEGIN}\n\n{}\n{notes}\n- command: `cargo xtask bench --table kodak{}`\n- machine: {}\n- commit: {}\n- date: {}\n\n{KODAK_END}",
+        table.markdown(),
+        if options.full { " --full" } else { "" },
+        machine(),
+        commit(workspace),
+        today()
+    );
+    rewrite(workspace, &section, KODAK_BEGIN, KODAK_END)?;
     println!("docs/benchmarks.md is written");
     Ok(())
 }
@@ -373,6 +414,9 @@ const BROWSER_BEGIN: &str = "<!-- browser: written by cargo xtask bench --browse
 const BROWSER_END: &str = "<!-- browser: end -->";
 const AUDIO_BEGIN: &str = "<!-- audio: written by cargo xtask bench --table audio -->";
 const AUDIO_END: &str = "<!-- audio: end -->";
+
+const KODAK_BEGIN: &str = "<!-- kodak: written by cargo xtask bench --table kodak -->";
+const KODAK_END: &str = "<!-- kodak: end -->";
 
 /// Writes the tables into docs/benchmarks.md; makes the file, or the markers, where missing.
 fn write_document(workspace: &Workspace, record: &Record) -> Result<()> {

@@ -4,11 +4,12 @@
 //! interrupted, and a row added later.
 
 use crate::process;
+use crate::records::recorded;
 use crate::table::Table;
 use crate::workspace::Workspace;
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// A clip and the published PSNR of its methods, in their order.
 struct Clip {
@@ -106,25 +107,14 @@ pub(crate) fn measure(workspace: &Workspace, rows: &Rows<'_>) -> Result<Table> {
 }
 
 /// One training run, or the record of an earlier one.
-fn run(
-    workspace: &Workspace,
-    program: &Path,
-    input: &Path,
-    record: &PathBuf,
-    seed: u32,
-    words: &[&str],
-) -> Result<Run> {
-    if !record.exists() {
-        println!("training {}", workspace.short(record));
+fn run(workspace: &Workspace, program: &Path, input: &Path, record: &Path, seed: u32, words: &[&str]) -> Result<Run> {
+    recorded(workspace, record, || {
         let mut command = workspace.program(program);
         command.arg("encode").arg(input).arg("-o").arg(record.with_extension("inr"));
         command.arg("--checkpoint").arg(record.with_extension("ckpt")).arg("--resume");
         command.args(["--force", "--json", "--progress", "none", "--seed", &seed.to_string()]).args(words);
-        let report = process::capture(&mut command, "its message above says what is wrong")?;
-        std::fs::write(record, report).with_context(|| format!("cannot write {}", workspace.short(record)))?;
-    }
-    let text = std::fs::read_to_string(record).with_context(|| format!("cannot read {}", workspace.short(record)))?;
-    serde_json::from_str(&text).with_context(|| format!("cannot understand {}", workspace.short(record)))
+        process::capture(&mut command, "its message above says what is wrong")
+    })
 }
 
 /// Mean and standard deviation of the sample; the latter is 0 for one value.

@@ -7,12 +7,14 @@
 mod bench;
 mod bench_audio;
 mod bench_browser;
+mod bench_kodak;
 mod bench_playback;
 mod bench_video;
 mod check;
 mod demo;
 mod npm;
 mod process;
+mod records;
 mod samples;
 mod steps;
 mod table;

@@ -16,7 +16,7 @@ Examples:
 
 A compressed file is cropped by copying bytes like any other, and decodes to the same bits on every machine.
 Weights are coded as steps away from the start weights, which the seed in the header gives back: what training
-never moved takes no byte.";
+never moved takes no byte. The options of the training are left out; preset, seed and steps stay.";
 
 /// `tessera compress IN.inr -o OUT.inr`
 ///
@@ -85,7 +85,7 @@ impl From<CoderName> for Coder {
 }
 
 /// A number above 0 that is not beyond reason.
-fn positive(text: &str) -> Result<f64, String> {
+pub(super) fn positive(text: &str) -> Result<f64, String> {
     let number = text.parse().ok().filter(|number| (1e-6..1e6).contains(number));
     number.ok_or_else(|| format!("{text:?} is no positive number"))
 }

@@ -9,6 +9,7 @@ mod decode;
 mod encode;
 mod import;
 mod inspect;
+mod rd;
 mod service;
 pub mod values;
 
@@ -22,6 +23,7 @@ pub use decode::DecodeArguments;
 pub use encode::{EncodeArguments, EncodeOptions, ProgressStyle};
 pub use import::ImportArguments;
 pub use inspect::{InfoArguments, VerifyArguments};
+pub use rd::RdArguments;
 pub use service::{BenchArguments, BenchSetting, CompletionsArguments, EngineName, ManArguments, ViewArguments};
 
 const EXIT_CODES: &str = "\
@@ -74,6 +76,8 @@ pub enum Command {
     Verify(VerifyArguments),
     /// How near two signals or fields are: PSNR, SSIM, IoU, bits per sample
     Compare(CompareArguments),
+    /// Encode a set of pictures at several rates, by other codecs too, and compare: tables, a plot and BD-rates
+    Rd(RdArguments),
     /// Convert a PyTorch checkpoint of the published code
     Import(ImportArguments),
     /// Serve the page on this computer and open a file in it

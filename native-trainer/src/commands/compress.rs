@@ -11,7 +11,7 @@ use tessera_core::metrics;
 use super::describe::{LedgerPart, ledger, open, present_samples};
 use crate::arguments::CompressArguments;
 use crate::arguments::values::Count;
-use crate::compression::{Allocation, Probe, Retrained, Retraining, search, steps_for_bits};
+use crate::compression::{Allocation, Probe, PublishedRate, Retrained, Retraining, search, steps_for_bits};
 use crate::errors::{Fault, usage_fault};
 use crate::media::read_source;
 use crate::media::shape::Sampling;
@@ -46,10 +46,12 @@ struct CompressReport {
     retrained_steps: Option<u64>,
     /// Sizes of the file with each coder.
     coders: Vec<CoderSize>,
+    /// The same numbers by the published accounting, which counts less than a file needs.
+    published_accounting: PublishedRate,
     ledger: Vec<LedgerPart>,
 }
 
-/// The file's size with a coder.
+/// The file's size with a coder; with Brotli only to compare.
 #[derive(Debug, Serialize)]
 struct CoderSize {
     coder: &'static str,
@@ -61,7 +63,9 @@ pub(super) fn run(arguments: &CompressArguments, reporter: &Reporter) -> Result<
     let destination = Destination::new(&arguments.output, arguments.force, reporter.json())?;
     let bytes = read_input(&arguments.input)?;
     let reader = open(&bytes, &arguments.input)?;
-    let document = reader.document().with_context(|| shown(&arguments.input))?;
+    let mut document = reader.document().with_context(|| shown(&arguments.input))?;
+    // 300 bytes that say how it was trained, a twentieth of the smallest files; preset, seed and steps stay.
+    document.training.configuration.clear();
     let original = arguments.against.as_deref().map(|path| original(path, &document)).transpose()?;
     let before = original.as_ref().map(|samples| quality::of_written(&bytes, samples)).transpose()?;
 
@@ -94,13 +98,17 @@ pub(super) fn run(arguments: &CompressArguments, reporter: &Reporter) -> Result<
 
     let reader = Reader::open(&written)?;
     let kept = present_samples(reader.grid(), reader.present());
-    let coders = Coder::ALL
+    let ledger = ledger(&reader)?;
+    let tensors = quantisation.shared_steps().len() + quantisation.steps_of_slot(0).len();
+    let published = PublishedRate::of(&numbers, tensors, arguments.bits)?;
+    let mut coders = Coder::ALL
         .into_iter()
         .map(|coder| {
             let written = write_numbers(&document, &quantisation.clone().with_coder(coder), &numbers)?;
             Ok(CoderSize { coder: coder.name(), bytes: written.len() as u64 })
         })
-        .collect::<Result<_>>()?;
+        .collect::<Result<Vec<_>>>()?;
+    coders.push(CoderSize { coder: "brotli", bytes: with_brotli(&ledger, &quantisation, &published) });
     #[expect(clippy::cast_precision_loss, reason = "a mean")]
     let report = CompressReport {
         output: destination.shown(),
@@ -115,7 +123,8 @@ pub(super) fn run(arguments: &CompressArguments, reporter: &Reporter) -> Result<
         psnr_against_field_db: finite(document.signal.kind.psnr_db(difference)),
         retrained_steps: arguments.retrain,
         coders,
-        ledger: ledger(&reader)?,
+        published_accounting: published,
+        ledger,
     };
     reporter.summary(&report, || summary(&report))?;
     if stop.load(Ordering::Relaxed) {
@@ -204,6 +213,14 @@ fn quantisation(arguments: &CompressArguments, document: &Document, before: Opti
         }
     };
     Ok(allocation.quantisation(field, coarseness)?)
+}
+
+/// The file's size if all numbers were one Brotli stream. No file is written so: it is larger, and one stream cannot be
+/// cropped.
+fn with_brotli(ledger: &[LedgerPart], quantisation: &Quantisation, published: &PublishedRate) -> u64 {
+    let numbers = ["steps and tables", "shared weights", "local weights"];
+    let rest: u64 = ledger.iter().filter(|part| !numbers.contains(&part.part)).map(|part| part.bytes).sum();
+    rest + quantisation.steps_bytes() + published.brotli_bytes
 }
 
 fn summary(report: &CompressReport) -> String {

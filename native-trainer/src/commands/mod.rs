@@ -11,6 +11,7 @@ mod import;
 mod info;
 mod peak;
 mod playback;
+mod rd;
 mod shell;
 mod verify;
 mod view;
@@ -35,6 +36,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         Command::Info(a) => info::run(a, &reporter),
         Command::Verify(a) => verify::run(a, &reporter),
         Command::Compare(a) => compare::run(a, &reporter),
+        Command::Rd(a) => rd::run(a, &reporter),
         Command::Import(a) => import::run(a, &reporter),
         Command::View(a) => view::run(a, &reporter),
         Command::Bench(a) => bench::run(a, &reporter),

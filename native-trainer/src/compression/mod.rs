@@ -9,6 +9,7 @@
 mod allocation;
 mod bits;
 mod probe;
+mod published;
 mod rated;
 mod retrain;
 pub mod search;
@@ -16,5 +17,6 @@ pub mod search;
 pub use allocation::Allocation;
 pub use bits::steps_for_bits;
 pub use probe::Probe;
+pub use published::PublishedRate;
 pub use rated::{Rated, encode_to_rate};
 pub use retrain::{Retrained, Retraining};

@@ -28,7 +28,7 @@ mod y4m;
 use anyhow::Result;
 
 pub use self::detect::ClipFile;
-pub use self::ffmpeg::Ffmpeg;
+pub use self::ffmpeg::{Ffmpeg, named};
 pub use self::input::{ClipSelection, FrameRange, Resize, open, spool};
 pub use self::output::{ClipFormat, FrameWriter};
 pub use self::rate::Rate;

@@ -65,6 +65,21 @@ impl Ffmpeg {
         Ok(Self { program, probe, version })
     }
 
+    /// A call without arguments.
+    pub fn command(&self) -> Command {
+        Command::new(&self.program)
+    }
+
+    /// The names of its encoders.
+    ///
+    /// # Errors
+    /// Where it cannot be started.
+    pub fn encoders(&self) -> Result<Vec<String>> {
+        let output = self.command().args(["-v", "error", "-encoders"]).stdin(Stdio::null()).output()?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        Ok(text.lines().filter_map(|line| line.split_whitespace().nth(1)).map(str::to_owned).collect())
+    }
+
     /// Its version, as it says.
     pub fn version(&self) -> &str {
         &self.version
@@ -72,7 +87,7 @@ impl Ffmpeg {
 }
 
 /// A path that cannot be taken for anything else.
-fn named(path: &Path) -> OsString {
+pub fn named(path: &Path) -> OsString {
     let mut name = OsString::from("file:");
     name.push(path);
     name

@@ -35,13 +35,6 @@ impl Ffmpeg {
         messages.seek(SeekFrom::Start(0))?;
         Ok(FfmpegWriter { child, input, messages, path: path.to_owned() })
     }
-
-    /// The names of its encoders.
-    fn encoders(&self) -> Result<Vec<String>> {
-        let output = Command::new(&self.program).args(["-v", "error", "-encoders"]).stdin(Stdio::null()).output()?;
-        let text = String::from_utf8_lossy(&output.stdout);
-        Ok(text.lines().filter_map(|line| line.split_whitespace().nth(1)).map(str::to_owned).collect())
-    }
 }
 
 /// What ffmpeg writes.

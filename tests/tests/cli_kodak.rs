@@ -1,0 +1,38 @@
+//! The published basic method of compression in short: what `cargo xtask bench --table kodak` measures in hours, on a piece
+//! of a picture and with few steps.
+
+use serde_json::Value;
+use tessera_tests::pictures::picture;
+use tessera_tests::program::Workplace;
+
+mod common;
+
+fn number(value: &Value, name: &str) -> f64 {
+    value[name].as_f64().unwrap_or_else(|| panic!("{name} in {value}"))
+}
+
+#[test]
+fn files_are_at_most_as_large_as_the_published_work_counts() {
+    let place = Workplace::new();
+    match common::shared_data("kodak/kodim23.png") {
+        Some(path) => image::open(path).unwrap().crop_imm(300, 150, 128, 96).save(place.path("a.png")).unwrap(),
+        None => picture("rgb8", 128, 96).save(place.path("a.png")).unwrap(),
+    }
+    for (width, parameters, steps) in [("32", 5_411.0, "150"), ("64", 16_963.0, "60")] {
+        let preset = format!("strumpler-{width}");
+        let encoded = place.json(&["encode", "a.png", "-o", "a.inr", "--preset", &preset, "--steps", steps, "--force"]);
+        assert_eq!(number(&encoded, "parameters"), parameters);
+        let coded = place.json(&["compress", "a.inr", "-o", "c.inr", "--bits", "8", "--against", "a.png", "--force"]);
+        let bytes = number(&coded, "bytes");
+        assert_eq!(place.read("c.inr").len() as f64, bytes, "on the disk");
+        let counted = number(&coded["published_accounting"], "bytes");
+        assert!(
+            bytes <= 1.02 * counted,
+            "width {width}: a file of {bytes} bytes, {counted} by the published accounting"
+        );
+        // 8 bits lose little, and another process decodes the same.
+        assert!(number(&coded, "psnr_db") > number(&encoded, "psnr_db") - 0.3, "{coded} {encoded}");
+        let compared = place.json(&["compare", "a.png", "c.inr"]);
+        assert!((number(&compared, "psnr_db") - number(&coded, "psnr_db")).abs() < 0.02);
+    }
+}
