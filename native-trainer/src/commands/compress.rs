@@ -5,12 +5,14 @@ use std::sync::atomic::Ordering;
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 use tessera_core::codec::{Coder, Quantisation};
-use tessera_core::format::{Document, Reader, write_numbers};
+use tessera_core::format::{Document, Reader, write_numbers, write_quantised};
 use tessera_core::metrics;
 
 use super::describe::{LedgerPart, ledger, open, present_samples};
 use crate::arguments::CompressArguments;
-use crate::compression::{Allocation, Probe, Rate, Retraining, search, steps_for_bits};
+use crate::compression::{
+    AdaRound, Allocation, LayerRounding, Learned, Probe, Rate, Retraining, search, steps_for_bits,
+};
 use crate::errors::{Fault, usage_fault};
 use crate::media::read_source;
 use crate::media::shape::Sampling;
@@ -40,6 +42,9 @@ struct CompressReport {
     psnr_before_db: Option<f64>,
     /// Against the field before, on some of its partitions.
     psnr_against_field_db: Option<f64>,
+    /// What learned rounding did to the local layers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    adaround: Option<Vec<LayerRounding>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     retrained_steps: Option<u64>,
     /// Sizes of the file with each coder.
@@ -65,15 +70,13 @@ pub(super) fn run(arguments: &CompressArguments, reporter: &Reporter) -> Result<
 
     let field_before = document.field.clone();
     let stop = signals::watch()?;
-    let (document, quantisation) = match (&original, arguments.retrain) {
+    let learning = arguments.adaround.map(|iterations| AdaRound { iterations, stop });
+    let Rounded { document, quantisation, layers } = match (&original, arguments.retrain) {
         (Some(samples), Some(steps)) => {
             let retraining = Retraining { samples, steps, threads: arguments.threads, stop };
-            retrained(arguments, document, before.as_ref(), &retraining, reporter)?
+            retrained(arguments, document, before.as_ref(), learning, &retraining, reporter)?
         }
-        _ => {
-            let quantisation = quantisation(arguments, &document, before.as_ref())?;
-            (document, quantisation)
-        }
+        _ => rounded(arguments, document, before.as_ref(), learning, reporter)?,
     };
     let numbers = quantisation.numbers(&document.field, document.training.seed)?;
     let written = write_numbers(&document, &quantisation, &numbers)?;
@@ -103,6 +106,7 @@ pub(super) fn run(arguments: &CompressArguments, reporter: &Reporter) -> Result<
         psnr_db: after.and_then(|quality| finite(quality.psnr_db)),
         psnr_before_db: before.and_then(|quality| finite(quality.psnr_db)),
         psnr_against_field_db: finite(document.signal.kind.psnr_db(difference)),
+        adaround: layers,
         retrained_steps: arguments.retrain,
         coders,
         ledger: ledger(&reader)?,
@@ -115,24 +119,76 @@ pub(super) fn run(arguments: &CompressArguments, reporter: &Reporter) -> Result<
     Ok(())
 }
 
+/// A document and what rounds its weights.
+struct Rounded {
+    document: Document,
+    quantisation: Quantisation,
+    /// What learned rounding did, where it was asked for.
+    layers: Option<Vec<LayerRounding>>,
+}
+
+/// The document with steps for its weights, and weights that were moved for learned rounding.
+fn rounded(
+    arguments: &CompressArguments,
+    document: Document,
+    before: Option<&Quality>,
+    learning: Option<AdaRound<'_>>,
+    reporter: &Reporter,
+) -> Result<Rounded> {
+    let Some(learning) = learning else {
+        let quantisation = quantisation(arguments, &document, before)?;
+        return Ok(Rounded { document, quantisation, layers: None });
+    };
+    let (networks, iterations) = (document.field.present().len(), learning.iterations);
+    reporter.say(format_args!("learning the rounding of {networks} networks: {iterations} iterations for each layer"));
+    let seed = document.training.seed;
+    let (learned, quantisation) = match wanted_bytes(arguments, &document) {
+        Some(bytes) => {
+            let allocation = Allocation::measure(&document.field, seed, arguments.coder.into())?;
+            learning.to_size(&document, &allocation, bytes)?
+        }
+        None => {
+            let quantisation = quantisation(arguments, &document, before)?;
+            (Some(learning.learn(&document.field, seed, &quantisation)?), quantisation)
+        }
+    };
+    let Some(Learned { field, layers }) = learned else {
+        reporter.say("no learned rounding fits; the weights are rounded to nearest");
+        return Ok(Rounded { document, quantisation, layers: Some(Vec::new()) });
+    };
+    Ok(Rounded { document: Document { field, ..document }, quantisation, layers: Some(layers) })
+}
+
 /// The document with weights that were trained for their quantisation.
 fn retrained(
     arguments: &CompressArguments,
     document: Document,
     before: Option<&Quality>,
+    learning: Option<AdaRound<'_>>,
     retraining: &Retraining<'_>,
     reporter: &Reporter,
-) -> Result<(Document, Quantisation)> {
+) -> Result<Rounded> {
     let mut say = |step: u64, psnr_db: f64| {
         if step.is_multiple_of(50) {
             reporter.say(format_args!("retraining: {step} of {} steps, {}", retraining.steps, decibels(psnr_db)));
         }
     };
-    if let Some(bytes) = wanted_bytes(arguments, &document) {
-        return retraining.to_size(document, arguments.coder.into(), bytes, &mut say);
+    let wanted = wanted_bytes(arguments, &document);
+    if let (Some(bytes), None) = (wanted, learning) {
+        let (document, quantisation) = retraining.to_size(document, arguments.coder.into(), bytes, &mut say)?;
+        return Ok(Rounded { document, quantisation, layers: None });
     }
-    let quantisation = quantisation(arguments, &document, before)?;
-    Ok((retraining.run(&document, &quantisation, retraining.steps, Rate::Weighed, &mut say)?, quantisation))
+    let rounded = rounded(arguments, document, before, learning, reporter)?;
+    let steps = retraining.steps;
+    let trained = retraining.run(&rounded.document, &rounded.quantisation, steps, Rate::Weighed, &mut say)?;
+    if let Some(bytes) = wanted
+        && write_quantised(&trained, &rounded.quantisation)?.len() as u64 > bytes
+    {
+        // It was promised to fit, and other steps would waste what was learned.
+        reporter.say("what retraining found does not fit; the weights are those before it");
+        return Ok(rounded);
+    }
+    Ok(Rounded { document: trained, ..rounded })
 }
 
 /// The samples that the field was made from.
@@ -199,7 +255,7 @@ fn summary(report: &CompressReport) -> String {
     };
     let coders: Vec<String> =
         report.coders.iter().map(|size| format!("{} {}", size.coder, grouped(size.bytes))).collect();
-    Facts::new()
+    let mut facts = Facts::new()
         .with("wrote", &report.output)
         .with(
             "size",
@@ -213,6 +269,10 @@ fn summary(report: &CompressReport) -> String {
         )
         .with_some("quality", quality)
         .with_some("against the field", report.psnr_against_field_db.map(decibels))
-        .with("with each coder", format_args!("{} bytes", coders.join(", ")))
-        .to_string()
+        .with("with each coder", format_args!("{} bytes", coders.join(", ")));
+    for LayerRounding { layer, nearest_error, error, moved } in report.adaround.iter().flatten() {
+        let text = format_args!("error {error:.2e}, {nearest_error:.2e} to nearest, {:.1} % moved", 100.0 * moved);
+        facts = facts.with(&format!("{layer} layer"), text);
+    }
+    facts.to_string()
 }
