@@ -84,6 +84,69 @@ fn retraining_never_ends_worse() {
     assert!(rate <= 4.0 && rate > 0.97 * 4.0, "{rate}");
 }
 
+/// What `--adaround` says of its layers, checked: everywhere nearer to the trained field than nearest rounding, and not because
+/// nothing was done.
+fn layers(report: &Value) -> Vec<String> {
+    let layers = report["adaround"].as_array().unwrap();
+    for layer in layers {
+        let (error, nearest) = (number(layer, "error"), number(layer, "nearest_error"));
+        assert!(error < nearest && error > 0.0, "{layer}");
+        assert!((0.001..0.5).contains(&number(layer, "moved")), "{layer}");
+    }
+    layers.iter().map(|layer| layer["layer"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn learned_rounding_comes_nearer_in_every_layer() {
+    let place = workplace();
+    for options in [["--bits", "6"], ["--bits", "8"], ["--loss", "1"], ["--bpp", "4"]] {
+        let plain = compress(&place, &options);
+        assert!(plain["adaround"].is_null());
+        let learned = compress(&place, &[&options[..], &["--adaround", "300"]].concat());
+        assert_eq!(layers(&learned), ["first", "hidden 1", "hidden 2", "hidden 3", "last"]);
+        assert!(number(&learned, "psnr_db") > number(&plain, "psnr_db"), "{options:?}: {plain} {learned}");
+        if options[0] == "--bpp" {
+            let rate = number(&learned, "bits_per_sample");
+            assert!(rate <= 4.0 && rate > 0.97 * 4.0, "{rate}");
+        }
+    }
+    let text = place.done(&["compress", "a.inr", "-o", "t.inr", "--bits", "6", "--adaround"]);
+    let text = &text.stderr;
+    for line in ["first layer", "hidden 3 layer", "last layer", "to nearest", "moved"] {
+        assert!(text.contains(line), "{line} in {text}");
+    }
+}
+
+#[test]
+fn retraining_goes_on_from_learned_rounding() {
+    let place = workplace();
+    for options in [["--bits", "5"], ["--bpp", "3"]] {
+        let learned = compress(&place, &[&options[..], &["--adaround", "300"]].concat());
+        let trained = compress(&place, &[&options[..], &["--adaround", "300", "--retrain", "40"]].concat());
+        assert_eq!(trained["adaround"], learned["adaround"], "{options:?}");
+        // Training judges the samples as numbers, the report judges code values.
+        assert!(number(&trained, "psnr_db") >= number(&learned, "psnr_db") - 0.01, "{learned} {trained}");
+        assert!(options[0] != "--bpp" || number(&trained, "bits_per_sample") <= 3.0, "{trained}");
+    }
+}
+
+#[test]
+fn learned_rounding_takes_encodings_and_relu_layers() {
+    let place = workplace();
+    for options in [
+        &["--model", "per-partition", "--partitions", "2x2", "--encoding", "nerf", "--activation", "relu"][..],
+        &["--model", "siren", "--encoding", "gauss", "--activation", "sine"],
+        &["--model", "per-partition", "--partitions", "3x2"],
+    ] {
+        let encode = ["encode", "a.png", "-o", "a.inr", "--force", "--local-width", "12", "--steps", "60"];
+        place.done(&[&encode[..], options].concat());
+        let plain = compress(&place, &["--bits", "5"]);
+        let learned = compress(&place, &["--bits", "5", "--adaround", "300"]);
+        assert!(layers(&learned).len() > 2);
+        assert!(number(&learned, "psnr_db") > number(&plain, "psnr_db"), "{options:?}: {plain} {learned}");
+    }
+}
+
 #[test]
 fn a_compressed_file_is_cropped_by_copying() {
     let place = workplace();
@@ -113,6 +176,7 @@ fn what_cannot_be_is_said() {
         (&["--loss", "-1"], 2, "no positive number"),
         (&["--bpp", "NaN"], 2, "no positive number"),
         (&["--target-size", "lots"], 2, "number of bytes"),
+        (&["--adaround", "0"], 2, "1..=1000000"),
         (&["--retrain", "5"], 2, "--against"),
         (&["--against", "b.png"], 2, "b.png is not what the field was made from"),
         (&["--against", "none.png"], 3, "none.png"),
