@@ -85,15 +85,25 @@ fn retraining_never_ends_worse() {
 }
 
 /// What `--adaround` says of its layers, checked: everywhere nearer to the trained field than nearest rounding, and not because
-/// nothing was done.
-fn layers(report: &Value) -> Vec<String> {
+/// nothing was done. On plain coordinates nearest may be the best for first layers.
+fn layers(report: &Value, encoded: bool) -> Vec<String> {
     let layers = report["adaround"].as_array().unwrap();
-    for layer in layers {
-        let (error, nearest) = (number(layer, "error"), number(layer, "nearest_error"));
-        assert!(error < nearest && error > 0.0, "{layer}");
-        assert!((0.001..0.5).contains(&number(layer, "moved")), "{layer}");
+    for (depth, layer) in layers.iter().enumerate() {
+        let (error, nearest, moved) = (number(layer, "error"), number(layer, "nearest_error"), number(layer, "moved"));
+        if depth == 0 && !encoded {
+            assert!(error <= nearest && moved < 0.5, "{report}");
+        } else {
+            assert!(error < nearest && error > 0.0 && (0.01..0.5).contains(&moved), "{report}");
+        }
     }
     layers.iter().map(|layer| layer["layer"].as_str().unwrap().to_owned()).collect()
+}
+
+/// The values come nearer to those of the trained field, and so to the original's but for what is chance where rounding to nearest
+/// loses next to nothing.
+fn assert_better(learned: &Value, plain: &Value) {
+    let by = |name: &str| number(learned, name) - number(plain, name);
+    assert!(by("psnr_against_field_db") > 1.0 && by("psnr_db") > -0.02, "{plain} {learned}");
 }
 
 #[test]
@@ -103,8 +113,8 @@ fn learned_rounding_comes_nearer_in_every_layer() {
         let plain = compress(&place, &options);
         assert!(plain["adaround"].is_null());
         let learned = compress(&place, &[&options[..], &["--adaround", "300"]].concat());
-        assert_eq!(layers(&learned), ["first", "hidden 1", "hidden 2", "hidden 3", "last"]);
-        assert!(number(&learned, "psnr_db") > number(&plain, "psnr_db"), "{options:?}: {plain} {learned}");
+        assert_eq!(layers(&learned, false), ["first", "hidden 1", "hidden 2", "hidden 3", "last"]);
+        assert_better(&learned, &plain);
         if options[0] == "--bpp" {
             let rate = number(&learned, "bits_per_sample");
             assert!(rate <= 4.0 && rate > 0.97 * 4.0, "{rate}");
@@ -142,8 +152,9 @@ fn learned_rounding_takes_encodings_and_relu_layers() {
         place.done(&[&encode[..], options].concat());
         let plain = compress(&place, &["--bits", "5"]);
         let learned = compress(&place, &["--bits", "5", "--adaround", "300"]);
-        assert!(layers(&learned).len() > 2);
-        assert!(number(&learned, "psnr_db") > number(&plain, "psnr_db"), "{options:?}: {plain} {learned}");
+        let encoded = options.contains(&"nerf") || options.contains(&"gauss");
+        assert!(layers(&learned, encoded).len() > 2);
+        assert_better(&learned, &plain);
     }
 }
 

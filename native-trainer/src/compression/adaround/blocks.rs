@@ -6,7 +6,7 @@ use tessera_core::field::{Activation, Field, FieldSpec, Layer, SplitMix64};
 /// Samples of a block: a step of learning sees one, and its rows stay within the first-level cache.
 pub(super) const BLOCK: usize = 256;
 /// Samples that are drawn of a partition, at most. The weights of a unit are learned on their own, so these are eight samples
-/// for each of the 256 unknowns of the widest published network; more did not lower the error of others.
+/// for each of the 256 unknowns in the widest published network.
 const SAMPLES: u64 = 2048;
 /// Sums that stay in registers.
 const LANES: usize = 32;

@@ -54,7 +54,8 @@ pub struct LayerRounding {
     /// Mean squared error of the layer's output after the activation with its weights rounded to nearest, behind layers
     /// as learned.
     pub nearest_error: f64,
-    /// The same with its weights as learned.
+    /// The same with its weights as learned: never more. First layers on plain coordinates gain next to nothing, as their
+    /// biases make up for what rounding does to them and nearest is then the best.
     pub error: f64,
     /// The share of the weights that are not rounded to nearest.
     pub moved: f64,
@@ -128,7 +129,7 @@ impl AdaRound<'_> {
 }
 
 /// The step of the weights of a local layer.
-fn tensor_steps(quantisation: &Quantisation, slot: usize, depth: usize) -> f32 {
+fn weight_step(quantisation: &Quantisation, slot: usize, depth: usize) -> f32 {
     quantisation.steps_of_slot(slot).get(2 * depth).copied().unwrap_or(0.0)
 }
 

@@ -8,7 +8,7 @@ use tessera_core::field::{FieldSpec, Layer};
 
 use super::blocks::{Blocks, Curve};
 use super::layer::Rounding;
-use super::{Learner, tensor_steps};
+use super::{Learner, weight_step};
 
 /// A network whose rounding was learned.
 #[derive(Debug)]
@@ -95,7 +95,7 @@ impl Learner<'_> {
             let targets = trained.through(layer, weights, curve);
             let nearest = own.through(layer, &held(&chosen), curve).errors(&targets);
             let before = chosen.clone();
-            let step = tensor_steps(quantisation, slot, depth);
+            let step = weight_step(quantisation, slot, depth);
             if step > 0.0 && !self.stop.load(Ordering::Relaxed) {
                 let centre: Vec<f32> = match depth {
                     #[expect(clippy::cast_possible_truncation, reason = "coordinates are 32-bit floats")]
