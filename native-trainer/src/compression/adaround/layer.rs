@@ -53,23 +53,19 @@ struct Choices {
     free: Vec<bool>,
 }
 
-#[inline(always)]
-fn sigmoid(v: f32) -> f32 {
-    1.0 / (1.0 + (-v).exp())
-}
-
 /// The share of a step that a weight is rounded up by.
 #[inline(always)]
 fn share(v: f32) -> f32 {
-    ((1.0 + 2.0 * STRETCH) * sigmoid(v) - STRETCH).clamp(0.0, 1.0)
+    ((1.0 + 2.0 * STRETCH) / (1.0 + (-v).exp()) - STRETCH).clamp(0.0, 1.0)
 }
 
-/// The derivative of [`share`].
+/// The derivative of [`share`], by its value.
 #[inline(always)]
-fn share_slope(v: f32) -> f32 {
-    let sigmoid = sigmoid(v);
-    let within = (0.0..=1.0).contains(&((1.0 + 2.0 * STRETCH) * sigmoid - STRETCH));
-    if within { (1.0 + 2.0 * STRETCH) * sigmoid * (1.0 - sigmoid) } else { 0.0 }
+fn slope_at(share: f32) -> f32 {
+    if share <= 0.0 || share >= 1.0 {
+        return 0.0;
+    }
+    (share + STRETCH) * (1.0 + STRETCH - share) / (1.0 + 2.0 * STRETCH)
 }
 
 /// The regulariser's exponent when `progress` of the iterations are done; `None` while there is none.
@@ -148,11 +144,12 @@ impl Rounding<'_> {
         scratch: &mut Scratch,
     ) {
         let (input, target) = (self.inputs.block(block), self.targets.block(block));
-        let Scratch { soft, values, slopes, gradient, scales, .. } = scratch;
-        for (((soft, start), (low, free)), &v) in
-            soft.iter_mut().zip(self.start).zip(choices.low.iter().zip(&choices.free)).zip(variables)
-        {
-            *soft = start + (low + if *free { share(v) } else { 0.0 }) * self.step;
+        let Scratch { shares, soft, values, slopes, gradient, scales } = scratch;
+        for ((share, free), &v) in shares.iter_mut().zip(&choices.free).zip(variables) {
+            *share = if *free { self::share(v) } else { 0.0 };
+        }
+        for ((soft, start), (low, share)) in soft.iter_mut().zip(self.start).zip(choices.low.iter().zip(&*shares)) {
+            *soft = start + (low + share) * self.step;
         }
         product(soft, self.biases, input, values);
         self.curve.apply_with_slopes(values, slopes);
@@ -164,25 +161,23 @@ impl Rounding<'_> {
         weight_gradient(input, values, gradient);
         #[expect(clippy::cast_precision_loss, reason = "a width")]
         let price = PRICE / self.inputs.features().max(1) as f32;
-        for ((gradient, free), &v) in gradient.iter_mut().zip(&choices.free).zip(variables) {
-            if !free {
-                *gradient = 0.0;
-                continue;
-            }
+        // Where there is no choice the share is 0, and so is the slope.
+        for (gradient, &share) in gradient.iter_mut().zip(&*shares) {
             let mut of_share = *gradient * self.step;
             if let Some(exponent) = exponent {
-                let side = 2.0 * share(v) - 1.0;
+                let side = 2.0 * share - 1.0;
                 #[expect(clippy::cast_possible_truncation, reason = "2 to 20")]
                 let exponent = exponent as f32;
                 of_share -= price * 2.0 * exponent * side.abs().powf(exponent - 1.0).copysign(side);
             }
-            *gradient = of_share * share_slope(v);
+            *gradient = of_share * slope_at(share);
         }
     }
 }
 
 /// Buffers of one layer.
 struct Scratch {
+    shares: Vec<f32>,
     soft: Vec<f32>,
     values: Vec<Row>,
     slopes: Vec<Row>,
@@ -197,6 +192,7 @@ impl Scratch {
         #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "a factor")]
         let scale = |&error: &f64| if error > 0.0 { (2.0 / (error.max(1e-30) * BLOCK as f64)) as f32 } else { 0.0 };
         Self {
+            shares: vec![0.0; rounding.weights.len()],
             soft: vec![0.0; rounding.weights.len()],
             values: vec![[0.0; BLOCK]; outputs],
             slopes: vec![[0.0; BLOCK]; outputs],
