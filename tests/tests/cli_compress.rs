@@ -103,7 +103,7 @@ fn layers(report: &Value, encoded: bool) -> Vec<String> {
 /// loses next to nothing.
 fn assert_better(learned: &Value, plain: &Value) {
     let by = |name: &str| number(learned, name) - number(plain, name);
-    assert!(by("psnr_against_field_db") > 1.0 && by("psnr_db") > -0.02, "{plain} {learned}");
+    assert!(by("psnr_against_field_db") > 0.3 && by("psnr_db") > -0.02, "{plain} {learned}");
 }
 
 #[test]
