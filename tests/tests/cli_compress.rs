@@ -97,6 +97,80 @@ fn retraining_never_ends_worse() {
     assert!(rate <= 4.0 && rate > 0.97 * 4.0, "{rate}");
 }
 
+/// What `--adaround` says of its layers, checked: everywhere nearer to the trained field than nearest rounding, and not because
+/// nothing was done. On plain coordinates nearest may be the best for first layers.
+fn layers(report: &Value, encoded: bool) -> Vec<String> {
+    let layers = report["adaround"].as_array().unwrap();
+    for (depth, layer) in layers.iter().enumerate() {
+        let (error, nearest, moved) = (number(layer, "error"), number(layer, "nearest_error"), number(layer, "moved"));
+        if depth == 0 && !encoded {
+            assert!(error <= nearest && moved < 0.5, "{report}");
+        } else {
+            assert!(error < nearest && error > 0.0 && (0.01..0.5).contains(&moved), "{report}");
+        }
+    }
+    layers.iter().map(|layer| layer["layer"].as_str().unwrap().to_owned()).collect()
+}
+
+/// The values come nearer to those of the trained field, and so to the original's but for what is chance where rounding to nearest
+/// loses next to nothing.
+fn assert_better(learned: &Value, plain: &Value) {
+    let by = |name: &str| number(learned, name) - number(plain, name);
+    assert!(by("psnr_against_field_db") > 0.3 && by("psnr_db") > -0.02, "{plain} {learned}");
+}
+
+#[test]
+fn learned_rounding_comes_nearer_in_every_layer() {
+    let place = workplace();
+    for options in [["--bits", "6"], ["--bits", "8"], ["--loss", "1"], ["--bpp", "4"]] {
+        let plain = compress(&place, &options);
+        assert!(plain["adaround"].is_null());
+        let learned = compress(&place, &[&options[..], &["--adaround", "300"]].concat());
+        assert_eq!(layers(&learned, false), ["first", "hidden 1", "hidden 2", "hidden 3", "last"]);
+        assert_better(&learned, &plain);
+        if options[0] == "--bpp" {
+            let rate = number(&learned, "bits_per_sample");
+            assert!(rate <= 4.0 && rate > 0.97 * 4.0, "{rate}");
+        }
+    }
+    let text = place.done(&["compress", "a.inr", "-o", "t.inr", "--bits", "6", "--adaround"]);
+    let text = &text.stderr;
+    for line in ["first layer", "hidden 3 layer", "last layer", "to nearest", "moved"] {
+        assert!(text.contains(line), "{line} in {text}");
+    }
+}
+
+#[test]
+fn retraining_goes_on_from_learned_rounding() {
+    let place = workplace();
+    for options in [["--bits", "5"], ["--bpp", "3"]] {
+        let learned = compress(&place, &[&options[..], &["--adaround", "300"]].concat());
+        let trained = compress(&place, &[&options[..], &["--adaround", "300", "--retrain", "40"]].concat());
+        assert_eq!(trained["adaround"], learned["adaround"], "{options:?}");
+        // Training judges the samples as numbers, the report judges code values.
+        assert!(number(&trained, "psnr_db") >= number(&learned, "psnr_db") - 0.01, "{learned} {trained}");
+        assert!(options[0] != "--bpp" || number(&trained, "bits_per_sample") <= 3.0, "{trained}");
+    }
+}
+
+#[test]
+fn learned_rounding_takes_encodings_and_relu_layers() {
+    let place = workplace();
+    for options in [
+        &["--model", "per-partition", "--partitions", "2x2", "--encoding", "nerf", "--activation", "relu"][..],
+        &["--model", "siren", "--encoding", "gauss", "--activation", "sine"],
+        &["--model", "per-partition", "--partitions", "3x2"],
+    ] {
+        let encode = ["encode", "a.png", "-o", "a.inr", "--force", "--local-width", "12", "--steps", "60"];
+        place.done(&[&encode[..], options].concat());
+        let plain = compress(&place, &["--bits", "5"]);
+        let learned = compress(&place, &["--bits", "5", "--adaround", "300"]);
+        let encoded = options.contains(&"nerf") || options.contains(&"gauss");
+        assert!(layers(&learned, encoded).len() > 2);
+        assert_better(&learned, &plain);
+    }
+}
+
 #[test]
 fn a_compressed_file_is_cropped_by_copying() {
     let place = workplace();
@@ -126,6 +200,7 @@ fn what_cannot_be_is_said() {
         (&["--loss", "-1"], 2, "no positive number"),
         (&["--bpp", "NaN"], 2, "no positive number"),
         (&["--target-size", "lots"], 2, "not a positive count"),
+        (&["--adaround", "0"], 2, "1..=1000000"),
         (&["--retrain", "5"], 2, "--against"),
         (&["--against", "b.png"], 2, "b.png is not what the field was made from"),
         (&["--against", "none.png"], 3, "none.png"),

@@ -85,6 +85,12 @@ impl Network {
             turn: std::f64::consts::TAU / f64::from(spec.first_omega),
         }
     }
+
+    /// Coordinates of the partition's centre, where first biases make up for what rounding does to first weights; empty behind
+    /// an encoding.
+    pub fn centre(&self) -> &[f64] {
+        &self.centre
+    }
 }
 
 /// A quantised field: whole numbers of steps, in the layouts of [`Field`].
@@ -157,6 +163,11 @@ impl Quantisation {
     #[must_use]
     pub fn with_coder(self, coder: Coder) -> Self {
         Self { coder, ..self }
+    }
+
+    /// The largest magnitude of a number.
+    pub fn magnitude(&self) -> i32 {
+        self.magnitude
     }
 
     /// The rule of the start weights.

@@ -28,6 +28,7 @@ pub const SINE: [f32; 5] = [1.0, -0.166_666_48, 0.008_332_899, -0.000_198_008_19
 pub const COSINE: [f32; 6] = [1.0, -0.5, 0.041_666_634, -0.001_388_836, 2.476_008e-5, -2.605_003e-7];
 
 /// `(r, negative)` with `sin x = sin r`, negated where `negative`, and the same for the cosine.
+#[inline]
 fn reduce(x: f32) -> (f32, bool) {
     let shifted = x * INVERSE_PI + ROUNDER;
     let q = shifted - ROUNDER;
@@ -36,6 +37,7 @@ fn reduce(x: f32) -> (f32, bool) {
 }
 
 /// Sine of any finite `x`, in radians.
+#[inline]
 pub fn sin(x: f32) -> f32 {
     let (r, negative) = reduce(x);
     let s = r * r;
@@ -44,6 +46,7 @@ pub fn sin(x: f32) -> f32 {
 }
 
 /// Sine and cosine of any finite `x`, in radians.
+#[inline]
 pub fn sin_cos(x: f32) -> (f32, f32) {
     let (r, negative) = reduce(x);
     let s = r * r;

@@ -11,6 +11,8 @@ const EXAMPLES: &str = "\
 Examples:
   tessera compress photo.inr -o small.inr                    a loss of 0.3 dB at most
   tessera compress photo.inr -o small.inr --bits 8           the published quantiser
+  tessera compress photo.inr -o small.inr --bits 6 --adaround
+                                                             with learned rounding
   tessera compress photo.inr -o small.inr --bpp 1.5          as good as fits
   tessera compress photo.inr -o small.inr --bpp 1.5 --retrain 200 --against photo.png
 
@@ -55,6 +57,11 @@ pub struct CompressArguments {
     /// What the field was made from: the loss is then measured against it
     #[arg(long, value_name = "ORIGINAL", help_heading = "Training")]
     pub against: Option<PathBuf>,
+    /// Learn which weights to round up and which down, in so many iterations for each layer, instead of rounding to
+    /// nearest; needs no original [default: 1000]
+    #[arg(long, value_name = "ITERATIONS", num_args = 0..=1, default_missing_value = "1000", help_heading = "Training",
+          value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub adaround: Option<u32>,
     /// Train the quantised weights for so many steps
     #[arg(long, value_name = "STEPS", requires = "against", help_heading = "Training")]
     pub retrain: Option<u64>,

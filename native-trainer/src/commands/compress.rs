@@ -5,13 +5,15 @@ use std::sync::atomic::Ordering;
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 use tessera_core::codec::{Coder, Quantisation};
-use tessera_core::format::{Document, Reader, write_numbers};
+use tessera_core::format::{Document, Reader, write_numbers, write_quantised};
 use tessera_core::metrics;
 
 use super::describe::{LedgerPart, ledger, open, present_samples};
 use crate::arguments::CompressArguments;
 use crate::arguments::values::Count;
-use crate::compression::{Allocation, Probe, PublishedRate, Retrained, Retraining, search, steps_for_bits};
+use crate::compression::{
+    AdaRound, Allocation, LayerRounding, Learned, Probe, PublishedRate, Retrained, Retraining, search, steps_for_bits,
+};
 use crate::errors::{Fault, usage_fault};
 use crate::media::read_source;
 use crate::media::shape::Sampling;
@@ -42,6 +44,9 @@ struct CompressReport {
     psnr_before_db: Option<f64>,
     /// Against the field before, on some of its partitions.
     psnr_against_field_db: Option<f64>,
+    /// What learned rounding did to the local layers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    adaround: Option<Vec<LayerRounding>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     retrained_steps: Option<u64>,
     /// Sizes of the file with each coder.
@@ -71,17 +76,13 @@ pub(super) fn run(arguments: &CompressArguments, reporter: &Reporter) -> Result<
 
     let field_before = document.field.clone();
     let stop = signals::watch()?;
-    let (mut document, quantisation) = match (&original, arguments.retrain) {
+    let learning = arguments.adaround.map(|iterations| AdaRound { iterations, stop });
+    let Rounded { mut document, quantisation, layers } = match (&original, arguments.retrain) {
         (Some(samples), Some(steps)) => {
             let retraining = Retraining { samples, steps, max_seconds: None, threads: arguments.threads, stop };
-            let Retrained { document, quantisation, .. } =
-                retrained(arguments, document, before.as_ref(), &retraining, reporter)?;
-            (document, quantisation)
+            retrained(arguments, document, before.as_ref(), learning, &retraining, reporter)?
         }
-        _ => {
-            let quantisation = quantisation(arguments, &document, before.as_ref())?;
-            (document, quantisation)
-        }
+        _ => rounded(arguments, document, before.as_ref(), learning, reporter)?,
     };
     let numbers = quantisation.numbers(&document.field, document.training.seed)?;
     let rounded = quantisation.field(&document.field, document.training.seed, &numbers)?;
@@ -121,6 +122,7 @@ pub(super) fn run(arguments: &CompressArguments, reporter: &Reporter) -> Result<
         psnr_db: after.and_then(|quality| finite(quality.psnr_db)),
         psnr_before_db: before.and_then(|quality| finite(quality.psnr_db)),
         psnr_against_field_db: finite(document.signal.kind.psnr_db(difference)),
+        adaround: layers,
         retrained_steps: arguments.retrain,
         coders,
         published_accounting: published,
@@ -134,14 +136,55 @@ pub(super) fn run(arguments: &CompressArguments, reporter: &Reporter) -> Result<
     Ok(())
 }
 
+/// A document and what rounds its weights.
+struct Rounded {
+    document: Document,
+    quantisation: Quantisation,
+    /// What learned rounding did, where it was asked for.
+    layers: Option<Vec<LayerRounding>>,
+}
+
+/// The document with steps for its weights, and weights that were moved for learned rounding.
+fn rounded(
+    arguments: &CompressArguments,
+    document: Document,
+    before: Option<&Quality>,
+    learning: Option<AdaRound<'_>>,
+    reporter: &Reporter,
+) -> Result<Rounded> {
+    let Some(learning) = learning else {
+        let quantisation = quantisation(arguments, &document, before)?;
+        return Ok(Rounded { document, quantisation, layers: None });
+    };
+    let (networks, iterations) = (document.field.present().len(), learning.iterations);
+    reporter.say(format_args!("learning the rounding of {networks} networks: {iterations} iterations for each layer"));
+    let seed = document.training.seed;
+    let (learned, quantisation) = match wanted_bytes(arguments, &document) {
+        Some(bytes) => {
+            let allocation = Allocation::measure(&document.field, seed, arguments.coder.into())?;
+            learning.to_size(&document, &allocation, bytes)?
+        }
+        None => {
+            let quantisation = quantisation(arguments, &document, before)?;
+            (Some(learning.learn(&document.field, seed, &quantisation)?), quantisation)
+        }
+    };
+    let Some(Learned { field, layers }) = learned else {
+        reporter.say("no learned rounding fits; the weights are rounded to nearest");
+        return Ok(Rounded { document, quantisation, layers: Some(Vec::new()) });
+    };
+    Ok(Rounded { document: Document { field, ..document }, quantisation, layers: Some(layers) })
+}
+
 /// The document with weights that were trained for their quantisation.
 fn retrained(
     arguments: &CompressArguments,
     document: Document,
     before: Option<&Quality>,
+    learning: Option<AdaRound<'_>>,
     retraining: &Retraining<'_>,
     reporter: &Reporter,
-) -> Result<Retrained> {
+) -> Result<Rounded> {
     let mut on_event = |event: Event| {
         if let Event::Step { step, steps, psnr_db, .. } = event
             && step.is_multiple_of(50)
@@ -149,11 +192,23 @@ fn retrained(
             reporter.say(format_args!("retraining: {step} of {steps} steps, {}", decibels(psnr_db)));
         }
     };
-    if let Some(bytes) = wanted_bytes(arguments, &document) {
-        return retraining.to_size(document, Some(arguments.coder.into()), bytes, &mut on_event);
+    let wanted = wanted_bytes(arguments, &document);
+    if let (Some(bytes), None) = (wanted, learning) {
+        let coder = Some(arguments.coder.into());
+        let Retrained { document, quantisation, .. } = retraining.to_size(document, coder, bytes, &mut on_event)?;
+        return Ok(Rounded { document, quantisation, layers: None });
     }
-    let quantisation = quantisation(arguments, &document, before)?;
-    retraining.run(&document, &quantisation, None, &mut on_event)
+    let rounded = rounded(arguments, document, before, learning, reporter)?;
+    let share = wanted.map(|_| 1.0);
+    let trained = retraining.run(&rounded.document, &rounded.quantisation, share, &mut on_event)?;
+    if let Some(bytes) = wanted
+        && write_quantised(&trained.document, &rounded.quantisation)?.len() as u64 > bytes
+    {
+        // It was promised to fit, and other steps would waste what was learned.
+        reporter.say("what retraining found does not fit; the weights are those before it");
+        return Ok(rounded);
+    }
+    Ok(Rounded { document: trained.document, ..rounded })
 }
 
 /// The PSNR in dB after rounding has added `error` (mean square, field units) to what the file says. Both do not know of each
@@ -230,7 +285,7 @@ fn summary(report: &CompressReport) -> String {
     };
     let coders: Vec<String> =
         report.coders.iter().map(|size| format!("{} {}", size.coder, grouped(size.bytes))).collect();
-    Facts::new()
+    let mut facts = Facts::new()
         .with("wrote", &report.output)
         .with(
             "size",
@@ -244,6 +299,10 @@ fn summary(report: &CompressReport) -> String {
         )
         .with_some("quality", quality)
         .with_some("against the field", report.psnr_against_field_db.map(decibels))
-        .with("with each coder", format_args!("{} bytes", coders.join(", ")))
-        .to_string()
+        .with("with each coder", format_args!("{} bytes", coders.join(", ")));
+    for LayerRounding { layer, nearest_error, error, moved } in report.adaround.iter().flatten() {
+        let text = format_args!("error {error:.2e}, {nearest_error:.2e} to nearest, {:.1} % moved", 100.0 * moved);
+        facts = facts.with(&format!("{layer} layer"), text);
+    }
+    facts.to_string()
 }

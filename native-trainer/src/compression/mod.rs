@@ -3,9 +3,10 @@
 //! [`Allocation`] measures what rounding each tensor does to the decoded signal and turns one number, the *coarseness*, into
 //! steps: all tensors and all partitions then lose the same for a bit, which is the least loss for the bits (reverse
 //! water-filling). [`search`] finds the coarseness for a size or a loss. `bits` is the published quantiser
-//! (reference/inr-compression.md section 6). Retraining goes through [`crate::training`] with
+//! (reference/inr-compression.md section 6). [`AdaRound`] learns which weights are rounded up. Retraining goes through [`crate::training`] with
 //! [`crate::training::Rounding`].
 
+mod adaround;
 mod allocation;
 mod bits;
 mod probe;
@@ -14,6 +15,7 @@ mod rated;
 mod retrain;
 pub mod search;
 
+pub use adaround::{AdaRound, LayerRounding, Learned};
 pub use allocation::Allocation;
 pub use bits::steps_for_bits;
 pub use probe::Probe;
