@@ -4,6 +4,7 @@ use serde_json::Value;
 use tessera_core::format::Reader;
 use tessera_tests::pictures::picture;
 use tessera_tests::program::Workplace;
+use tessera_tests::sounds::{wav, wave};
 
 fn number(report: &Value, name: &str) -> f64 {
     report[name].as_f64().unwrap_or_else(|| panic!("{name} in {report}"))
@@ -58,14 +59,7 @@ fn a_quality_is_met() {
 #[test]
 fn sounds_have_sizes_too() {
     let place = Workplace::new();
-    let samples = (0..20_000).map(|i| (0.4 * (f64::from(i) * 0.03).sin() * f64::from(i16::MAX)) as i16);
-    let bytes: Vec<u8> = samples.flat_map(i16::to_le_bytes).collect();
-    let mut wav = b"RIFF".to_vec();
-    wav.extend((36 + bytes.len() as u32).to_le_bytes());
-    wav.extend(b"WAVEfmt \x10\0\0\0\x01\0\x01\0\x40\x1f\0\0\x80\x3e\0\0\x02\0\x10\0data");
-    wav.extend((bytes.len() as u32).to_le_bytes());
-    wav.extend(bytes);
-    place.write("a.wav", &wav);
+    place.write("a.wav", &wav(&wave(20_000, 1), 1, 8_000, 16));
     let report = place.json(&["encode", "a.wav", "-o", "a.inr", "--target-size", "8k", "--steps", "120"]);
     assert!((0.97 * 8000.0..=8000.0).contains(&number(&report, "bytes")), "{report}");
     let compared = place.json(&["compare", "a.wav", "a.inr"]);
