@@ -10,10 +10,14 @@ use super::blocks::{Blocks, Curve};
 use super::layer::Rounding;
 use super::{Learner, weight_step};
 
+/// How far from its number a weight stays, in steps; half a step is where it would be rounded to another.
+const WITHIN: f32 = 0.4;
+
 /// A network whose rounding was learned.
 #[derive(Debug)]
 pub(super) struct Rounded {
-    /// Weights that round to what was learned: those that were learned are rounded already.
+    /// Weights that round to what was learned, as near to the trained ones as that allows: weights in the middle between two
+    /// numbers would all cross over at once when they are trained.
     pub(super) weights: Vec<f32>,
     /// By layer.
     pub(super) layers: Vec<Outcome>,
@@ -116,7 +120,11 @@ impl Learner<'_> {
                 }
                 .learn(self.iterations);
                 let mut candidate = chosen.clone();
-                candidate[layer.weights.clone()].copy_from_slice(&learned);
+                let range = layer.weights.clone();
+                for ((moved, weight), learned) in candidate[range.clone()].iter_mut().zip(&weights[range]).zip(&learned)
+                {
+                    *moved = weight.clamp(learned - WITHIN * step, learned + WITHIN * step);
+                }
                 compensate(&mut candidate, layer, weights, &centre);
                 let errors = own.through(layer, &held(&candidate), curve).errors(&targets);
                 for (unit, (error, nearest)) in errors.iter().zip(&nearest).enumerate() {
