@@ -224,7 +224,14 @@ pub struct EncodeOptions {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub steps: Option<Count>,
     /// Write a file of at most this many bits per sample: a network and weights of the size that it takes
-    #[arg(long, env = "TESSERA_BPP", hide_env = true, value_name = "BITS", help_heading = "How small")]
+    #[arg(
+        long,
+        env = "TESSERA_BPP",
+        hide_env = true,
+        allow_negative_numbers = true,
+        value_name = "BITS",
+        help_heading = "How small"
+    )]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bpp: Option<f64>,
     /// Write a file of at most this many bytes: 50000, 50k or 1.5M
@@ -233,7 +240,14 @@ pub struct EncodeOptions {
     pub target_size: Option<Count>,
     /// Write a small file of about this quality, 0 to 100: a PSNR of 22 to 42 dB, 32 at 50. It takes two to four trainings,
     /// each with the --steps and --max-time of its own
-    #[arg(long, env = "TESSERA_QUALITY", hide_env = true, value_name = "QUALITY", help_heading = "How small")]
+    #[arg(
+        long,
+        env = "TESSERA_QUALITY",
+        hide_env = true,
+        allow_negative_numbers = true,
+        value_name = "QUALITY",
+        help_heading = "How small"
+    )]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quality: Option<f64>,
     /// Stop when this PSNR is reached; exit code 5 if it never is

@@ -12,7 +12,8 @@ use super::describe::{LedgerPart, ledger, open, present_samples};
 use crate::arguments::CompressArguments;
 use crate::arguments::values::Count;
 use crate::compression::{
-    AdaRound, Allocation, LayerRounding, Learned, Probe, PublishedRate, Retrained, Retraining, search, steps_for_bits,
+    AdaRound, Allocation, LayerRounding, Learned, Pace, Probe, PublishedRate, Retrained, Retraining, search,
+    steps_for_bits,
 };
 use crate::errors::{Fault, usage_fault};
 use crate::media::read_source;
@@ -79,7 +80,9 @@ pub(super) fn run(arguments: &CompressArguments, reporter: &Reporter) -> Result<
     let learning = arguments.adaround.map(|iterations| AdaRound { iterations, stop });
     let Rounded { mut document, quantisation, layers } = match (&original, arguments.retrain) {
         (Some(samples), Some(steps)) => {
-            let retraining = Retraining { samples, steps, max_seconds: None, threads: arguments.threads, stop };
+            let pace = if learning.is_some() { Pace::Learned } else { Pace::Trained };
+            let threads = arguments.threads;
+            let retraining = Retraining { samples, steps, pace, max_seconds: None, threads, stop };
             retrained(arguments, document, before.as_ref(), learning, &retraining, reporter)?
         }
         _ => rounded(arguments, document, before.as_ref(), learning, reporter)?,

@@ -21,4 +21,4 @@ pub use bits::steps_for_bits;
 pub use probe::Probe;
 pub use published::PublishedRate;
 pub use rated::{Rated, encode_to_rate};
-pub use retrain::{Retrained, Retraining};
+pub use retrain::{Pace, Retrained, Retraining};

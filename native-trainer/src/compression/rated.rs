@@ -6,7 +6,7 @@ use anyhow::Result;
 use tessera_core::format::write_quantised;
 use tessera_core::signal::SignalInfo;
 
-use super::{Retrained, Retraining};
+use super::{Pace, Retrained, Retraining};
 use crate::arguments::EncodeOptions;
 use crate::arguments::values::Count;
 use crate::plan::{self, Network};
@@ -137,6 +137,7 @@ fn to_size(
     let retraining = Retraining {
         samples,
         steps: settings.steps - plain.steps,
+        pace: Pace::Early,
         max_seconds: settings.max_seconds.map(|seconds| seconds * (1.0 - WITHOUT_ROUNDING)),
         threads: settings.threads,
         stop,
