@@ -10,6 +10,7 @@ use super::{Pace, Retrained, Retraining};
 use crate::arguments::EncodeOptions;
 use crate::arguments::values::Count;
 use crate::plan::{self, Network};
+use crate::quality;
 use crate::samples::Samples;
 use crate::training::{Event, Outcome, Settings, TrainingPlan, train};
 
@@ -39,7 +40,7 @@ pub struct Rated {
     pub outcome: Outcome,
     /// The file.
     pub bytes: Vec<u8>,
-    /// PSNR in dB of what the file holds, in field units.
+    /// PSNR in dB of what the file decodes to.
     pub psnr_db: f64,
 }
 
@@ -155,7 +156,8 @@ fn to_size(
         engine: outcome.engine,
         ..rounded
     };
-    let psnr_db = outcome.psnr_db;
+    // Measured, as steps may have been chosen anew at the end.
+    let psnr_db = quality::of_written(&bytes, samples)?.psnr_db;
     Ok(Rated { network, settings, outcome, bytes, psnr_db })
 }
 

@@ -20,11 +20,9 @@ pub struct RoundedTraining {
     pub bits_share: Option<f64>,
 }
 
-/// How the price of a bit follows the excess: what it settles at moves by this much of the excess with every step, of which no more
-/// than a little counts, lest it go on rising long after; the rest is answered at once.
-const SETTLING: f64 = 0.5;
-const COUNTED: f64 = 0.02;
-const PROMPT: f64 = 60.0;
+/// How fast the price of a bit follows the excess: what it settles at, by step, and at once.
+const SETTLING: f64 = 0.3;
+const PROMPT: f64 = 20.0;
 /// Bounds of the price, as multiples of the first.
 const PRICES: (f64, f64) = (1e-3, 1e3);
 /// By how much more than they should numbers may take to count as what was wanted.
@@ -89,9 +87,8 @@ impl Rounding {
         let excess = self.bits(group, local) / control.wanted - 1.0;
         let (least, most) = PRICES;
         let first = self.training.rate_weight;
-        control.settled =
-            (control.settled * (SETTLING * excess.clamp(-COUNTED, COUNTED)).exp()).clamp(least * first, most * first);
-        self.price = (control.settled * (PROMPT * excess.clamp(-0.5, 0.5)).exp()).clamp(least * first, most * first);
+        control.settled = (control.settled * (SETTLING * excess).exp()).clamp(least * first, most * first);
+        self.price = (control.settled * (PROMPT * excess).exp()).clamp(least * first, most * first);
         self.control = Some(control);
     }
 
