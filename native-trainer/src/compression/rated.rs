@@ -65,7 +65,9 @@ pub fn encode_to_rate(
     };
     let count = samples.info().samples();
     let mut logarithm = GUESS.log2() + (wanted - 32.0) / OCTAVE_DB;
-    let (mut slope, mut last, mut best): (f64, Option<(f64, f64)>, Option<Rated>) = (OCTAVE_DB, None, None);
+    // Full trainings on either side of what is wanted: the logarithm of the rate, and the PSNR.
+    let (mut below, mut above): (Option<(f64, f64)>, Option<(f64, f64)>) = (None, None);
+    let mut best: Option<Rated> = None;
     for trial in 1..=TRIALS {
         let bits = logarithm.exp2().clamp(RATES.0, RATES.1);
         let share = if trial == 1 { SHORT } else { 1.0 };
@@ -75,12 +77,8 @@ pub fn encode_to_rate(
         if stop.load(Ordering::Relaxed) {
             return Ok(best.unwrap_or(rated));
         }
-        let now = (bits.log2(), reached);
-        if let Some(before) = last.filter(|before| (before.0 - now.0).abs() > 0.05) {
-            slope = ((now.1 - before.1) / (now.0 - before.0)).clamp(0.5 * OCTAVE_DB, 2.0 * OCTAVE_DB);
-        }
         if trial > 1 {
-            last = Some(now);
+            *(if reached < wanted { &mut below } else { &mut above }) = Some((bits.log2(), reached));
             if best.as_ref().is_none_or(|best| (reached - wanted).abs() < (best.psnr_db - wanted).abs()) {
                 best = Some(rated);
             }
@@ -88,7 +86,14 @@ pub fn encode_to_rate(
                 break;
             }
         }
-        let next = (bits.log2() + (wanted - reached) / slope).clamp(RATES.0.log2(), RATES.1.log2());
+        let next = match (below, above) {
+            (Some(below), Some(above)) => {
+                let part = ((wanted - below.1) / (above.1 - below.1)).clamp(0.2, 0.8);
+                below.0 + part * (above.0 - below.0)
+            }
+            _ => bits.log2() + (wanted - reached) / OCTAVE_DB,
+        };
+        let next = next.clamp(RATES.0.log2(), RATES.1.log2());
         if trial > 1 && (next - bits.log2()).abs() < 0.01 {
             break;
         }

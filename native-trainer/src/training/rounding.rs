@@ -1,7 +1,7 @@
 //! Training with quantised weights: steps evaluate what a file would hold, and move what it is rounded from (the
 //! straight-through estimator; reference/inr-compression.md section 8).
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 use tessera_core::codec::Quantisation;
@@ -100,7 +100,8 @@ impl Rounding {
     /// Bits of a group's numbers where each tensor has a table of its frequencies.
     fn bits(&self, group: &[u32], local: &[f32]) -> f64 {
         let bits = |tensor: &usize| {
-            let mut counts: HashMap<i32, u32> = HashMap::new();
+            // In an order of its own, so that sums come out the same every time.
+            let mut counts: BTreeMap<i32, u32> = BTreeMap::new();
             for (&slot, weights) in group.iter().zip(local.chunks_exact(self.size())) {
                 for number in self.numbers(slot, *tensor, weights) {
                     #[expect(clippy::cast_possible_truncation, reason = "saturates")]
