@@ -35,7 +35,7 @@ impl Head {
     /// use tessera_core::signal::{SampleFormat, SignalInfo};
     ///
     /// let grid = Grid::new(vec![8, 8], vec![4, 4], UNIT_RANGE)?;
-    /// let field = initialise(&FieldSpec::per_partition(2, 3, 6), &grid, 1)?;
+    /// let field = initialise(&FieldSpec::per_partition(2, 1, 6), &grid, 1)?;
     /// let signal = SignalInfo::picture(8, 8, 1, SampleFormat::U8)?;
     /// let far = format::write(&Document { signal, field, training: TrainingRecord::default() }, WeightCoding::F32)?;
     ///
