@@ -64,7 +64,8 @@ describe('a region by range', needs('program'), () => {
       const asked = state.requests.map((request) => request.range).join(', ');
       console.log(`${name}: ${bytes.length} bytes, ${needed} needed, ${server.sent()} sent in ${state.requests.length} requests and ${state.rounds} round trips`);
       assert.ok(state.rounds <= 3, `${state.rounds} round trips: ${asked}`);
-      assert.equal(state.rounds, head > 1024 ? 3 : 2, asked);
+      // Over HTTP/1.1 Chromium has six requests under way at a time: a seventh range waits for the first answers.
+      if (state.requests.length <= 7) assert.equal(state.rounds, head > 1024 ? 3 : 2, asked);
       assert.ok(server.sent() <= 1.2 * needed, `${server.sent()} bytes of ${needed} that are needed: ${asked}`);
       assert.ok(server.sent() < bytes.length / 2, 'most of the file stays where it is');
       const seen = await opened(t);
