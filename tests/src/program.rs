@@ -56,6 +56,14 @@ impl Run {
     }
 }
 
+/// A number of a report.
+///
+/// # Panics
+/// Where there is none of this name.
+pub fn number(report: &Value, name: &str) -> f64 {
+    report[name].as_f64().unwrap_or_else(|| panic!("{name} in {report}"))
+}
+
 /// A folder that goes away with the test, and the program in it.
 #[derive(Debug)]
 pub struct Workplace {
@@ -149,6 +157,17 @@ impl Workplace {
     pub fn start(&self, arguments: &[&str], stdin: Stdio) -> Child {
         let mut command = self.command(arguments);
         command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
+    /// Checks what a report says of the file that was written: its bytes, that it is whole, and its PSNR against the original.
+    ///
+    /// # Panics
+    /// Where it is otherwise.
+    pub fn check_report(&self, report: &Value, original: &str, file: &str) {
+        assert_eq!(number(report, "bytes"), self.read(file).len() as f64, "{report}");
+        assert_eq!(self.json(&["verify", file])["valid"], true);
+        let compared = self.json(&["compare", original, file]);
+        assert!((number(&compared, "psnr_db") - number(report, "psnr_db")).abs() < 0.02, "{compared} {report}");
     }
 
     /// Starts the program, interrupts it after so many lines of JSON on its standard error, and gives all that it said

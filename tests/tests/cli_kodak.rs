@@ -1,15 +1,10 @@
 //! The published basic method of compression in short: what `cargo xtask bench --table kodak` measures in hours, on a piece
 //! of a picture and with few steps.
 
-use serde_json::Value;
 use tessera_tests::pictures::picture;
-use tessera_tests::program::Workplace;
+use tessera_tests::program::{Workplace, number};
 
 mod common;
-
-fn number(value: &Value, name: &str) -> f64 {
-    value[name].as_f64().unwrap_or_else(|| panic!("{name} in {value}"))
-}
 
 #[test]
 fn files_are_at_most_as_large_as_the_published_work_counts() {

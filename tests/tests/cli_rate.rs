@@ -3,12 +3,8 @@
 use serde_json::Value;
 use tessera_core::format::Reader;
 use tessera_tests::pictures::picture;
-use tessera_tests::program::Workplace;
+use tessera_tests::program::{Workplace, number};
 use tessera_tests::sounds::{wav, wave};
-
-fn number(report: &Value, name: &str) -> f64 {
-    report[name].as_f64().unwrap_or_else(|| panic!("{name} in {report}"))
-}
 
 /// A picture of 192x128, `a.png`.
 fn workplace() -> Workplace {
@@ -19,10 +15,7 @@ fn workplace() -> Workplace {
 
 fn encoded(place: &Workplace, options: &[&str]) -> Value {
     let report = place.json(&[&["encode", "a.png", "-o", "a.inr", "--force", "--progress", "none"], options].concat());
-    assert_eq!(number(&report, "bytes"), place.read("a.inr").len() as f64);
-    assert_eq!(place.json(&["verify", "a.inr"])["valid"], true);
-    let compared = place.json(&["compare", "a.png", "a.inr"]);
-    assert!((number(&compared, "psnr_db") - number(&report, "psnr_db")).abs() < 0.02, "{compared} {report}");
+    place.check_report(&report, "a.png", "a.inr");
     report
 }
 

@@ -7,7 +7,7 @@ use tessera::rate_distortion::comparison::compare;
 use tessera::rate_distortion::curves::{Curve, read_curves};
 use tessera_core::metrics::bd_rate;
 use tessera_tests::pictures::picture;
-use tessera_tests::program::Workplace;
+use tessera_tests::program::{Workplace, number};
 
 mod common;
 
@@ -24,10 +24,6 @@ const SHORT: [&str; 4] = ["--steps", "50", "--bpp", "2,4"];
 
 fn points<'a>(report: &'a Value, codec: &str) -> Vec<&'a Value> {
     report["points"].as_array().unwrap().iter().filter(|point| point["codec"] == codec).collect()
-}
-
-fn number(value: &Value, name: &str) -> f64 {
-    value[name].as_f64().unwrap_or_else(|| panic!("{name} in {value}"))
 }
 
 fn same_points(a: &Value, b: &Value) {

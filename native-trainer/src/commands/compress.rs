@@ -82,7 +82,8 @@ pub(super) fn run(arguments: &CompressArguments, reporter: &Reporter) -> Result<
         (Some(samples), Some(steps)) => {
             let pace = if learning.is_some() { Pace::Learned } else { Pace::Trained };
             let threads = arguments.threads;
-            let retraining = Retraining { samples, steps, pace, max_seconds: None, threads, stop };
+            let retraining =
+                Retraining { samples, steps, pace, max_seconds: None, snapshot_every_seconds: None, threads, stop };
             retrained(arguments, document, before.as_ref(), learning, &retraining, reporter)?
         }
         _ => rounded(arguments, document, before.as_ref(), learning, reporter)?,

@@ -10,7 +10,7 @@ use super::{Pace, Retrained, Retraining};
 use crate::arguments::EncodeOptions;
 use crate::arguments::values::Count;
 use crate::plan::{self, Network};
-use crate::quality;
+use crate::quality::{self, Quality};
 use crate::samples::Samples;
 use crate::training::{Event, Outcome, Settings, TrainingPlan, train};
 
@@ -21,10 +21,10 @@ const NEAR_DB: f64 = 0.3;
 /// Trainings for a wanted PSNR; the first is short, and tells how difficult the signal is.
 const TRIALS: u32 = 4;
 const SHORT: f64 = 0.15;
-/// By how much a short training ends behind, in dB, and what twice the bytes gain; by measurement (`docs/benchmarks.md`).
+/// First guesses, which later trials correct: by how much a short training ends behind, in dB, what twice the bytes gain, and the
+/// bits per sample at 32 dB.
 const BEHIND_DB: f64 = 1.5;
 const OCTAVE_DB: f64 = 3.7;
-/// The first guess: bits per sample at 32 dB.
 const GUESS: f64 = 0.4;
 /// Bits per sample that are tried.
 const RATES: (f64, f64) = (0.02, 24.0);
@@ -40,8 +40,8 @@ pub struct Rated {
     pub outcome: Outcome,
     /// The file.
     pub bytes: Vec<u8>,
-    /// PSNR in dB of what the file decodes to.
-    pub psnr_db: f64,
+    /// Of what the file decodes to.
+    pub quality: Quality,
 }
 
 /// Trains `samples` for a file by `options` that name a size ([`plan::rate`]); the same for the same options, whatever the
@@ -66,20 +66,24 @@ pub fn encode_to_rate(
     let count = samples.info().samples();
     let mut logarithm = GUESS.log2() + (wanted - 32.0) / OCTAVE_DB;
     // Full trainings on either side of what is wanted: the logarithm of the rate, and the PSNR.
-    let (mut below, mut above): (Option<(f64, f64)>, Option<(f64, f64)>) = (None, None);
+    let mut below: Option<(f64, f64)> = None;
+    let mut above = below;
     let mut best: Option<Rated> = None;
     for trial in 1..=TRIALS {
         let bits = logarithm.exp2().clamp(RATES.0, RATES.1);
         let share = if trial == 1 { SHORT } else { 1.0 };
         let bytes = plan::bytes_of_rate(bits, count);
         let rated = to_size(samples, options, bytes, share, stop, &mut |n, s| begin(trial, n, s), on_event)?;
-        let reached = rated.psnr_db + if trial == 1 { BEHIND_DB } else { 0.0 };
+        let reached = rated.quality.psnr_db + if trial == 1 { BEHIND_DB } else { 0.0 };
         if stop.load(Ordering::Relaxed) {
-            return Ok(best.unwrap_or(rated));
+            let stopped_by = rated.outcome.stopped_by;
+            let mut kept = best.unwrap_or(rated);
+            kept.outcome.stopped_by = stopped_by;
+            return Ok(kept);
         }
         if trial > 1 {
             *(if reached < wanted { &mut below } else { &mut above }) = Some((bits.log2(), reached));
-            if best.as_ref().is_none_or(|best| (reached - wanted).abs() < (best.psnr_db - wanted).abs()) {
+            if best.as_ref().is_none_or(|best| (reached - wanted).abs() < (best.quality.psnr_db - wanted).abs()) {
                 best = Some(rated);
             }
             if (reached - wanted).abs() <= NEAR_DB {
@@ -145,6 +149,7 @@ fn to_size(
         steps: settings.steps - plain.steps,
         pace: Pace::Early,
         max_seconds: settings.max_seconds.map(|seconds| seconds * (1.0 - WITHOUT_ROUNDING)),
+        snapshot_every_seconds: settings.snapshot_every_seconds,
         threads: settings.threads,
         stop,
     };
@@ -155,6 +160,7 @@ fn to_size(
     let Retrained { document, quantisation, outcome: rounded } = trained;
     let bytes = write_quantised(&document, &quantisation)?;
     let outcome = Outcome {
+        field: super::allocation::rounded(&document.field, document.training.seed, &quantisation)?,
         steps: document.training.steps,
         best_step: outcome.steps + rounded.best_step,
         seconds: outcome.seconds + rounded.seconds,
@@ -162,8 +168,8 @@ fn to_size(
         ..rounded
     };
     // Measured, as steps may have been chosen anew at the end.
-    let psnr_db = quality::of_written(&bytes, samples)?.psnr_db;
-    Ok(Rated { network, settings, outcome, bytes, psnr_db })
+    let quality = quality::of_written(&bytes, samples)?;
+    Ok(Rated { network, settings, outcome, bytes, quality })
 }
 
 /// Options for a file of so many bytes.

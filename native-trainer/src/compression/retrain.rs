@@ -29,6 +29,9 @@ const AIM: f64 = 0.985;
 const LEAST: f64 = 0.975;
 const MENDS: u32 = 3;
 const MENDING: u64 = 10;
+/// What limited time leaves to the first training, and to each that goes on.
+const FIRST_SECONDS: f64 = 0.8;
+const MENDING_SECONDS: f64 = 0.2 / MENDS as f64;
 const LESS: f64 = 0.99;
 /// Partitions by which the error of rounding is estimated.
 const PROBED: usize = 64;
@@ -56,6 +59,8 @@ pub struct Retraining<'a> {
     pub pace: Pace,
     /// Ends training after this time.
     pub max_seconds: Option<f64>,
+    /// Seconds between two snapshots for who watches.
+    pub snapshot_every_seconds: Option<f64>,
     /// Threads on the CPU.
     pub threads: Option<usize>,
     /// Ends training after the step in progress.
@@ -111,6 +116,7 @@ impl Retraining<'_> {
             settings: Settings {
                 steps: self.steps,
                 max_seconds: self.max_seconds,
+                snapshot_every_seconds: self.snapshot_every_seconds,
                 learning_rate: self.learning_rate(field, quantisation),
                 seed,
                 recipe: Recipe::Held,
@@ -169,10 +175,12 @@ impl Retraining<'_> {
         };
         let quantisation = sized(&document, BEFORE * wanted)?;
         let first = share(&document, &quantisation, AIM * wanted)?;
-        let mut trained = self.run(&document, &quantisation, Some(first), on_event)?;
+        let limited = |share: f64| self.max_seconds.map(|seconds| seconds * share);
+        let training = Retraining { max_seconds: limited(FIRST_SECONDS), ..*self };
+        let mut trained = training.run(&document, &quantisation, Some(first), on_event)?;
         let mending = Retraining {
             steps: self.steps / MENDING,
-            max_seconds: self.max_seconds.map(|s| s / 10.0),
+            max_seconds: limited(MENDING_SECONDS),
             pace: if self.pace == Pace::Early { Pace::Trained } else { self.pace },
             ..*self
         };

@@ -8,16 +8,17 @@ use crate::arguments::EncodeOptions;
 use crate::arguments::values::{Count, Extents, RecipeName};
 use crate::errors::usage_fault;
 
-/// Bits that a weight takes once it is trained for its size. Of 3.4, 4.9 and 6.4 the higher rates, that is the smaller
-/// networks, were ahead (`docs/benchmarks.md`).
+/// Bits that a weight takes once it is trained for its size. Networks with 4.9 were 1.2 dB ahead of larger ones with 3.4
+/// (`docs/benchmarks.md`).
 const BITS_PER_WEIGHT: f64 = 5.6;
 /// What header, index, steps and tables of a small file take, in bytes.
 const OVERHEAD: f64 = 450.0;
-/// Weights of a local network, if partitions may be as large as they like: of 1,400, 2,800 and 5,300 each was 0.6 to 1.2 dB ahead of the one before.
+/// Weights of a local network, if partitions may be as large as they like: of 1,400, 2,800 and 5,300 each was 0.7 to 1.3 dB ahead of the one before.
 const WEIGHTS_PER_NETWORK: f64 = 4_000.0;
 /// By how much partitions may be longer than those of other files, along every axis: a crop keeps whole ones.
 const LONGEST: f64 = 8.0;
-/// Sine layers of pictures between the first and the last; at these sizes 0.6 dB ahead of three, and 1.5 of two.
+/// Sine layers of pictures between the first and the last: as good as three in partitions of 128x128, 1.3 dB ahead in those of
+/// 256x256 (`docs/benchmarks.md`).
 const HIDDEN_LAYERS: u32 = 4;
 /// Deeper networks do not bear the rate of the others.
 const LEARNING_RATE: f64 = 4e-3;

@@ -77,8 +77,6 @@ struct Current {
     shared_adam: FusedAdam,
     soap: Soap,
     best: Option<Best>,
-    /// Whether the best weights take no more room than they should.
-    fits: bool,
     started: f64,
 }
 
@@ -213,11 +211,13 @@ impl<'a> HeldRun<'a> {
         })
     }
 
-    /// All weights as they are, those of the group in training in their places.
+    /// All weights as a file would hold them, those of the group in training in their places.
     fn snapshot(&self, current: &Current) -> Result<Event, TrainingError> {
         let mut local = self.local.clone();
         let size = self.local_size();
-        for (&slot, weights) in self.groups[self.done.groups].iter().zip(current.local.chunks_exact(size)) {
+        let group = &self.groups[self.done.groups];
+        let rounded = self.rounding.as_ref().map(|rounding| rounding.rounded(group, &current.local));
+        for (&slot, weights) in group.iter().zip(rounded.as_ref().unwrap_or(&current.local).chunks_exact(size)) {
             local[slot as usize * size..][..size].copy_from_slice(weights);
         }
         let field = Box::new(self.start.with_weights(self.shared.clone(), local)?);
@@ -276,7 +276,6 @@ impl<'a> HeldRun<'a> {
             soap: Soap::new(&self.plan.spec, group.len()),
             local,
             best: None,
-            fits: false,
             started: self.seconds(),
         })
     }
@@ -399,11 +398,10 @@ impl<'a> HeldRun<'a> {
             loss += self.evaluate(current, share)?.loss * share.batch.samples() as f64 / current.samples as f64;
         }
         let group = &self.groups[self.done.groups];
-        let fits = self.rounding.as_ref().is_none_or(|rounding| rounding.fits(group, &current.local));
+        let fits = |local: &[f32]| self.rounding.as_ref().is_none_or(|rounding| rounding.fits(group, local));
         // Of weights that take too much room the last are taken, as they come nearest.
-        let better = current.best.as_ref().is_none_or(|best| !current.fits || (fits && loss < best.loss));
-        if better {
-            current.fits = fits;
+        let better = |best: &Best| !fits(&best.local) || (loss < best.loss && fits(&current.local));
+        if current.best.as_ref().is_none_or(better) {
             let (shared, local) = (self.shared.clone(), current.local.clone());
             current.best = Some(Best { step: current.step, loss, shared, local });
         }

@@ -97,13 +97,15 @@ pub(super) fn encode(job: &Job, arguments: &EncodeArguments, reporter: &Reporter
     notes.iter().for_each(|note| reporter.say(format_args!("  note: {note}")));
     let rate = plan::rate(&asked, &info)?;
     check_rate(rate, job, arguments)?;
+    // What cannot be planned is said before a log or a page is begun.
+    let planned = Planned::new(&asked, &source)?;
 
     let watch = arguments.watch.then(|| Watch::start(job, source.info(), arguments, stop, reporter)).transpose()?;
     let mut log = job.log_dir.as_deref().map(|folder| log(folder, &source)).transpose()?;
     if let Some(log) = &log {
         reporter.say(format_args!("logging to {}", log.path().display()));
     }
-    let mut progress = Progress::new(arguments.progress, reporter.quiet(), 0);
+    let mut progress = Progress::new(arguments.progress, reporter.quiet(), planned.settings.steps);
     let end = watch.as_ref().map_or(stop, Watch::end);
     let mut on_event = |event: Event| {
         progress.event(&event);
@@ -116,16 +118,16 @@ pub(super) fn encode(job: &Job, arguments: &EncodeArguments, reporter: &Reporter
     };
     let trained = match rate {
         Some(rate) => rated(&source, &asked, rate, (job, arguments), end, reporter, &mut on_event),
-        None => plain(&source, asked.clone(), (job, arguments), end, reporter, &mut on_event),
+        None => plain(&source, planned, (job, arguments), end, reporter, &mut on_event),
     };
     progress.finish();
-    let Trained { network, settings, outcome, written, weights } = trained?;
+    let Trained { network, settings, outcome, written, weights, quality } = trained?;
     if let (StoppedBy::Interrupted, Some(unfinished)) = (outcome.stopped_by, &job.unfinished) {
         destination = Destination::new(unfinished, true, reporter.json())?;
     }
     destination.write(&written)?;
 
-    let quality = quality::of_written(&written, &source)?;
+    let quality = quality.map_or_else(|| quality::of_written(&written, &source), Ok)?;
     if let Some(log) = log
         && let Err(error) = log.finish(outcome.steps, &outcome.field, &quality, written.len() as u64)
     {
@@ -270,21 +272,35 @@ struct Trained {
     outcome: Outcome,
     written: Vec<u8>,
     weights: &'static str,
+    /// Where it was looked at already.
+    quality: Option<Quality>,
+}
+
+/// What completed options come to.
+struct Planned {
+    options: EncodeOptions,
+    network: Network,
+    settings: Settings,
+}
+
+impl Planned {
+    fn new(asked: &EncodeOptions, samples: &Samples) -> Result<Self> {
+        let options = config::completed(asked.clone(), samples.info())?;
+        let network = plan::network_of(&options, samples)?;
+        let settings = plan::settings(&options, samples.info(), &network.grid)?;
+        Ok(Self { options, network, settings })
+    }
 }
 
 /// A file of the weights as they are.
 fn plain(
     samples: &Samples,
-    asked: EncodeOptions,
+    Planned { options, network, mut settings }: Planned,
     (job, arguments): (&Job, &EncodeArguments),
     stop: &AtomicBool,
     reporter: &Reporter,
     on_event: &mut dyn FnMut(Event),
 ) -> Result<Trained> {
-    let info = samples.info();
-    let options = config::completed(asked, info)?;
-    let network = plan::network_of(&options, samples)?;
-    let mut settings = plan::settings(&options, info, &network.grid)?;
     settings.checkpoint = job.checkpoint.as_ref().map(|path| CheckpointSettings {
         path: path.clone(),
         every_seconds: arguments.every.0,
@@ -299,10 +315,10 @@ fn plain(
         settings: settings.clone(),
     };
     let outcome = train(&training, stop, on_event)?;
-    let document = plan::document(info, &options, &network, &settings, &outcome)?;
+    let document = plan::document(samples.info(), &options, &network, &settings, &outcome)?;
     let coding = WeightCoding::from(options.weights.unwrap_or(WeightsName::F32));
     let written = format::write(&document, coding)?;
-    Ok(Trained { network, settings, outcome, written, weights: coding.name() })
+    Ok(Trained { network, settings, outcome, written, weights: coding.name(), quality: None })
 }
 
 /// A file of a wanted size or quality.
@@ -324,8 +340,9 @@ fn rated(
         reporter.say(network_text(network));
     };
     let made = encode_to_rate(samples, asked, rate, stop, &mut begin, on_event)?;
-    let Rated { network, settings, outcome, bytes: written, .. } = made;
-    Ok(Trained { network, settings, outcome, written, weights: ChunkCoding::Quantised.name() })
+    let Rated { network, settings, outcome, bytes: written, quality } = made;
+    let weights = ChunkCoding::Quantised.name();
+    Ok(Trained { network, settings, outcome, written, weights, quality: Some(quality) })
 }
 
 fn snapshot_every(job: &Job, arguments: &EncodeArguments) -> Option<f64> {
