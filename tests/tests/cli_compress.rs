@@ -77,11 +77,29 @@ fn sizes_are_kept() {
 }
 
 #[test]
+fn bits_per_weight_are_kept_and_lose_little() {
+    let place = workplace();
+    let loss = |report: &Value| number(report, "psnr_before_db") - number(report, "psnr_db");
+    let eight = compress(&place, &["--bits", "8"]);
+    assert!(number(&eight, "bits_per_parameter") <= 8.0 && loss(&eight) <= 0.3, "{eight}");
+    let six = compress(&place, &["--bits", "6", "--adaround", "300", "--retrain", "40"]);
+    assert!(number(&six, "bits_per_parameter") <= 6.0 && loss(&six) <= 1.0, "{six}");
+    // More than is seen are not taken.
+    let sixteen = compress(&place, &["--bits", "16"]);
+    assert!(number(&sixteen, "bits_per_parameter") < 11.0 && loss(&sixteen) <= 0.3, "{sixteen}");
+    // The published quantiser has fewer levels in tensors that need more.
+    let uniform = compress(&place, &["--bits", "6", "--uniform"]);
+    assert!(loss(&uniform) > loss(&compress(&place, &["--bits", "6"])), "{uniform}");
+}
+
+#[test]
 fn retraining_never_ends_worse() {
     let place = workplace();
-    let plain = compress(&place, &["--bits", "5"]);
-    let trained = compress(&place, &["--bits", "5", "--retrain", "60"]);
-    assert!(number(&trained, "psnr_db") >= number(&plain, "psnr_db") - 0.01, "{plain} {trained}");
+    for options in [&["--bits", "5"][..], &["--bits", "9"], &["--bits", "5", "--uniform"]] {
+        let plain = compress(&place, options);
+        let trained = compress(&place, &[options, &["--retrain", "60"]].concat());
+        assert!(number(&trained, "psnr_db") >= number(&plain, "psnr_db") - 0.01, "{plain} {trained}");
+    }
     let plain = number(&compress(&place, &["--bpp", "4"]), "psnr_db");
     let trained = compress(&place, &["--bpp", "4", "--retrain", "60"]);
     assert!(number(&trained, "psnr_db") > plain, "{plain} {trained}");
@@ -114,10 +132,10 @@ fn assert_better(learned: &Value, plain: &Value) {
 #[test]
 fn learned_rounding_comes_nearer_in_every_layer() {
     let place = workplace();
-    for options in [["--bits", "6"], ["--bits", "8"], ["--loss", "1"], ["--bpp", "4"]] {
-        let plain = compress(&place, &options);
+    for options in [&["--bits", "6"][..], &["--bits", "8", "--uniform"], &["--loss", "1"], &["--bpp", "4"]] {
+        let plain = compress(&place, options);
         assert!(plain["adaround"].is_null());
-        let learned = compress(&place, &[&options[..], &["--adaround", "300"]].concat());
+        let learned = compress(&place, &[options, &["--adaround", "300"]].concat());
         assert_eq!(layers(&learned, false), ["first", "hidden 1", "hidden 2", "hidden 3", "last"]);
         assert_better(&learned, &plain);
         if options[0] == "--bpp" {
@@ -135,9 +153,9 @@ fn learned_rounding_comes_nearer_in_every_layer() {
 #[test]
 fn retraining_goes_on_from_learned_rounding() {
     let place = workplace();
-    for options in [["--bits", "5"], ["--bpp", "3"]] {
-        let learned = compress(&place, &[&options[..], &["--adaround", "300"]].concat());
-        let trained = compress(&place, &[&options[..], &["--adaround", "300", "--retrain", "40"]].concat());
+    for options in [&["--bits", "5", "--uniform"][..], &["--bpp", "3"]] {
+        let learned = compress(&place, &[options, &["--adaround", "300"]].concat());
+        let trained = compress(&place, &[options, &["--adaround", "300", "--retrain", "40"]].concat());
         assert_eq!(trained["adaround"], learned["adaround"], "{options:?}");
         // Training judges the samples as numbers, the report judges code values.
         assert!(number(&trained, "psnr_db") >= number(&learned, "psnr_db") - 0.01, "{learned} {trained}");
@@ -155,8 +173,8 @@ fn learned_rounding_takes_encodings_and_relu_layers() {
     ] {
         let encode = ["encode", "a.png", "-o", "a.inr", "--force", "--local-width", "12", "--steps", "60"];
         place.done(&[&encode[..], options].concat());
-        let plain = compress(&place, &["--bits", "5"]);
-        let learned = compress(&place, &["--bits", "5", "--adaround", "300"]);
+        let plain = compress(&place, &["--bits", "5", "--uniform"]);
+        let learned = compress(&place, &["--bits", "5", "--uniform", "--adaround", "300"]);
         let encoded = options.contains(&"nerf") || options.contains(&"gauss");
         assert!(layers(&learned, encoded).len() > 2);
         assert_better(&learned, &plain);
@@ -188,6 +206,7 @@ fn what_cannot_be_is_said() {
     picture("rgb8", 64, 64).save(place.path("b.png")).unwrap();
     for (options, code, words) in [
         (&["--bits", "3"][..], 2, "4..=16"),
+        (&["--uniform"], 2, "--bits"),
         (&["--bits", "8", "--bpp", "1"], 2, "cannot be used with"),
         (&["--loss", "-1"], 2, "no positive number"),
         (&["--bpp", "NaN"], 2, "no positive number"),

@@ -53,7 +53,7 @@ struct Compressed {
     bytes: u64,
     bits_per_sample: f64,
     published_accounting: Accounting,
-    retrained_steps: Option<u64>,
+    retrained_steps: u64,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -88,7 +88,6 @@ pub(crate) fn measure(workspace: &Workspace, rows: &Rows<'_>) -> Result<Outcome>
     }
     let wanted = |given: &[String], name: &str| given.is_empty() || given.iter().any(|wanted| wanted == name);
     let program = workspace.build_program()?;
-    let adaround = has_adaround(workspace, &program)?;
     let folder = workspace.target.join("table-kodak");
     std::fs::create_dir_all(&folder)?;
     let mut measured = Vec::new();
@@ -104,7 +103,6 @@ pub(crate) fn measure(workspace: &Workspace, rows: &Rows<'_>) -> Result<Outcome>
                 input: rows.data.join("kodak").join(format!("{picture}.png")),
                 name: format!("{picture}-{method}"),
                 steps: rows.steps.unwrap_or(if in_full { STEPS } else { STEPS / 10 }),
-                adaround,
                 folder: &folder,
             };
             let encoded = run.encode(method)?;
@@ -113,14 +111,7 @@ pub(crate) fn measure(workspace: &Workspace, rows: &Rows<'_>) -> Result<Outcome>
         }
     }
     let complete = rows.steps.is_none() && rows.pictures.is_empty() && rows.methods.is_empty();
-    Ok(Outcome { table: table(&measured), notes: notes(&measured, adaround), complete })
-}
-
-/// Whether this build rounds adaptively; the published method does.
-fn has_adaround(workspace: &Workspace, program: &Path) -> Result<bool> {
-    let help =
-        process::capture(workspace.program(program).args(["compress", "--help"]), "the program has no compress")?;
-    Ok(help.contains("--adaround"))
+    Ok(Outcome { table: table(&measured), notes: notes(&measured), complete })
 }
 
 struct Run<'a> {
@@ -129,7 +120,6 @@ struct Run<'a> {
     input: PathBuf,
     name: String,
     steps: u64,
-    adaround: bool,
     folder: &'a Path,
 }
 
@@ -149,24 +139,13 @@ impl Run<'_> {
         })
     }
 
-    /// Rounded, and retrained where this build retrains such networks; else the refusal is shown, and the table says so.
+    /// By AdaRound, and retrained, as published.
     fn compress(&self) -> Result<Compressed> {
-        let kind = if self.adaround { "adaround" } else { "nearest" };
-        let retrain = ["--retrain", RETRAINING];
-        self.compressed(&format!("{kind}-retrained"), &retrain).or_else(|refusal| {
-            println!("not retrained: {refusal:#}");
-            self.compressed(kind, &[])
-        })
-    }
-
-    fn compressed(&self, kind: &str, more: &[&str]) -> Result<Compressed> {
-        recorded(self.workspace, &self.file(&format!("{kind}.json")), || {
+        recorded(self.workspace, &self.file("compressed.json"), || {
             let mut command = self.workspace.program(self.program);
-            command.arg("compress").arg(self.file("inr")).arg("-o").arg(self.file(&format!("{kind}.inr")));
-            command.args(["--bits", "8", "--force", "--json", "--against"]).arg(&self.input).args(more);
-            if self.adaround {
-                command.arg("--adaround");
-            }
+            command.arg("compress").arg(self.file("inr")).arg("-o").arg(self.file("compressed.inr"));
+            command.args(["--bits", "8", "--uniform", "--adaround", "--retrain", RETRAINING]);
+            command.args(["--force", "--json", "--against"]).arg(&self.input);
             process::capture(&mut command, "its message above says what is wrong")
         })
     }
@@ -218,7 +197,7 @@ fn table(rows: &[Measured]) -> Table {
             grouped(compressed.bytes),
             format!("{:.4}", compressed.bits_per_sample),
             mean(|published| published.1, 4),
-            compressed.retrained_steps.unwrap_or(0).to_string(),
+            compressed.retrained_steps.to_string(),
             grouped(compressed.published_accounting.bytes),
             format!("{:+.1}", row.overhead_percent()),
             format!("{:.0}", encoded.seconds),
@@ -227,15 +206,14 @@ fn table(rows: &[Measured]) -> Table {
     table
 }
 
-fn notes(rows: &[Measured], adaround: bool) -> String {
+fn notes(rows: &[Measured]) -> String {
     let exceeds = |row: &&Measured| {
         let Compressed { bytes, published_accounting, .. } = &row.compressed;
         bytes * 100 > published_accounting.bytes * (100 + OVERHEAD_PERCENT)
     };
     let over = rows.iter().filter(exceeds).count();
-    let rounding = if adaround { "with AdaRound" } else { "rounded to nearest, for this build has no AdaRound" };
     format!(
-        "8 bits, {rounding}. Published means are over all 24 pictures. The count is what the published \
+        "8 bits in every tensor, by AdaRound. Published means are over all 24 pictures. The count is what the published \
          work reports for the same numbers without writing a file: table, arithmetic code and steps, but no size, network or \
          checksum. {over} of {} files exceed it by more than {OVERHEAD_PERCENT} %.\n",
         rows.len()
@@ -256,7 +234,7 @@ mod tests {
                 bytes,
                 bits_per_sample: 0.1,
                 published_accounting: Accounting { bytes: 5_000 },
-                retrained_steps: None,
+                retrained_steps: 300,
             },
         }
     }
@@ -267,6 +245,6 @@ mod tests {
         assert!((rows[1].overhead_percent() - 2.02).abs() < 1e-9);
         let text = table(&rows).text();
         assert!(text.contains("2,500 of 25,000") && text.contains("25.64") && text.contains("+2.0"), "{text}");
-        assert!(notes(&rows, false).contains("1 of 2 files exceed it") && notes(&rows, false).contains("nearest"));
+        assert!(notes(&rows).contains("1 of 2 files exceed it"));
     }
 }

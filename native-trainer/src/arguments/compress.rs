@@ -10,9 +10,8 @@ use super::values::Count;
 const EXAMPLES: &str = "\
 Examples:
   tessera compress photo.inr -o small.inr                    a loss of 0.3 dB at most
-  tessera compress photo.inr -o small.inr --bits 8           the published quantiser
   tessera compress photo.inr -o small.inr --bits 6 --adaround
-                                                             with learned rounding
+                                                             6 bits per weight, with learned rounding
   tessera compress photo.inr -o small.inr --bpp 1.5          as good as fits
   tessera compress photo.inr -o small.inr --bpp 1.5 --retrain 200 --against photo.png
 
@@ -23,7 +22,7 @@ never moved takes no byte. The options of the training are left out; preset, see
 /// `tessera compress IN.inr -o OUT.inr`
 ///
 /// Quantises the weights: every tensor gets a step by what rounding it does to the signal, and so does every class
-/// of partitions, unless --bits says how many levels all of them have.
+/// of partitions, unless --uniform gives all of them the same number of levels.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct CompressArguments {
@@ -47,10 +46,13 @@ pub struct CompressArguments {
     #[arg(long, value_name = "BITS", help_heading = "How small", group = "target", allow_negative_numbers = true,
           value_parser = positive)]
     pub bpp: Option<f64>,
-    /// Give every tensor the levels of this many bits, 4 to 16, as published
+    /// Write at most this many bits per weight of the field, 4 to 16, and fewer where more would not be seen
     #[arg(long, value_name = "BITS", help_heading = "How small", group = "target",
           value_parser = clap::value_parser!(u32).range(4..=16))]
     pub bits: Option<u32>,
+    /// With --bits: give every tensor the levels of so many bits, as published
+    #[arg(long, requires = "bits", help_heading = "How small")]
+    pub uniform: bool,
     /// Where the frequencies of the numbers come from
     #[arg(long, value_enum, value_name = "NAME", default_value_t = CoderName::Static, help_heading = "How small")]
     pub coder: CoderName,

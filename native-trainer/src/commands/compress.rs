@@ -12,8 +12,7 @@ use super::describe::{LedgerPart, ledger, open, present_samples};
 use crate::arguments::CompressArguments;
 use crate::arguments::values::Count;
 use crate::compression::{
-    AdaRound, Allocation, LayerRounding, Learned, Pace, Probe, PublishedRate, Retrained, Retraining, search,
-    steps_for_bits,
+    AdaRound, LayerRounding, Learned, Pace, Probe, PublishedRate, Retrained, Retraining, Target, Wanted,
 };
 use crate::errors::{Fault, usage_fault};
 use crate::media::read_source;
@@ -78,15 +77,16 @@ pub(super) fn run(arguments: &CompressArguments, reporter: &Reporter) -> Result<
     let field_before = document.field.clone();
     let stop = signals::watch()?;
     let learning = arguments.adaround.map(|iterations| AdaRound { iterations, stop });
+    let target = target(arguments, &document, before.as_ref())?;
     let Rounded { mut document, quantisation, layers } = match (&original, arguments.retrain) {
         (Some(samples), Some(steps)) => {
             let pace = if learning.is_some() { Pace::Learned } else { Pace::Trained };
             let threads = arguments.threads;
             let retraining =
                 Retraining { samples, steps, pace, max_seconds: None, snapshot_every_seconds: None, threads, stop };
-            retrained(arguments, document, before.as_ref(), learning, &retraining, reporter)?
+            retrained(&target, document, learning, &retraining, reporter)?
         }
-        _ => rounded(arguments, document, before.as_ref(), learning, reporter)?,
+        _ => rounded(&target, document, learning, reporter)?,
     };
     let numbers = quantisation.numbers(&document.field, document.training.seed)?;
     let rounded = quantisation.field(&document.field, document.training.seed, &numbers)?;
@@ -105,7 +105,7 @@ pub(super) fn run(arguments: &CompressArguments, reporter: &Reporter) -> Result<
     let kept = present_samples(reader.grid(), reader.present());
     let ledger = ledger(&reader)?;
     let tensors = quantisation.shared_steps().len() + quantisation.steps_of_slot(0).len();
-    let published = PublishedRate::of(&numbers, tensors, arguments.bits)?;
+    let published = PublishedRate::of(&numbers, tensors, arguments.bits.filter(|_| arguments.uniform))?;
     let mut coders = Coder::ALL
         .into_iter()
         .map(|coder| {
@@ -150,26 +150,22 @@ struct Rounded {
 
 /// The document with steps for its weights, and weights that were moved for learned rounding.
 fn rounded(
-    arguments: &CompressArguments,
+    target: &Target,
     document: Document,
-    before: Option<&Quality>,
     learning: Option<AdaRound<'_>>,
     reporter: &Reporter,
 ) -> Result<Rounded> {
     let Some(learning) = learning else {
-        let quantisation = quantisation(arguments, &document, before)?;
+        let quantisation = target.quantisation(&document)?;
         return Ok(Rounded { document, quantisation, layers: None });
     };
     let (networks, iterations) = (document.field.present().len(), learning.iterations);
     reporter.say(format_args!("learning the rounding of {networks} networks: {iterations} iterations for each layer"));
     let seed = document.training.seed;
-    let (learned, quantisation) = match wanted_bytes(arguments, &document) {
-        Some(bytes) => {
-            let allocation = Allocation::measure(&document.field, seed, arguments.coder.into())?;
-            learning.to_size(&document, &allocation, bytes)?
-        }
-        None => {
-            let quantisation = quantisation(arguments, &document, before)?;
+    let (learned, quantisation) = match target {
+        Target::Bytes(allocation, bytes) => learning.to_size(&document, allocation, *bytes)?,
+        _ => {
+            let quantisation = target.quantisation(&document)?;
             (Some(learning.learn(&document.field, seed, &quantisation)?), quantisation)
         }
     };
@@ -182,9 +178,8 @@ fn rounded(
 
 /// The document with weights that were trained for their quantisation.
 fn retrained(
-    arguments: &CompressArguments,
+    target: &Target,
     document: Document,
-    before: Option<&Quality>,
     learning: Option<AdaRound<'_>>,
     retraining: &Retraining<'_>,
     reporter: &Reporter,
@@ -196,16 +191,14 @@ fn retrained(
             reporter.say(format_args!("retraining: {step} of {steps} steps, {}", decibels(psnr_db)));
         }
     };
-    let wanted = wanted_bytes(arguments, &document);
-    if let (Some(bytes), None) = (wanted, learning) {
-        let coder = Some(arguments.coder.into());
-        let Retrained { document, quantisation, .. } = retraining.to_size(document, coder, bytes, &mut on_event)?;
+    if let (Target::Bytes(allocation, bytes), None) = (target, learning) {
+        let coder = Some(allocation.coder());
+        let Retrained { document, quantisation, .. } = retraining.to_size(document, coder, *bytes, &mut on_event)?;
         return Ok(Rounded { document, quantisation, layers: None });
     }
-    let rounded = rounded(arguments, document, before, learning, reporter)?;
-    let share = wanted.map(|_| 1.0);
-    let trained = retraining.run(&rounded.document, &rounded.quantisation, share, &mut on_event)?;
-    if let Some(bytes) = wanted
+    let rounded = rounded(target, document, learning, reporter)?;
+    let trained = retraining.run(&rounded.document, &rounded.quantisation, target.rate_term(), &mut on_event)?;
+    if let Some(bytes) = target.bytes()
         && write_quantised(&trained.document, &rounded.quantisation)?.len() as u64 > bytes
     {
         // It was promised to fit, and other steps would waste what was learned.
@@ -239,39 +232,23 @@ fn original(path: &std::path::Path, document: &Document) -> Result<Samples> {
     Ok(source.signal.into())
 }
 
-fn wanted_bytes(arguments: &CompressArguments, document: &Document) -> Option<u64> {
+/// What the options ask for, for this document.
+fn target(arguments: &CompressArguments, document: &Document, before: Option<&Quality>) -> Result<Target> {
     let samples = present_samples(document.field.grid(), document.field.present());
-    let of_rate = |bits| plan::bytes_of_rate(bits, samples);
-    arguments.target_size.map(|Count(bytes)| bytes).or(arguments.bpp.map(of_rate))
-}
-
-fn quantisation(arguments: &CompressArguments, document: &Document, before: Option<&Quality>) -> Result<Quantisation> {
-    let (field, seed, coder) = (&document.field, document.training.seed, arguments.coder.into());
-    if let Some(bits) = arguments.bits {
-        let start = Quantisation::nearest_start(field, seed);
-        let (shared, local) = steps_for_bits(field, seed, start, bits);
-        return Ok(Quantisation::new(field.spec(), start, coder, &shared, &local)?.with_bits(bits)?);
-    }
-    let allocation = Allocation::measure(field, seed, coder)?;
-    let coarseness = match wanted_bytes(arguments, document) {
-        Some(bytes) => search::for_size(document, &allocation, bytes)?,
-        None => {
-            let loss = arguments.loss.unwrap_or(LOSS_DB);
-            let psnr =
-                before.map(|quality| quality.psnr_db).or(document.training.psnr_db).filter(|psnr| psnr.is_finite());
-            let Some(psnr) = psnr else {
-                return Err(usage_fault(
-                    "--loss needs a field whose PSNR is known: name the original with \
-                     --against, or a size with --bpp or --target-size",
-                ));
-            };
-            let peak_error = 10_f64.powf(document.signal.kind.psnr_db(1.0) / 10.0);
-            // Errors of rounding and those that are there already do not know of each other, so their squares add up.
-            let error = 10_f64.powf(-psnr / 10.0) * peak_error * (10_f64.powf(loss / 10.0) - 1.0);
-            search::for_error(field, seed, &allocation, error)?
-        }
+    let wanted = match (arguments.target_size, arguments.bpp, arguments.bits) {
+        (Some(Count(bytes)), ..) => Wanted::Bytes(bytes),
+        (_, Some(bits), _) => Wanted::Bytes(plan::bytes_of_rate(bits, samples)),
+        (.., Some(bits)) if arguments.uniform => Wanted::Uniform(bits),
+        (.., Some(bits)) => Wanted::Bits(bits),
+        _ => Wanted::Loss(arguments.loss.unwrap_or(LOSS_DB)),
     };
-    Ok(allocation.quantisation(field, coarseness)?)
+    let psnr = before.map(|quality| quality.psnr_db).or(document.training.psnr_db).filter(|psnr| psnr.is_finite());
+    Target::new(document, wanted, arguments.coder.into(), psnr)?.ok_or_else(|| {
+        usage_fault(
+            "--loss needs a field whose PSNR is known: name the original with --against, or a size with --bpp or \
+             --target-size",
+        )
+    })
 }
 
 /// The file's size if all numbers were one Brotli stream. No file is written so: it is larger, and one stream cannot be

@@ -80,6 +80,11 @@ impl Allocation {
         self.finest
     }
 
+    /// What codes the numbers.
+    pub fn coder(&self) -> Coder {
+        self.coder
+    }
+
     /// The same with another coder.
     #[must_use]
     pub fn with_coder(self, coder: Coder) -> Self {

@@ -10,7 +10,7 @@ const CLIPPING: f64 = 3.0;
 
 /// Steps of the shared and of the local tensors for numbers of `bits` bits, each with the least error of its weights, of
 /// which cutting off counts three times. Tensors at their start have a step of 0.
-pub fn steps_for_bits(field: &Field, seed: u64, rule: StartRule, bits: u32) -> (Vec<f32>, Vec<f32>) {
+pub(super) fn steps_for_bits(field: &Field, seed: u64, rule: StartRule, bits: u32) -> (Vec<f32>, Vec<f32>) {
     let start = Start::new(field.spec(), field.grid(), seed, rule);
     let largest = ((1_i64 << (bits - 1)) - 1) as f64;
     let moved = |weights: &[f32], start: &[f32], range: &std::ops::Range<usize>| -> Vec<f32> {

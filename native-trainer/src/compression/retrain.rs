@@ -10,6 +10,7 @@ use tessera_core::format::{Document, write_numbers, write_quantised};
 use super::allocation::rounded;
 use super::{Allocation, Probe, search};
 use crate::plan;
+use crate::quality;
 use crate::samples::Samples;
 use crate::training::{
     DeviceChoice, Event, Outcome, Recipe, RoundedTraining, Settings, TrainingPlan, bits_of, train_from,
@@ -46,6 +47,17 @@ pub enum Pace {
     /// 0.4 steps by all updates together: rounding was learned as well ([`super::AdaRound`]). More makes most weights cross over at
     /// once, and the field never comes back to what it was.
     Learned,
+}
+
+/// What the rate has to say in training.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum RateTerm {
+    /// Nothing: weights have the bits that they have.
+    None,
+    /// A bit has a price: what it saves in error where steps are chosen well.
+    Fixed,
+    /// The price goes up and down until the numbers take this share of the bits that they take before.
+    Share(f64),
 }
 
 /// How quantised weights are trained.
@@ -90,8 +102,8 @@ impl Retraining<'_> {
         }
     }
 
-    /// Trains `document`'s local weights as `quantisation` rounds them; never worse than it began. With a `bits_share` the
-    /// numbers are to take this share of the bits that they take before, and only what does may be better.
+    /// Trains `document`'s local weights as `quantisation` rounds them; never worse than it began. With a share of the bits,
+    /// only what takes no more may be better.
     ///
     /// # Errors
     /// Those of training.
@@ -99,7 +111,7 @@ impl Retraining<'_> {
         &self,
         document: &Document,
         quantisation: &Quantisation,
-        bits_share: Option<f64>,
+        rate: RateTerm,
         on_event: &mut dyn FnMut(Event),
     ) -> Result<Retrained> {
         let (field, seed) = (&document.field, document.training.seed);
@@ -109,6 +121,8 @@ impl Retraining<'_> {
         let error = Probe::new(field, PROBED)?.difference(&coarse)?;
         #[expect(clippy::cast_precision_loss, reason = "counts")]
         let samples_per_weight = field.grid().samples() as f64 / field.local().len().max(1) as f64;
+        // The slope of the rate-distortion curve.
+        let price = PRICE * 2.0 * std::f64::consts::LN_2 * error * samples_per_weight;
         let training = TrainingPlan {
             samples: self.samples.clone(),
             grid: field.grid().clone(),
@@ -125,9 +139,8 @@ impl Retraining<'_> {
                 threads: self.threads,
                 rounding: Some(RoundedTraining {
                     quantisation: quantisation.clone(),
-                    // What a bit saves in error where steps are chosen well: the slope of the rate-distortion curve.
-                    rate_weight: PRICE * 2.0 * std::f64::consts::LN_2 * error * samples_per_weight,
-                    bits_share,
+                    rate_weight: if rate == RateTerm::None { 0.0 } else { price },
+                    bits_share: if let RateTerm::Share(share) = rate { Some(share) } else { None },
                 }),
                 ..Settings::default()
             },
@@ -177,7 +190,7 @@ impl Retraining<'_> {
         let first = share(&document, &quantisation, AIM * wanted)?;
         let limited = |share: f64| self.max_seconds.map(|seconds| seconds * share);
         let training = Retraining { max_seconds: limited(FIRST_SECONDS), ..*self };
-        let mut trained = training.run(&document, &quantisation, Some(first), on_event)?;
+        let mut trained = training.run(&document, &quantisation, RateTerm::Share(first), on_event)?;
         let mending = Retraining {
             steps: self.steps / MENDING,
             max_seconds: limited(MENDING_SECONDS),
@@ -192,7 +205,7 @@ impl Retraining<'_> {
             }
             aim *= if reached > wanted { LESS } else { 1.0 };
             let share = share(&trained.document, &quantisation, aim)?;
-            let mended = mending.run(&trained.document, &quantisation, Some(share), &mut |_| {})?;
+            let mended = mending.run(&trained.document, &quantisation, RateTerm::Share(share), &mut |_| {})?;
             if reached <= wanted && length(&mended)? > wanted {
                 break;
             }
@@ -205,6 +218,16 @@ impl Retraining<'_> {
             // It was promised to fit, even if coarser steps waste some of the training.
             trained.quantisation = sized(&trained.document, wanted)?;
             trained.document.training.psnr_db = None;
+        }
+        if self.pace != Pace::Early {
+            // A trained field whose steps are fine may lose more by training than rounding costs.
+            let plain = sized(&document, wanted)?;
+            let psnr = |document: &Document, quantisation: &Quantisation| -> Result<f64> {
+                Ok(quality::of_written(&write_quantised(document, quantisation)?, self.samples)?.psnr_db)
+            };
+            if psnr(&document, &plain)? > psnr(&trained.document, &trained.quantisation)? {
+                return Ok(Retrained { document, quantisation: plain, outcome: trained.outcome });
+            }
         }
         Ok(trained)
     }

@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
-use tessera_core::eval::cpu::training::{Batch, Held, Holding, LossAndGradients, Step};
+use tessera_core::eval::cpu::training::{Batch, EncodedBatch, Held, Holding, LossAndGradients, Step};
 use tessera_core::field::Field;
 use tessera_core::signal::SignalKind;
 
@@ -84,6 +84,7 @@ struct Current {
 struct Share {
     batch: Batch,
     held: Option<Held>,
+    encoded: Option<EncodedBatch>,
 }
 
 impl<'a> HeldRun<'a> {
@@ -263,7 +264,8 @@ impl<'a> HeldRun<'a> {
             .collect::<Result<_, _>>()?;
         let local = self.gathered(index);
         // Sound is heard at its own rate, and near half that rate a cubic is no guide to what lies between the samples.
-        let between = (self.plan.samples.info().kind != SignalKind::Sound)
+        let sound = self.plan.samples.info().kind == SignalKind::Sound;
+        let between = (!sound && !self.plan.spec.is_encoded())
             .then(|| self.share(self.batches.between_of(partitions(), count)?))
             .transpose()?;
         Ok(Current {
@@ -281,14 +283,16 @@ impl<'a> HeldRun<'a> {
     }
 
     fn share(&self, batch: Batch) -> Result<Share, TrainingError> {
-        if !self.plan.spec.has_global() || batch.samples() == 0 {
-            return Ok(Share { batch, held: None });
+        let spec = &self.plan.spec;
+        if !spec.has_global() || batch.samples() == 0 {
+            let encoded = EncodedBatch::new(spec, &batch)?;
+            return Ok(Share { batch, held: None, encoded });
         }
-        let holding = Holding::new(&self.plan.spec, &self.shared, &batch)?;
+        let holding = Holding::new(spec, &self.shared, &batch)?;
         let parts: Vec<_> =
             self.workers.run(|| (0..holding.tasks()).into_par_iter().map(|task| holding.run(task)).collect());
         let held = Some(Holding::finish(parts));
-        Ok(Share { batch, held })
+        Ok(Share { batch, held, encoded: None })
     }
 
     /// The share of the group's work that is done, by steps or by time, whichever is more.
@@ -371,14 +375,14 @@ impl<'a> HeldRun<'a> {
     }
 
     fn evaluate(&self, current: &Current, share: &Share) -> Result<LossAndGradients, TrainingError> {
-        let Share { batch, held } = share;
+        let Share { batch, held, encoded } = share;
         let spec = &self.plan.spec;
         let group = &self.groups[self.done.groups];
         let rounded = self.rounding.as_ref().map(|r| self.workers.run(|| r.rounded(group, &current.local)));
         let local = rounded.as_ref().unwrap_or(&current.local);
         let step = match held {
             Some(held) => Step::with_held(spec, &self.shared, local, batch, held)?,
-            None => Step::new(spec, &self.shared, local, batch)?,
+            None => Step::with_encoded(spec, &self.shared, local, batch, encoded.as_ref())?,
         };
         let total = self.workers.run(|| {
             let results: Vec<_> = (0..step.tasks()).into_par_iter().map(|task| step.run(task)).collect();

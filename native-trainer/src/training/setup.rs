@@ -53,7 +53,8 @@ pub(super) fn check(plan: &TrainingPlan, start: &Field) -> Result<(), TrainingEr
         if settings.l1 > 0.0 || settings.patience.is_some() || settings.early_stop.is_some() {
             return refuse("--l1, --patience and --early-stop are for the recipe `published`".to_owned());
         }
-        if plan.spec.is_encoded() {
+        // Rounding alone is mended for any network.
+        if plan.spec.is_encoded() && settings.rounding.is_none() {
             return refuse(format!(
                 "the held recipe trains sine layers on plain coordinates; the encoding {} and the activation {} are for \
                  `published`",
