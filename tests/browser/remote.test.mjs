@@ -23,7 +23,7 @@ describe('a region by range', needs('program'), () => {
     // Heads beyond the first piece with 1,024 partitions, and within it with 64.
     for (const [name, size] of [['many', '16x16'], ['few', '64x64']]) {
       tessera('encode', join(root, 'data/mosaic.png'), '-o', at(`${name}-f32`), '--quiet', '--steps', '6', '--partition-size', size);
-      tessera('compress', at(`${name}-f32`), '-o', at(`${name}-quantised`), '--quiet', '--bits', '7');
+      tessera('compress', at(`${name}-f32`), '-o', at(`${name}-quantised`), '--quiet', '--bits', '7', '--uniform');
     }
     for (const name of ['many-f32', 'many-quantised', 'few-f32', 'few-quantised']) {
       tessera('crop', at(name), '-o', at(`${name}-cropped`), '--quiet', '--keep', REGION);

@@ -50,7 +50,7 @@ describe('weights', unbuilt.length > 0 ? { skip: `no module ${unbuilt.join(', ')
         for (const coder of ['pooled', 'static', 'adaptive']) {
           for (const sample of ['leaf', 'mosaic']) {
             const path = join(work, `${sample}-${coder}.inr`);
-            tessera('compress', join(root, 'data', `${sample}.inr`), '-o', path, '--quiet', '--bits', '8', '--coder', coder);
+            tessera('compress', join(root, 'data', `${sample}.inr`), '-o', path, '--quiet', '--bits', '8', '--uniform', '--coder', coder);
             assert.equal(await found(module, path), JSON.parse(tessera('verify', path, '--json')).weights_checksum, `${sample}, ${coder}`);
           }
         }
