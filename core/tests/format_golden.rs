@@ -7,6 +7,7 @@ mod common;
 use std::path::PathBuf;
 
 use common::{bodies, craft};
+use tessera_core::codec::chunks::{Form, QuantisedReader};
 use tessera_core::eval::{View, cpu, fill_empty, reference};
 use tessera_core::format::{Reader, WeightCoding, crop};
 
@@ -124,11 +125,23 @@ fn the_fuzz_seeds_are_current_and_pass() {
     for (name, bytes) in common::golden() {
         let (header, index, data) = craft::parts(&bytes);
         let cut = [header.len() as u8, (header.len() >> 8) as u8, index.len() as u8];
-        let seeds: [(&str, Vec<u8>, Body); 3] = [
+        let mut seeds: Vec<(&str, Vec<u8>, Body)> = vec![
             ("file", bytes.clone(), bodies::file),
             ("header", [&cut[..], header, index, data].concat(), bodies::header),
             ("crop", [&[0x35, 0xac, 0x1e, 0x77][..], &bytes].concat(), bodies::cropping),
         ];
+        let networks = bodies::quantised_networks();
+        if let Some(network) = networks.iter().position(|(quantised, ..)| *quantised == name) {
+            let chunks = Reader::open(&bytes).unwrap().chunks();
+            // A chunk ends with its checksum.
+            let payload = |at: usize| &bytes[chunks[at].offset as usize..][..chunks[at].bytes as usize - 4];
+            let (shared, local) = (payload(0), payload(1));
+            let (_, spec, grid, random) = &networks[network];
+            let coded = QuantisedReader::new(spec, grid, *random, shared).unwrap();
+            assert!(coded.local(chunks[1].partition.unwrap(), local, Form::Written).is_ok());
+            let head = [network as u8, shared.len() as u8, (shared.len() >> 8) as u8];
+            seeds.push(("coded", [&head[..], shared, local].concat(), bodies::coded));
+        }
         for (target, seed, body) in seeds {
             let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds").join(target);
             if update() {

@@ -84,6 +84,24 @@ proptest! {
         bodies::header(&bytes);
     }
 
+    #[test]
+    fn random_payloads_keep_the_promises(bytes in proptest::collection::vec(any::<u8>(), 0..600)) {
+        bodies::coded(&bytes);
+    }
+
+    /// The same for payloads that were sound but for a few bytes.
+    #[test]
+    fn damaged_payloads_keep_the_promises(
+        which in any::<proptest::sample::Index>(), at in any::<proptest::sample::Index>(), value in any::<u8>(),
+    ) {
+        let (name, ..) = which.get(bodies::quantised_networks());
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds/coded");
+        let mut payloads = std::fs::read(folder.join(name)).unwrap();
+        let at = at.index(payloads.len());
+        payloads[at] = value;
+        bodies::coded(&payloads);
+    }
+
     /// Damage behind right checksums: whatever opens still keeps every promise.
     #[test]
     fn damaged_heads_with_right_checksums_keep_the_promises(

@@ -24,7 +24,7 @@ fn sizes_are_kept_and_bytes_buy_quality() {
     let place = workplace();
     let mut last = 0.0;
     for (options, most) in [(["--bpp", "0.5"], 1536.0), (["--target-size", "4k"], 4000.0), (["--bpp", "3"], 9216.0)] {
-        let report = encoded(&place, &[&options[..], &["--steps", "400"]].concat());
+        let report = encoded(&place, &[&options[..], &["--steps", "800"]].concat());
         let bytes = number(&report, "bytes");
         // Tables of small files shrink while training shrinks the numbers, by more than it can foresee.
         let least = if most > 9000.0 { 0.97 } else { 0.9 };
@@ -35,7 +35,7 @@ fn sizes_are_kept_and_bytes_buy_quality() {
     }
     // The same again, whatever the threads.
     let bytes = place.read("a.inr");
-    encoded(&place, &["--bpp", "3", "--steps", "400", "--threads", "1"]);
+    encoded(&place, &["--bpp", "3", "--steps", "800", "--threads", "1"]);
     assert_eq!(place.read("a.inr"), bytes);
     let info = place.json(&["info", "a.inr"]);
     assert!(info.to_string().contains("bpp = 3"), "{info}");

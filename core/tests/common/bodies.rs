@@ -1,8 +1,14 @@
 //! What must hold for any bytes at all. The fuzz targets in `core/fuzz` and the property tests run the same functions.
 
 use super::craft;
+use std::sync::OnceLock;
+use tessera_core::codec::chunks::{Form, QuantisedReader};
+use tessera_core::codec::range::{Decoder, Encoder};
+use tessera_core::codec::symbols::Frequencies;
 use tessera_core::error::Error;
+use tessera_core::field::FieldSpec;
 use tessera_core::format::{Head, Piece, Reader, WeightCoding, crop, write};
+use tessera_core::grid::Grid;
 
 /// Header, index and data of any kind behind a sound prelude: the first three bytes say where to cut.
 pub fn header(input: &[u8]) {
@@ -87,6 +93,54 @@ pub fn cropping(input: &[u8]) {
         let kept = cropped_reader.document().unwrap();
         assert_eq!(kept.field, document.field.restricted_to(&first));
     }
+}
+
+/// Numbers read from one input by each kind of frequencies.
+const NUMBERS: usize = 300;
+
+/// Payloads of quantised weights, without a file around them: the first byte chooses a network, the next two say how long the
+/// global chunk's payload is; the rest is that of a partition.
+pub fn coded(input: &[u8]) {
+    let Some(([network, a, b], rest)) = input.split_first_chunk::<3>() else { return };
+    let (shared, local) = rest.split_at((usize::from(*a) | usize::from(*b) << 8).min(rest.len()));
+    let networks = quantised_networks();
+    let (_, spec, grid, seed) = &networks[usize::from(*network) % networks.len()];
+    for frequencies in [Ok(Frequencies::adaptive()), Frequencies::from_table(shared)].into_iter().flatten() {
+        let mut from = Decoder::new(local);
+        let mut reading = frequencies.clone();
+        let numbers: Vec<i32> = (0..NUMBERS).map(|_| reading.read(&mut from)).collect();
+        let (mut writing, mut encoder) = (frequencies.clone(), Encoder::default());
+        numbers.iter().for_each(|&number| writing.write(number, &mut encoder).unwrap());
+        let written = encoder.finish();
+        let (mut again, mut from) = (frequencies, Decoder::new(&written));
+        assert!(numbers.iter().all(|&number| again.read(&mut from) == number), "symbols come back");
+    }
+    let Ok(reader) = QuantisedReader::new(spec, grid, *seed, shared) else { return };
+    assert!(reader.table_bytes() <= shared.len() as u64);
+    let weights = [reader.shared(Form::Any), reader.local(0, local, Form::Any)];
+    let written = [reader.shared(Form::Written), reader.local(0, local, Form::Written)];
+    for (weights, written) in weights.into_iter().zip(written) {
+        match (weights, written) {
+            (Ok(weights), written) => {
+                assert!(weights.iter().all(|w| w.is_finite()));
+                assert!(written.is_err() || written == Ok(weights));
+            }
+            (Err(_), written) => assert!(written.is_err(), "what is as written can be read"),
+        }
+    }
+}
+
+/// Name, network, grid and seed of the committed quantised files.
+pub fn quantised_networks() -> &'static [(&'static str, FieldSpec, Grid, u64)] {
+    static NETWORKS: OnceLock<Vec<(&str, FieldSpec, Grid, u64)>> = OnceLock::new();
+    NETWORKS.get_or_init(|| {
+        let quantised = super::golden().into_iter().filter(|(name, _)| name.ends_with("quantised"));
+        let of = |(name, bytes): (&'static str, Vec<u8>)| {
+            let reader = Reader::open(&bytes).unwrap();
+            (name, reader.spec().clone(), reader.grid().clone(), reader.training().seed)
+        };
+        quantised.map(of).collect()
+    })
 }
 
 /// A reader never blames its caller for what is in the bytes.

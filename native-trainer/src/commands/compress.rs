@@ -82,8 +82,16 @@ pub(super) fn run(arguments: &CompressArguments, reporter: &Reporter) -> Result<
         (Some(samples), Some(steps)) => {
             let pace = if learning.is_some() { Pace::Learned } else { Pace::Trained };
             let threads = arguments.threads;
-            let retraining =
-                Retraining { samples, steps, pace, max_seconds: None, snapshot_every_seconds: None, threads, stop };
+            let retraining = Retraining {
+                samples,
+                steps,
+                pace,
+                shares: plan::default_shares(&document.signal, document.field.grid()),
+                max_seconds: None,
+                snapshot_every_seconds: None,
+                threads,
+                stop,
+            };
             retrained(&target, document, learning, &retraining, reporter)?
         }
         _ => rounded(&target, document, learning, reporter)?,

@@ -16,6 +16,9 @@ use crate::training::{Event, Outcome, Settings, TrainingPlan, train};
 
 /// The part of steps and time before weights are rounded.
 const WITHOUT_ROUNDING: f64 = 0.25;
+/// The part over which the rate rises, and its steps at most: without it many shares and a high rate end in a field of one value.
+const WARM_UP: f64 = 0.05;
+const MOST_WARM_UP: u64 = 400;
 /// What a PSNR may differ from the wanted one, in dB.
 const NEAR_DB: f64 = 0.3;
 /// Trainings for a wanted PSNR; the first is short, and tells how difficult the signal is.
@@ -125,6 +128,7 @@ fn to_size(
     begin(&network, &mut settings);
     let plain = Settings {
         steps: part(settings.steps, WITHOUT_ROUNDING),
+        warm_up: part(settings.steps, WARM_UP).min(MOST_WARM_UP),
         max_seconds: settings.max_seconds.map(|seconds| seconds * WITHOUT_ROUNDING),
         ..settings.clone()
     };
@@ -148,6 +152,7 @@ fn to_size(
         samples,
         steps: settings.steps - plain.steps,
         pace: Pace::Early,
+        shares: settings.shares,
         max_seconds: settings.max_seconds.map(|seconds| seconds * (1.0 - WITHOUT_ROUNDING)),
         snapshot_every_seconds: settings.snapshot_every_seconds,
         threads: settings.threads,

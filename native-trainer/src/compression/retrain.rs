@@ -9,7 +9,6 @@ use tessera_core::format::{Document, write_numbers, write_quantised};
 
 use super::allocation::rounded;
 use super::{Allocation, Probe, search};
-use crate::plan;
 use crate::quality;
 use crate::samples::Samples;
 use crate::training::{
@@ -69,6 +68,8 @@ pub struct Retraining<'a> {
     pub steps: u64,
     /// How far weights are to go.
     pub pace: Pace,
+    /// Shares of the samples that steps take in turn.
+    pub shares: u32,
     /// Ends training after this time.
     pub max_seconds: Option<f64>,
     /// Seconds between two snapshots for who watches.
@@ -134,7 +135,7 @@ impl Retraining<'_> {
                 learning_rate: self.learning_rate(field, quantisation),
                 seed,
                 recipe: Recipe::Held,
-                shares: plan::default_shares(&document.signal, field.grid()),
+                shares: self.shares,
                 device: DeviceChoice::Cpu,
                 threads: self.threads,
                 rounding: Some(RoundedTraining {

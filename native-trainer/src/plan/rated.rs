@@ -1,29 +1,44 @@
 //! A file of a wanted size: which network fits it, and how large it is to be.
 
 use anyhow::Result;
+use tessera_core::grid::Grid;
 use tessera_core::signal::{SignalInfo, SignalKind};
 
-use super::{defaults, light};
+use super::{defaults, light, network};
 use crate::arguments::EncodeOptions;
-use crate::arguments::values::{Count, Extents, RecipeName};
+use crate::arguments::values::{Count, Extents, ModelName, Partitions, RecipeName};
+use crate::config::over;
 use crate::errors::usage_fault;
 
-/// Bits that a weight takes once it is trained for its size. Networks with 4.9 were 1.2 dB ahead of larger ones with 3.4
-/// (`docs/benchmarks.md`).
-const BITS_PER_WEIGHT: f64 = 5.6;
+/// Bits that a weight takes once it is trained for its size. 6.5 cost 0.3 dB, 3.4 cost 1.2 (`docs/benchmarks.md`).
+const BITS_PER_WEIGHT: f64 = 5.4;
 /// What header, index, steps and tables of a small file take, in bytes.
 const OVERHEAD: f64 = 450.0;
-/// Weights of a local network, if partitions may be as large as they like: of 1,400, 2,800 and 5,300 each was 0.7 to 1.3 dB ahead of the one before.
-const WEIGHTS_PER_NETWORK: f64 = 4_000.0;
-/// By how much partitions may be longer than those of other files, along every axis: a crop keeps whole ones.
+/// Weights of a local network of other signals than pictures, if partitions may be as large as they like, and by how much these
+/// may be longer than those of other files, along every axis: a crop keeps whole ones.
+const WEIGHTS: f64 = 4_000.0;
 const LONGEST: f64 = 8.0;
-/// Sine layers of pictures between the first and the last: as good as three in partitions of 128x128, 1.3 dB ahead in those of
-/// 256x256 (`docs/benchmarks.md`).
-const HIDDEN_LAYERS: u32 = 4;
-/// Deeper networks do not bear the rate of the others.
-const LEARNING_RATE: f64 = 4e-3;
-/// Steps in all, of which a part is trained before weights are rounded.
+/// Longest side of a picture that may be one partition, of which no crop drops anything.
+const UNDIVIDED: u32 = 256;
+/// Weights per sample from which on a picture is [`RICH`].
+const RICH_FROM: f64 = 0.12;
+/// Pictures of few weights: large and deep networks, which begin with low frequencies (`docs/benchmarks.md`).
+const POOR: Recipe =
+    Recipe { weights: 8_000.0, hidden_layers: 6, first_omega: 15.0, passes: 200.0, rate_times_width: 0.046 };
+/// Pictures of many weights, where the other recipe is behind by 2 to 3 dB.
+const RICH: Recipe =
+    Recipe { weights: 4_000.0, hidden_layers: 4, first_omega: 30.0, passes: 400.0, rate_times_width: 0.05 };
+/// Above so many samples passes become fewer, with the fourth root.
+const ALL_PASSES: f64 = 1_048_576.0;
+/// Samples of a partition that are enough for a step of its network: 600 passes by steps of a sixteenth of 65,536 samples gained 1.0
+/// and 1.7 dB on steps of half of them (`docs/benchmarks.md`).
+const SHARE_SAMPLES: u64 = 3_000;
+/// More shares than this would leave some samples without a turn for too long.
+const MOST_SHARES: u32 = 64;
+/// Steps of other signals.
 const STEPS: u64 = 1_200;
+/// Narrow networks gain nothing by more than this rate.
+const LARGEST_RATE: f64 = 4e-3;
 /// PSNR in dB of `--quality 0`, and what each of its hundred points adds.
 const QUALITY: (f64, f64) = (22.0, 0.2);
 
@@ -34,6 +49,20 @@ pub enum Rate {
     Bytes(u64),
     /// The bytes that it takes for about this PSNR in dB.
     Quality(f64),
+}
+
+/// How pictures are trained for a size.
+struct Recipe {
+    /// Of a local network, if partitions may be as large as they like.
+    weights: f64,
+    /// Sine layers between the first and the last.
+    hidden_layers: u32,
+    /// Omega of the first layers.
+    first_omega: f32,
+    /// Of training over all samples; a part is done before weights are rounded.
+    passes: f64,
+    /// Wider networks bear smaller learning rates.
+    rate_times_width: f64,
 }
 
 /// The rate that options ask for.
@@ -67,6 +96,11 @@ pub fn rate(options: &EncodeOptions, info: &SignalInfo) -> Result<Option<Rate>> 
     Ok(first)
 }
 
+/// Whether completed options name a size.
+pub(super) fn is_rated(options: &EncodeOptions) -> bool {
+    options.bpp.is_some() || options.target_size.is_some() || options.quality.is_some()
+}
+
 /// Bytes of a file at so many bits for each of `samples` samples.
 #[expect(
     clippy::cast_possible_truncation,
@@ -88,25 +122,81 @@ pub fn bytes_of_rate(bits_per_sample: f64, samples: u64) -> u64 {
 pub fn rated(info: &SignalInfo, chosen: &EncodeOptions, bytes: u64) -> EncodeOptions {
     let kind = info.kind;
     let weights = 8.0 / BITS_PER_WEIGHT * (bytes as f64 - OVERHEAD).max(0.3 * bytes as f64);
-    let size = defaults::partition_size(info);
-    let usual: f64 = size.iter().map(|&n| f64::from(n)).product();
-    let wanted = info.samples() as f64 * WEIGHTS_PER_NETWORK / weights.max(1.0);
-    let longer = (wanted / usual).powf(1.0 / size.len().max(1) as f64).clamp(1.0, LONGEST);
-    let size = size.iter().map(|&n| (f64::from(n) * longer).round() as u32).collect();
+    let picture = kind == SignalKind::Picture;
+    let recipe = if weights < RICH_FROM * info.samples() as f64 { POOR } else { RICH };
+    let free = chosen.partitions.is_none() && chosen.partition_size.is_none();
+    let factors = free && picture && chosen.model != Some(ModelName::Siren);
     // Shapes and sounds need the global network, which costs them nothing as it comes from the seed.
     let light = light(kind, chosen.model);
-    let held = chosen.recipe.is_none_or(|recipe| recipe == RecipeName::Held);
     let model = if kind == SignalKind::Sound { chosen.model } else { light.model };
-    EncodeOptions {
+    let options = EncodeOptions {
         model,
         parameters: Some(Count(weights.ceil() as u64)),
-        partition_size: chosen.partitions.is_none().then_some(Extents(size)),
-        hidden_layers: if kind == SignalKind::Picture { Some(HIDDEN_LAYERS) } else { light.hidden_layers },
+        partitions: factors.then(|| Partitions::Factors(Extents(picture_factors(info, weights / recipe.weights)))),
+        partition_size: (free && !picture).then(|| Extents(partition_size(info, weights))),
+        hidden_layers: if picture { Some(recipe.hidden_layers) } else { light.hidden_layers },
+        first_omega: (picture && chosen.omega.is_none()).then_some(recipe.first_omega),
         global_width: light.global_width,
         steps: Some(Count(STEPS)),
-        learning_rate: (kind == SignalKind::Picture && held).then_some(LEARNING_RATE),
         ..EncodeOptions::default()
+    };
+    let held = chosen.recipe.is_none_or(|recipe| recipe == RecipeName::Held);
+    // A network that cannot be planned is reported where it is planned.
+    match network(&over(chosen.clone(), options.clone()), info) {
+        Ok(network) if picture && held => EncodeOptions {
+            steps: Some(Count(steps(info, recipe.passes * f64::from(shares(&network.grid))))),
+            learning_rate: Some((recipe.rate_times_width / f64::from(network.spec.local_width)).min(LARGEST_RATE)),
+            ..options
+        },
+        _ => options,
     }
+}
+
+/// Rows and columns of about so many partitions, about square.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "sizes of partitions")]
+fn picture_factors(info: &SignalInfo, partitions: f64) -> Vec<u32> {
+    let shape = &info.shape;
+    let samples: f64 = shape.iter().map(|&n| f64::from(n)).product();
+    let usual = defaults::partition_size(info).into_iter().min().map_or(1.0, f64::from);
+    let side = (samples / partitions.max(1.0)).sqrt().max(usual);
+    let mut factors: Vec<u32> = shape.iter().map(|&n| (f64::from(n) / side).round().max(1.0) as u32).collect();
+    let longest = shape.iter().zip(&mut factors).max_by_key(|(n, _)| **n);
+    if let Some((_, factor)) = longest.filter(|(n, factor)| **n > UNDIVIDED && **factor == 1) {
+        *factor = 2;
+    }
+    factors
+}
+
+/// The same of other signals, as samples along every axis.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "sizes of partitions"
+)]
+fn partition_size(info: &SignalInfo, weights: f64) -> Vec<u32> {
+    let size = defaults::partition_size(info);
+    let usual: f64 = size.iter().map(|&n| f64::from(n)).product();
+    let wanted = info.samples() as f64 * WEIGHTS / weights.max(1.0);
+    let longer = (wanted / usual).powf(1.0 / size.len().max(1) as f64).clamp(1.0, LONGEST);
+    size.iter().map(|&n| (f64::from(n) * longer).round() as u32).collect()
+}
+
+/// Shares of the samples that steps of a picture's training take in turn.
+pub(super) fn shares(grid: &Grid) -> u32 {
+    let samples = grid.samples() / u64::from(grid.partitions());
+    u32::try_from(samples / SHARE_SAMPLES).unwrap_or(u32::MAX).clamp(2, MOST_SHARES)
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "a count of steps"
+)]
+fn steps(info: &SignalInfo, wanted: f64) -> u64 {
+    let fewer = (ALL_PASSES / (info.samples() as f64).max(ALL_PASSES)).powf(0.25);
+    (wanted * fewer).round() as u64
 }
 
 #[cfg(test)]
@@ -127,10 +217,39 @@ mod tests {
         };
         let (small, large) = (network(0.1), network(1.0));
         assert!(small.grid.partitions() > 1, "a crop must have something to drop");
+        assert_eq!((small.grid.factors(), large.grid.factors()), (&[1, 2][..], &[3, 5][..]));
         assert!(small.grid.partitions() < large.grid.partitions());
         for (network, bits) in [(&small, 0.1 * 393_216.0), (&large, 393_216.0)] {
             let rate = bits / network.parameters() as f64;
             assert!((4.5..9.0).contains(&rate), "{rate} bits a weight");
+        }
+    }
+
+    #[test]
+    fn what_is_chosen_stays_and_pictures_of_any_form_are_divided() {
+        let of = |options: EncodeOptions, rows: u32, columns: u32| {
+            let info = SignalInfo::picture(rows, columns, 3, SampleFormat::U8).unwrap();
+            let options = EncodeOptions { bpp: Some(0.3), ..options };
+            let completed = config::completed(options, &info).unwrap();
+            let network = plan::network(&completed, &info).unwrap();
+            (network.grid.factors().to_vec(), network.spec.first_omega, completed)
+        };
+        let (factors, omega, completed) = of(EncodeOptions::default(), 512, 768);
+        assert_eq!((factors, omega), (vec![1, 2], POOR.first_omega));
+        // 64 shares, and a width of 40.
+        assert_eq!(
+            (completed.steps, completed.learning_rate),
+            (Some(Count(12_800)), Some(POOR.rate_times_width / 40.0))
+        );
+        let size = Some(Extents(vec![128, 128]));
+        assert_eq!(of(EncodeOptions { partition_size: size, ..EncodeOptions::default() }, 512, 768).0, [4, 6]);
+        let siren = EncodeOptions { model: Some(ModelName::Siren), omega: Some(30.0), ..EncodeOptions::default() };
+        assert_eq!((of(siren.clone(), 512, 768).0, of(siren, 512, 768).1), (vec![1, 1], 30.0));
+        for (rows, columns) in [(1, 1), (1, 900), (900, 1), (3, 200_000), (257, 256), (4_000, 6_000)] {
+            let (factors, _, completed) = of(EncodeOptions::default(), rows, columns);
+            let divided = factors.iter().product::<u32>() > 1;
+            assert!(divided == (rows.max(columns) > UNDIVIDED), "{rows}x{columns}: {factors:?}");
+            assert!(completed.learning_rate.unwrap() <= LARGEST_RATE);
         }
     }
 

@@ -4,8 +4,9 @@ use anyhow::Result;
 use tessera_core::field::recentred_for;
 use tessera_core::format::{Document, TrainingRecord, WeightCoding};
 use tessera_core::grid::Grid;
-use tessera_core::signal::SignalInfo;
+use tessera_core::signal::{SignalInfo, SignalKind};
 
+use super::rated::{self, is_rated};
 use super::{Network, carried_out, default_learning_rate, default_sample_fraction, default_shares, default_steps};
 use crate::arguments::EncodeOptions;
 use crate::arguments::values::{Count, DeviceName, Preset, RecipeName, SamplesPerAxis, Seconds, WeightsName};
@@ -21,6 +22,10 @@ pub fn settings(options: &EncodeOptions, info: &SignalInfo, grid: &Grid) -> Resu
         return Err(usage_fault("--psnr must lie between 0 and 200 dB"));
     }
     let recipe = options.recipe.unwrap_or(RecipeName::Held);
+    let shares = match info.kind {
+        SignalKind::Picture if is_rated(options) => rated::shares(grid),
+        _ => default_shares(info, grid),
+    };
     Ok(Settings {
         steps: options.steps.map_or_else(|| default_steps(recipe, info), |Count(n)| n),
         psnr_db: options.psnr,
@@ -33,7 +38,8 @@ pub fn settings(options: &EncodeOptions, info: &SignalInfo, grid: &Grid) -> Resu
             RecipeName::Held => Recipe::Held,
             RecipeName::Published => Recipe::Published,
         },
-        shares: default_shares(info, grid),
+        shares,
+        warm_up: 0,
         group_samples: None,
         sample_fraction: options.sample_fraction.unwrap_or_else(|| default_sample_fraction(recipe, info)),
         overlap: options.overlap.as_ref().map(|SamplesPerAxis(samples)| samples.clone()).unwrap_or_default(),
@@ -58,7 +64,7 @@ pub fn document(
     settings: &Settings,
     outcome: &Outcome,
 ) -> Result<Document> {
-    let rated = options.bpp.is_some() || options.target_size.is_some() || options.quality.is_some();
+    let rated = is_rated(options);
     // In a file whose bytes were counted the network speaks for itself.
     let configuration = if rated {
         let EncodeOptions { bpp, target_size, quality, .. } = *options;

@@ -45,6 +45,7 @@ pub fn encode_to_rate(
     say: &mut dyn FnMut(u64, f64),
 ) -> Result<Vec<u8>> {
     let options = EncodeOptions {
+        bpp: Some(bits_per_sample),
         steps: effort.steps.map(Count),
         seed: Some(effort.seed),
         threads: effort.threads,

@@ -89,6 +89,8 @@ pub struct Settings {
     pub recipe: Recipe,
     /// Into how many shares, one for each step in turn, the held recipe deals the samples of a partition.
     pub shares: u32,
+    /// Steps over which the rate of the held recipe rises to `learning_rate`; 0 for one that is there at once.
+    pub warm_up: u64,
     /// Samples that the held recipe trains at a time; `None`: as many as fit in 96 MiB of what is held.
     pub group_samples: Option<u64>,
     /// Where to compute.
@@ -120,6 +122,7 @@ impl Default for Settings {
             seed: 0,
             recipe: Recipe::Published,
             shares: 2,
+            warm_up: 0,
             group_samples: None,
             device: DeviceChoice::Auto,
             threads: None,
