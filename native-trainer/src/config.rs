@@ -89,19 +89,9 @@ pub fn given(typed: &EncodeOptions, file: Option<&Path>) -> Result<EncodeOptions
 /// # Errors
 /// [`crate::errors::Fault::Usage`] for a preset that is for other signals, or for sizes that contradict each other.
 pub fn completed(options: EncodeOptions, signal: &SignalInfo) -> Result<EncodeOptions> {
-    let rated = match plan::rate(&options, signal)? {
-        Some(plan::Rate::Bytes(bytes)) => plan::rated(signal, &options, bytes),
-        _ => EncodeOptions::default(),
-    };
-    let recipe = plan::recipe(&over(options.clone(), rated.clone()), signal);
-    let steps = |scale: fn(u64) -> u64| {
-        let usual = rated.steps.map_or_else(|| plan::default_steps(recipe, signal), |Count(n)| n);
-        EncodeOptions { steps: Some(Count(scale(usual))), ..EncodeOptions::default() }
-    };
-    let preset = match options.preset.unwrap_or(Preset::Fast) {
-        Preset::Fast => EncodeOptions::default(),
-        Preset::Draft => steps(|n| (n / 4).max(1)),
-        Preset::Fine => steps(|n| n * 4),
+    let preset = options.preset.unwrap_or(Preset::Fast);
+    let named = match preset {
+        Preset::Fast | Preset::Draft | Preset::Fine => EncodeOptions::default(),
         Preset::Light => plan::light(signal.kind, options.model),
         Preset::Paper => plan::paper(signal.kind, options.model.unwrap_or(ModelName::LocalGlobal)),
         Preset::Strumpler32 => plan::compression(signal.kind, 32)?,
@@ -110,8 +100,24 @@ pub fn completed(options: EncodeOptions, signal: &SignalInfo) -> Result<EncodeOp
         Preset::Strumpler96 => plan::compression(signal.kind, 96)?,
         Preset::Strumpler128 => plan::compression(signal.kind, 128)?,
     };
+    let rate = plan::rate(&options, signal)?;
+    let chosen = over(options, named);
+    let mut rated = match rate {
+        Some(plan::Rate::Bytes(bytes)) => plan::rated(signal, &chosen, bytes),
+        _ => EncodeOptions::default(),
+    };
+    let recipe = plan::recipe(&over(chosen.clone(), rated.clone()), signal);
+    let scaled = |scale: fn(u64) -> u64| {
+        let usual = rated.steps.map_or_else(|| plan::default_steps(recipe, signal), |Count(n)| n);
+        Some(Count(scale(usual)))
+    };
+    match preset {
+        Preset::Draft => rated.steps = scaled(|n| (n / 4).max(1)),
+        Preset::Fine => rated.steps = scaled(|n| n.saturating_mul(4)),
+        _ => {}
+    }
     let signal = EncodeOptions { recipe: Some(recipe), ..EncodeOptions::default() };
-    Ok(over(over(over(options, preset), rated), signal))
+    Ok(over(over(chosen, rated), signal))
 }
 
 #[cfg(test)]

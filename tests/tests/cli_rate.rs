@@ -27,7 +27,7 @@ fn sizes_are_kept_and_bytes_buy_quality() {
         let report = encoded(&place, &[&options[..], &["--steps", "800"]].concat());
         let bytes = number(&report, "bytes");
         // Tables of small files shrink while training shrinks the numbers, by more than it can foresee.
-        let least = if most > 9000.0 { 0.97 } else { 0.9 };
+        let least = if most > 9000.0 { 0.96 } else { 0.9 };
         assert!(bytes <= most && bytes > least * most, "{options:?}: {bytes} of {most}");
         assert!(number(&report, "psnr_db") > last + 1.0, "{options:?}: {report}");
         last = number(&report, "psnr_db");

@@ -116,9 +116,9 @@ pub fn coded(input: &[u8]) {
         assert!(numbers.iter().all(|&number| again.read(&mut from) == number), "symbols come back");
     }
     let Ok(reader) = QuantisedReader::new(spec, grid, *seed, shared) else { return };
-    assert!(reader.table_bytes() <= shared.len() as u64);
-    let weights = [reader.shared(Form::Any), reader.local(0, local, Form::Any)];
-    let written = [reader.shared(Form::Written), reader.local(0, local, Form::Written)];
+    let partition = u32::from(*network) % grid.partitions();
+    let weights = [reader.shared(Form::Any), reader.local(partition, local, Form::Any)];
+    let written = [reader.shared(Form::Written), reader.local(partition, local, Form::Written)];
     for (weights, written) in weights.into_iter().zip(written) {
         match (weights, written) {
             (Ok(weights), written) => {

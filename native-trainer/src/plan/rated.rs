@@ -21,13 +21,13 @@ const LONGEST: f64 = 8.0;
 /// Longest side of a picture that may be one partition, of which no crop drops anything.
 const UNDIVIDED: u32 = 256;
 /// Weights per sample from which on a picture is [`RICH`].
-const RICH_FROM: f64 = 0.12;
+const RICH_FROM: f64 = 0.07;
 /// Pictures of few weights: large and deep networks, which begin with low frequencies (`docs/benchmarks.md`).
-const POOR: Recipe =
-    Recipe { weights: 8_000.0, hidden_layers: 6, first_omega: 15.0, passes: 200.0, rate_times_width: 0.046 };
-/// Pictures of many weights, where the other recipe is behind by 2 to 3 dB.
-const RICH: Recipe =
-    Recipe { weights: 4_000.0, hidden_layers: 4, first_omega: 30.0, passes: 400.0, rate_times_width: 0.05 };
+const POOR: PictureRecipe =
+    PictureRecipe { weights: 8_000.0, hidden_layers: 6, first_omega: 15.0, passes: 200.0, rate_times_width: 0.046 };
+/// Pictures of many weights, where the other recipe is behind by 0.3 dB at 0.5 bits per pixel and by 0.8 to 2.9 at 1.
+const RICH: PictureRecipe =
+    PictureRecipe { weights: 4_000.0, hidden_layers: 4, first_omega: 30.0, passes: 400.0, rate_times_width: 0.05 };
 /// Above so many samples passes become fewer, with the fourth root.
 const ALL_PASSES: f64 = 1_048_576.0;
 /// Samples of a partition that are enough for a step of its network: 600 passes by steps of a sixteenth of 65,536 samples gained 1.0
@@ -35,6 +35,8 @@ const ALL_PASSES: f64 = 1_048_576.0;
 const SHARE_SAMPLES: u64 = 3_000;
 /// More shares than this would leave some samples without a turn for too long.
 const MOST_SHARES: u32 = 64;
+/// Passes that few steps make at least, by larger shares.
+const LEAST_PASSES: u64 = 100;
 /// Steps of other signals.
 const STEPS: u64 = 1_200;
 /// Narrow networks gain nothing by more than this rate.
@@ -52,7 +54,7 @@ pub enum Rate {
 }
 
 /// How pictures are trained for a size.
-struct Recipe {
+struct PictureRecipe {
     /// Of a local network, if partitions may be as large as they like.
     weights: f64,
     /// Sine layers between the first and the last.
@@ -140,11 +142,11 @@ pub fn rated(info: &SignalInfo, chosen: &EncodeOptions, bytes: u64) -> EncodeOpt
         steps: Some(Count(STEPS)),
         ..EncodeOptions::default()
     };
-    let held = chosen.recipe.is_none_or(|recipe| recipe == RecipeName::Held);
+    let held = super::recipe(&over(chosen.clone(), options.clone()), info) == RecipeName::Held;
     // A network that cannot be planned is reported where it is planned.
     match network(&over(chosen.clone(), options.clone()), info) {
         Ok(network) if picture && held => EncodeOptions {
-            steps: Some(Count(steps(info, recipe.passes * f64::from(shares(&network.grid))))),
+            steps: Some(Count(steps(info, recipe.passes * f64::from(shares(&network.grid, u64::MAX))))),
             learning_rate: Some((recipe.rate_times_width / f64::from(network.spec.local_width)).min(LARGEST_RATE)),
             ..options
         },
@@ -153,13 +155,26 @@ pub fn rated(info: &SignalInfo, chosen: &EncodeOptions, bytes: u64) -> EncodeOpt
 }
 
 /// Rows and columns of about so many partitions, about square.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "sizes of partitions")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "sizes of partitions"
+)]
 fn picture_factors(info: &SignalInfo, partitions: f64) -> Vec<u32> {
     let shape = &info.shape;
-    let samples: f64 = shape.iter().map(|&n| f64::from(n)).product();
     let usual = defaults::partition_size(info).into_iter().min().map_or(1.0, f64::from);
-    let side = (samples / partitions.max(1.0)).sqrt().max(usual);
-    let mut factors: Vec<u32> = shape.iter().map(|&n| (f64::from(n) / side).round().max(1.0) as u32).collect();
+    let mut axes: Vec<usize> = (0..shape.len()).collect();
+    axes.sort_by_key(|&axis| shape[axis]);
+    let (mut samples, mut partitions) = (shape.iter().map(|&n| f64::from(n)).product::<f64>(), partitions.max(1.0));
+    let mut factors = vec![1; shape.len()];
+    // The shortest first, as it may be too short for its share of them.
+    for (left, axis) in (1..=shape.len()).rev().zip(axes) {
+        let length = f64::from(shape[axis]);
+        let side = (samples / partitions).powf(1.0 / left as f64).max(usual);
+        factors[axis] = (length / side).round().max(1.0) as u32;
+        (samples, partitions) = (samples / length, (partitions / f64::from(factors[axis])).max(1.0));
+    }
     let longest = shape.iter().zip(&mut factors).max_by_key(|(n, _)| **n);
     if let Some((_, factor)) = longest.filter(|(n, factor)| **n > UNDIVIDED && **factor == 1) {
         *factor = 2;
@@ -167,7 +182,7 @@ fn picture_factors(info: &SignalInfo, partitions: f64) -> Vec<u32> {
     factors
 }
 
-/// The same of other signals, as samples along every axis.
+/// Samples along every axis of another signal's partitions.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
@@ -182,10 +197,14 @@ fn partition_size(info: &SignalInfo, weights: f64) -> Vec<u32> {
     size.iter().map(|&n| (f64::from(n) * longer).round() as u32).collect()
 }
 
-/// Shares of the samples that steps of a picture's training take in turn.
-pub(super) fn shares(grid: &Grid) -> u32 {
+/// Shares of the samples that `steps` steps of a picture's training take in turn.
+pub(super) fn shares(grid: &Grid, steps: u64) -> u32 {
     let samples = grid.samples() / u64::from(grid.partitions());
-    u32::try_from(samples / SHARE_SAMPLES).unwrap_or(u32::MAX).clamp(2, MOST_SHARES)
+    u32::try_from(samples / SHARE_SAMPLES)
+        .unwrap_or(u32::MAX)
+        .min(MOST_SHARES)
+        .min(u32::try_from(steps / LEAST_PASSES).unwrap_or(u32::MAX))
+        .max(2)
 }
 
 #[expect(
@@ -202,7 +221,9 @@ fn steps(info: &SignalInfo, wanted: f64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::arguments::values::Preset;
     use crate::{config, plan};
+    use clap::ValueEnum;
     use tessera_core::signal::SampleFormat;
 
     fn kodak() -> SignalInfo {
@@ -217,7 +238,7 @@ mod tests {
         };
         let (small, large) = (network(0.1), network(1.0));
         assert!(small.grid.partitions() > 1, "a crop must have something to drop");
-        assert_eq!((small.grid.factors(), large.grid.factors()), (&[1, 2][..], &[3, 5][..]));
+        assert_eq!((small.grid.factors(), large.grid.factors()), (&[1, 2][..], &[3, 6][..]));
         assert!(small.grid.partitions() < large.grid.partitions());
         for (network, bits) in [(&small, 0.1 * 393_216.0), (&large, 393_216.0)] {
             let rate = bits / network.parameters() as f64;
@@ -234,21 +255,32 @@ mod tests {
             let network = plan::network(&completed, &info).unwrap();
             (network.grid.factors().to_vec(), network.spec.first_omega, completed)
         };
+        let grid = |options: &EncodeOptions| plan::network(options, &kodak()).unwrap().grid;
         let (factors, omega, completed) = of(EncodeOptions::default(), 512, 768);
-        assert_eq!((factors, omega), (vec![1, 2], POOR.first_omega));
-        // 64 shares, and a width of 40.
+        assert_eq!((factors, omega), (vec![1, 3], POOR.first_omega));
+        // 43 shares of 131,072 samples, and a width of 33.
         assert_eq!(
             (completed.steps, completed.learning_rate),
-            (Some(Count(12_800)), Some(POOR.rate_times_width / 40.0))
+            (Some(Count(8_600)), Some(POOR.rate_times_width / 33.0))
         );
         let size = Some(Extents(vec![128, 128]));
         assert_eq!(of(EncodeOptions { partition_size: size, ..EncodeOptions::default() }, 512, 768).0, [4, 6]);
+        assert_eq!(plan::settings(&completed, &kodak(), &grid(&completed)).unwrap().shares, 43);
+        let few = EncodeOptions { steps: Some(Count(1_200)), ..completed };
+        assert_eq!(plan::settings(&few, &kodak(), &grid(&few)).unwrap().shares, 12);
         let siren = EncodeOptions { model: Some(ModelName::Siren), omega: Some(30.0), ..EncodeOptions::default() };
-        assert_eq!((of(siren.clone(), 512, 768).0, of(siren, 512, 768).1), (vec![1, 1], 30.0));
+        let (factors, omega, completed) = of(siren, 512, 768);
+        assert_eq!((factors, omega, completed.steps), (vec![1, 1], 30.0, Some(Count(STEPS))));
+        for preset in Preset::value_variants() {
+            let (factors, _, _) = of(EncodeOptions { preset: Some(*preset), ..EncodeOptions::default() }, 512, 768);
+            assert_eq!(factors.len(), 2, "{preset:?}");
+        }
         for (rows, columns) in [(1, 1), (1, 900), (900, 1), (3, 200_000), (257, 256), (4_000, 6_000)] {
             let (factors, _, completed) = of(EncodeOptions::default(), rows, columns);
             let divided = factors.iter().product::<u32>() > 1;
             assert!(divided == (rows.max(columns) > UNDIVIDED), "{rows}x{columns}: {factors:?}");
+            let many = factors.iter().product::<u32>();
+            assert!(many <= if rows < 1_000 { 8 } else { 1_000 }, "{rows}x{columns}: {factors:?}");
             assert!(completed.learning_rate.unwrap() <= LARGEST_RATE);
         }
     }

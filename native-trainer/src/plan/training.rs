@@ -22,12 +22,13 @@ pub fn settings(options: &EncodeOptions, info: &SignalInfo, grid: &Grid) -> Resu
         return Err(usage_fault("--psnr must lie between 0 and 200 dB"));
     }
     let recipe = options.recipe.unwrap_or(RecipeName::Held);
+    let steps = options.steps.map_or_else(|| default_steps(recipe, info), |Count(n)| n);
     let shares = match info.kind {
-        SignalKind::Picture if is_rated(options) => rated::shares(grid),
+        SignalKind::Picture if is_rated(options) => rated::shares(grid, steps),
         _ => default_shares(info, grid),
     };
     Ok(Settings {
-        steps: options.steps.map_or_else(|| default_steps(recipe, info), |Count(n)| n),
+        steps,
         psnr_db: options.psnr,
         max_seconds: options.max_time.map(|Seconds(s)| s),
         learning_rate: options.learning_rate.unwrap_or_else(|| default_learning_rate(recipe, info)),

@@ -12,6 +12,9 @@ use crate::plan::{Rate, bytes_of_rate};
 use crate::samples::Samples;
 use crate::training::Event;
 
+/// Counts the changes of what `tessera encode --bpp` does, so that records of a former recipe are not taken for this one's.
+const RECIPE: u32 = 2;
+
 /// How much work goes into a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Effort {
@@ -28,7 +31,7 @@ impl Effort {
     pub fn recipe(&self) -> String {
         let Self { steps, seed, threads: _ } = self;
         let steps = steps.map_or_else(|| "default".to_owned(), |steps| steps.to_string());
-        format!("tessera {} encode --bpp, steps {steps}, seed {seed}", env!("CARGO_PKG_VERSION"))
+        format!("tessera {} encode --bpp, recipe {RECIPE}, steps {steps}, seed {seed}", env!("CARGO_PKG_VERSION"))
     }
 }
 

@@ -340,7 +340,8 @@ impl<'a> HeldRun<'a> {
                 return Ok(None);
             }
         }
-        let warm = ((current.step + 1) as f64 / settings.warm_up.max(1) as f64).min(1.0);
+        // By the same progress as the fall, so that limited time sees both.
+        let warm = ((progress * settings.steps as f64 + 1.0) / settings.warm_up.max(1) as f64).min(1.0);
         let rate = settings.learning_rate * warm * (1.0 - progress);
         if let Some(rounding) = &self.rounding {
             rounding.pull(&self.groups[self.done.groups], current.samples, &current.local, &mut local);

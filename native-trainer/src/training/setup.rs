@@ -144,7 +144,6 @@ pub(super) fn facts(plan: &TrainingPlan, start: &Field) -> Result<Vec<(String, S
         fact("recipe", settings.recipe.name().to_owned()),
         fact("number of steps that the rates follow", settings.recipe.steps_that_matter(settings.steps)),
         fact("number of shares of samples", settings.shares.to_string()),
-        fact("steps of rising rates", settings.warm_up.to_string()),
         fact("samples of a group", format!("{:?}", settings.group_samples)),
         fact("learning rate", format!("{:?}", settings.learning_rate)),
         fact("weight of the magnitudes", format!("{:?}", settings.l1)),
