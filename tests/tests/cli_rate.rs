@@ -24,18 +24,16 @@ fn sizes_are_kept_and_bytes_buy_quality() {
     let place = workplace();
     let mut last = 0.0;
     for (options, most) in [(["--bpp", "0.5"], 1536.0), (["--target-size", "4k"], 4000.0), (["--bpp", "3"], 9216.0)] {
-        let report = encoded(&place, &[&options[..], &["--steps", "800"]].concat());
+        let report = encoded(&place, &[&options[..], &["--steps", "400"]].concat());
         let bytes = number(&report, "bytes");
-        // Tables of small files shrink while training shrinks the numbers, by more than it can foresee.
-        let least = if most > 9000.0 { 0.96 } else { 0.9 };
-        assert!(bytes <= most && bytes > least * most, "{options:?}: {bytes} of {most}");
+        assert!(bytes <= most && bytes > 0.97 * most, "{options:?}: {bytes} of {most}");
         assert!(number(&report, "psnr_db") > last + 1.0, "{options:?}: {report}");
         last = number(&report, "psnr_db");
         assert_eq!(report["weights"], "quantised");
     }
     // The same again, whatever the threads.
     let bytes = place.read("a.inr");
-    encoded(&place, &["--bpp", "3", "--steps", "800", "--threads", "1"]);
+    encoded(&place, &["--bpp", "3", "--steps", "400", "--threads", "1"]);
     assert_eq!(place.read("a.inr"), bytes);
     let info = place.json(&["info", "a.inr"]);
     assert!(info.to_string().contains("bpp = 3"), "{info}");
@@ -48,7 +46,7 @@ fn a_quality_is_met() {
     // So small a picture has one partition or two, between which quality jumps.
     let mut last = 0.0;
     for (quality, wanted) in [("45", 31.0), ("70", 36.0)] {
-        let report = encoded(&place, &["--quality", quality, "--steps", "800"]);
+        let report = encoded(&place, &["--quality", quality, "--steps", "300"]);
         assert!((number(&report, "psnr_db") - wanted).abs() < 2.0, "{quality}: {report}");
         assert!(number(&report, "bytes") > 1.2 * last, "{quality}: {report}");
         last = number(&report, "bytes");
@@ -63,7 +61,7 @@ fn sounds_have_sizes_too() {
     for (size, most) in [("4k", 4000.0), ("12k", 12_000.0)] {
         let call = ["encode", "a.wav", "-o", "a.inr", "--force", "--target-size", size, "--steps", "400"];
         let report = place.json(&call);
-        assert!((0.9 * most..=most).contains(&number(&report, "bytes")), "{report}");
+        assert!((0.95 * most..=most).contains(&number(&report, "bytes")), "{report}");
         let psnr_db = number(&place.json(&["compare", "a.wav", "a.inr"]), "psnr_db");
         assert!(psnr_db > last + 2.0, "{psnr_db} after {last}");
         last = psnr_db;

@@ -186,6 +186,13 @@ impl Quantisation {
         &self.shared
     }
 
+    /// The same for these of the partitions that are present, by their places.
+    #[must_use]
+    pub fn of_slots(&self, slots: &[u32]) -> Self {
+        let class = |&slot: &u32| self.class_of.get(slot as usize).copied().unwrap_or(0);
+        Self { class_of: slots.iter().map(class).collect(), ..self.clone() }
+    }
+
     /// Bytes that the steps take in a file.
     pub fn steps_bytes(&self) -> u64 {
         let local = self.classes.iter().map(Vec::len).fold(0, usize::saturating_add);
@@ -234,7 +241,7 @@ impl Quantisation {
         for (slot, &partition) in field.present().iter().enumerate() {
             let network = Network::new(field.spec(), field.grid(), partition);
             let from = start.local(partition);
-            local.extend(self.local_numbers(&network, &from, self.steps_of_slot(slot), field.local_of_slot(slot)));
+            local.extend(self.local_numbers(&network, &from, slot, field.local_of_slot(slot)));
         }
         let mut shared = Vec::with_capacity(field.shared().len());
         let from = start.shared();
@@ -252,13 +259,14 @@ impl Quantisation {
     /// Replaces the local weights of one partition by those that a file would hold: what training with quantised weights
     /// evaluates. `start` are its start weights ([`Start::local`]), `slot` its place among those that are present.
     pub fn round_local(&self, network: &Network, start: &[f32], slot: usize, weights: &mut [f32]) {
-        let steps = self.steps_of_slot(slot);
-        let numbers = self.local_numbers(network, start, steps, weights);
-        let rounded = weights_of(start, &numbers, &network.tensors, steps);
+        let numbers = self.local_numbers(network, start, slot, weights);
+        let rounded = weights_of(start, &numbers, &network.tensors, self.steps_of_slot(slot));
         weights.iter_mut().zip(rounded).for_each(|(weight, rounded)| *weight = rounded);
     }
 
-    fn local_numbers(&self, network: &Network, start: &[f32], steps: &[f32], weights: &[f32]) -> Vec<i32> {
+    /// The numbers of one partition's local weights, with the parameters of [`Quantisation::round_local`].
+    pub fn local_numbers(&self, network: &Network, start: &[f32], slot: usize, weights: &[f32]) -> Vec<i32> {
+        let steps = self.steps_of_slot(slot);
         let mut numbers = Vec::with_capacity(weights.len());
         // What rounding the first weights does to the phase at the centre of the partition.
         let mut shifts: Vec<f64> = Vec::new();

@@ -12,7 +12,7 @@ use super::{Allocation, Probe, search};
 use crate::quality;
 use crate::samples::Samples;
 use crate::training::{
-    DeviceChoice, Event, Outcome, Recipe, RoundedTraining, Settings, TrainingPlan, bits_of, train_from,
+    DeviceChoice, Event, Outcome, Recipe, RoundedTraining, Settings, TrainingPlan, coded_bytes, train_from,
 };
 
 /// Bounds of the rate at which training begins: the finest steps are below what training can tell and the coarsest beyond what
@@ -23,7 +23,7 @@ const PRICE: f64 = 0.3;
 /// The size before training, and the one that it aims at, as shares of the wanted one: training makes weights cheaper, and
 /// finer steps leave it the choice where.
 const BEFORE: f64 = 1.1;
-const AIM: f64 = 0.985;
+const AIM: f64 = 0.99;
 /// Where it ends above the wanted size all the same, or below this part of it: how often it goes on, with which share of the
 /// steps, for how much less where it was above.
 const LEAST: f64 = 0.975;
@@ -55,7 +55,7 @@ pub enum RateTerm {
     None,
     /// A bit has a price: what it saves in error where steps are chosen well.
     Fixed,
-    /// The price goes up and down until the numbers take this share of the bits that they take before.
+    /// The price goes up and down until the coded numbers take this share of the bytes that they take before.
     Share(f64),
 }
 
@@ -141,7 +141,7 @@ impl Retraining<'_> {
                 rounding: Some(RoundedTraining {
                     quantisation: quantisation.clone(),
                     rate_weight: if rate == RateTerm::None { 0.0 } else { price },
-                    bits_share: if let RateTerm::Share(share) = rate { Some(share) } else { None },
+                    bytes_share: if let RateTerm::Share(share) = rate { Some(share) } else { None },
                 }),
                 ..Settings::default()
             },
@@ -176,16 +176,14 @@ impl Retraining<'_> {
         };
         #[expect(clippy::cast_precision_loss, reason = "a size")]
         let wanted = bytes as f64;
+        let length = |document: &Document, quantisation: &Quantisation| -> Result<f64> {
+            #[expect(clippy::cast_precision_loss, reason = "a size")]
+            Ok(write_quantised(document, quantisation)?.len() as f64)
+        };
         // What the numbers may take, so that the whole file takes `wanted`.
         let share = |document: &Document, quantisation: &Quantisation, wanted: f64| -> Result<f64> {
-            let numbers = bits_of(quantisation, &document.field, seed);
-            #[expect(clippy::cast_precision_loss, reason = "a size")]
-            let length = write_quantised(document, quantisation)?.len() as f64;
-            Ok(if numbers > 0.0 { (1.0 + 8.0 * (wanted - length) / numbers).max(0.01) } else { 1.0 })
-        };
-        let length = |trained: &Retrained| -> Result<f64> {
-            #[expect(clippy::cast_precision_loss, reason = "a size")]
-            Ok(write_quantised(&trained.document, &trained.quantisation)?.len() as f64)
+            let numbers = coded_bytes(quantisation, &document.field, seed)?;
+            Ok((1.0 + (wanted - length(document, quantisation)?) / numbers).max(0.01))
         };
         let quantisation = sized(&document, BEFORE * wanted)?;
         let first = share(&document, &quantisation, AIM * wanted)?;
@@ -200,14 +198,14 @@ impl Retraining<'_> {
         };
         let mut aim = AIM * wanted;
         for _ in 0..MENDS {
-            let reached = length(&trained)?;
+            let reached = length(&trained.document, &trained.quantisation)?;
             if (LEAST * wanted..=wanted).contains(&reached) || mending.steps == 0 {
                 break;
             }
             aim *= if reached > wanted { LESS } else { 1.0 };
             let share = share(&trained.document, &quantisation, aim)?;
             let mended = mending.run(&trained.document, &quantisation, RateTerm::Share(share), &mut |_| {})?;
-            if reached <= wanted && length(&mended)? > wanted {
+            if reached <= wanted && length(&mended.document, &mended.quantisation)? > wanted {
                 break;
             }
             let before = (trained.outcome.steps, trained.outcome.seconds);
@@ -215,7 +213,7 @@ impl Retraining<'_> {
             trained.outcome.steps += before.0;
             trained.outcome.seconds += before.1;
         }
-        if length(&trained)? > wanted {
+        if length(&trained.document, &trained.quantisation)? > wanted {
             // It was promised to fit, even if coarser steps waste some of the training.
             trained.quantisation = sized(&trained.document, wanted)?;
             trained.document.training.psnr_db = None;

@@ -14,6 +14,8 @@ use crate::errors::usage_fault;
 const BITS_PER_WEIGHT: f64 = 5.4;
 /// What header, index, steps and tables of a small file take, in bytes.
 const OVERHEAD: f64 = 450.0;
+/// What weights take of a tiny file at least.
+const LEAST_WEIGHTS: f64 = 0.6;
 /// Weights of a local network of other signals than pictures, if partitions may be as large as they like, and by how much these
 /// may be longer than those of other files, along every axis: a crop keeps whole ones.
 const WEIGHTS: f64 = 4_000.0;
@@ -123,7 +125,7 @@ pub fn bytes_of_rate(bits_per_sample: f64, samples: u64) -> u64 {
 )]
 pub fn rated(info: &SignalInfo, chosen: &EncodeOptions, bytes: u64) -> EncodeOptions {
     let kind = info.kind;
-    let weights = 8.0 / BITS_PER_WEIGHT * (bytes as f64 - OVERHEAD).max(0.3 * bytes as f64);
+    let weights = 8.0 / BITS_PER_WEIGHT * (bytes as f64 - OVERHEAD).max(LEAST_WEIGHTS * bytes as f64);
     let picture = kind == SignalKind::Picture;
     let recipe = if weights < RICH_FROM * info.samples() as f64 { POOR } else { RICH };
     let free = chosen.partitions.is_none() && chosen.partition_size.is_none();

@@ -316,7 +316,7 @@ impl<'a> HeldRun<'a> {
     fn advance(&mut self, current: &mut Current, progress: f64) -> Result<Option<Event>, TrainingError> {
         let started = Instant::now();
         if let Some(rounding) = self.rounding.as_mut().filter(|_| current.step == 0) {
-            rounding.begin(&self.groups[self.done.groups], &current.local);
+            rounding.begin(&self.groups[self.done.groups], &current.local)?;
             // What rounded training begins with may be the best it sees.
             self.judge(current)?;
         }
@@ -349,7 +349,7 @@ impl<'a> HeldRun<'a> {
         let Current { soap, local: weights, .. } = current;
         self.workers.run(|| soap.step(weights, &local, rate));
         if let Some(rounding) = &mut self.rounding {
-            self.workers.run(|| rounding.follow(&self.groups[self.done.groups], weights));
+            self.workers.run(|| rounding.follow(&self.groups[self.done.groups], weights))?;
         }
         if self.done.groups == 0 && self.rounding.is_none() {
             // What is held has no gradient, so this moves the rest of the merge.
@@ -404,10 +404,13 @@ impl<'a> HeldRun<'a> {
             loss += self.evaluate(current, share)?.loss * share.batch.samples() as f64 / current.samples as f64;
         }
         let group = &self.groups[self.done.groups];
-        let fits = |local: &[f32]| self.rounding.as_ref().is_none_or(|rounding| rounding.fits(group, local));
+        let fits = |local: &[f32]| self.rounding.as_ref().map_or(Ok(true), |rounding| rounding.fits(group, local));
         // Of weights that take too much room the last are taken, as they come nearest.
-        let better = |best: &Best| !fits(&best.local) || (loss < best.loss && fits(&current.local));
-        if current.best.as_ref().is_none_or(better) {
+        let better = match &current.best {
+            Some(best) => !fits(&best.local)? || (loss < best.loss && fits(&current.local)?),
+            None => true,
+        };
+        if better {
             let (shared, local) = (self.shared.clone(), current.local.clone());
             current.best = Some(Best { step: current.step, loss, shared, local });
         }

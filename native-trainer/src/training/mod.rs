@@ -59,7 +59,7 @@ pub use plan::{
     filled_partitions,
 };
 pub use plateau::{Plateau, PlateauState};
-pub use rounding::{RoundedTraining, bits_of};
+pub use rounding::{RoundedTraining, coded_bytes};
 pub use run::{train, train_from};
 pub use soap::Soap;
 pub use tessera_core::eval::cpu::training::Batch;

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 use tessera_core::codec::Quantisation;
-use tessera_core::codec::quantised::Network;
-use tessera_core::field::{Field, Start, tensors};
+use tessera_core::codec::quantised::{Network, Numbers};
+use tessera_core::error::Error;
+use tessera_core::field::{Field, FieldSpec, Start, tensors};
 
 /// How local weights are rounded while they are trained.
 #[derive(Debug, Clone, PartialEq)]
@@ -15,23 +16,27 @@ pub struct RoundedTraining {
     pub quantisation: Quantisation,
     /// What a bit per sample costs, as mean squared error (field units); 0 leaves the rate alone.
     pub rate_weight: f64,
-    /// The bits that the numbers are to take, as a share of what they take at the beginning. What a bit costs then goes up and
-    /// down until they do.
-    pub bits_share: Option<f64>,
+    /// The bytes that coded numbers and their tables are to take, as a share of what they take at the beginning. What a bit costs
+    /// then goes up and down until they do.
+    pub bytes_share: Option<f64>,
 }
 
 /// How fast the price of a bit follows the excess: what it settles at, by step, and at once.
 const SETTLING: f64 = 0.3;
 const PROMPT: f64 = 20.0;
 /// Bounds of the price, as multiples of the first.
-const PRICES: (f64, f64) = (1e-3, 1e3);
+const PRICES: (f64, f64) = (1e-3, 1e6);
 /// By how much more than they should numbers may take to count as what was wanted.
 const TOLERANCE: f64 = 1.005;
+/// Steps after which numbers are coded to know what they take; in between it is estimated by their frequencies.
+const CODED_EVERY: u64 = 16;
 
 /// The same, ready for the partitions of a run.
 #[derive(Debug)]
 pub(super) struct Rounding {
     training: RoundedTraining,
+    spec: FieldSpec,
+    shared: usize,
     networks: Vec<Network>,
     starts: Vec<Vec<f32>>,
     ranges: Vec<std::ops::Range<usize>>,
@@ -47,15 +52,21 @@ struct Control {
     wanted: f64,
     /// What the price settles at.
     settled: f64,
+    /// Bits of tables and of all else that frequencies do not tell, when numbers were last coded.
+    beside: f64,
+    steps: u64,
 }
 
-/// Bits of all local numbers of `field`, by the frequencies of each tensor's: what training keeps an eye on.
-pub fn bits_of(quantisation: &Quantisation, field: &Field, seed: u64) -> f64 {
-    let training = RoundedTraining { quantisation: quantisation.clone(), rate_weight: 0.0, bits_share: None };
+/// Bytes of all local numbers of `field` as a file has them, with steps and tables: what training keeps an eye on.
+///
+/// # Errors
+/// Those of coding.
+pub fn coded_bytes(quantisation: &Quantisation, field: &Field, seed: u64) -> Result<f64, Error> {
+    let training = RoundedTraining { quantisation: quantisation.clone(), rate_weight: 0.0, bytes_share: None };
     let rounding = Rounding::new(&training, field, seed);
     #[expect(clippy::cast_possible_truncation, reason = "partitions have 32-bit numbers")]
     let all: Vec<u32> = (0..field.present().len() as u32).collect();
-    rounding.bits(&all, field.local())
+    Ok(rounding.coded_bits(&all, field.local())? / 8.0)
 }
 
 impl Rounding {
@@ -68,36 +79,72 @@ impl Rounding {
             ranges: tensors(&spec.local_layers()),
             price: training.rate_weight,
             control: None,
+            spec: spec.clone(),
+            shared: field.shared().len(),
             training: training.clone(),
         }
     }
 
     /// Begins with a group.
-    pub(super) fn begin(&mut self, group: &[u32], local: &[f32]) {
+    ///
+    /// # Errors
+    /// Those of coding.
+    pub(super) fn begin(&mut self, group: &[u32], local: &[f32]) -> Result<(), Error> {
         self.price = self.training.rate_weight;
-        self.control = self
-            .training
-            .bits_share
-            .map(|share| Control { wanted: share * self.bits(group, local), settled: self.price });
+        self.control = None;
+        if let Some(share) = self.training.bytes_share {
+            let wanted = share * self.coded_bits(group, local)?;
+            self.control = Some(Control { wanted, settled: self.price, beside: 0.0, steps: 0 });
+        }
+        Ok(())
     }
 
     /// Follows the size after a step.
-    pub(super) fn follow(&mut self, group: &[u32], local: &[f32]) {
-        let Some(mut control) = self.control else { return };
-        let excess = self.bits(group, local) / control.wanted - 1.0;
+    ///
+    /// # Errors
+    /// Those of coding.
+    pub(super) fn follow(&mut self, group: &[u32], local: &[f32]) -> Result<(), Error> {
+        let Some(mut control) = self.control else { return Ok(()) };
+        let bits = self.bits(group, local);
+        if control.steps.is_multiple_of(CODED_EVERY) {
+            control.beside = self.coded_bits(group, local)? - bits;
+        }
+        control.steps += 1;
+        let excess = (bits + control.beside) / control.wanted - 1.0;
         let (least, most) = PRICES;
         let first = self.training.rate_weight;
         control.settled = (control.settled * (SETTLING * excess).exp()).clamp(least * first, most * first);
         self.price = (control.settled * (PROMPT * excess).exp()).clamp(least * first, most * first);
         self.control = Some(control);
+        Ok(())
     }
 
     /// Whether the weights of a group are as small as they should be.
-    pub(super) fn fits(&self, group: &[u32], local: &[f32]) -> bool {
-        self.control.is_none_or(|control| self.bits(group, local) <= TOLERANCE * control.wanted)
+    ///
+    /// # Errors
+    /// Those of coding.
+    pub(super) fn fits(&self, group: &[u32], local: &[f32]) -> Result<bool, Error> {
+        let Some(control) = self.control else { return Ok(true) };
+        Ok(self.coded_bits(group, local)? <= TOLERANCE * control.wanted)
     }
 
-    /// Bits of a group's numbers where each tensor has a table of its frequencies.
+    /// Bits of a group's numbers as a file has them, with steps and tables; shared numbers count as none.
+    fn coded_bits(&self, group: &[u32], local: &[f32]) -> Result<f64, Error> {
+        let quantisation = &self.training.quantisation;
+        let networks: Vec<(u32, &[f32])> = group.iter().copied().zip(local.chunks_exact(self.size())).collect();
+        let numbers = |&(slot, weights): &(u32, &[f32])| {
+            let slot = slot as usize;
+            quantisation.local_numbers(&self.networks[slot], &self.starts[slot], slot, weights)
+        };
+        let local = networks.par_iter().map(numbers).collect::<Vec<_>>().concat();
+        let numbers = Numbers { shared: vec![0; self.shared], local };
+        let payloads = quantisation.of_slots(group).code(&self.spec, &numbers)?;
+        let bytes = payloads.shared.0.len() + payloads.local.iter().map(Vec::len).sum::<usize>();
+        #[expect(clippy::cast_precision_loss, reason = "a size")]
+        Ok(8.0 * bytes as f64)
+    }
+
+    /// Bits of a group's numbers by the frequencies of each tensor's.
     fn bits(&self, group: &[u32], local: &[f32]) -> f64 {
         let bits = |tensor: &usize| {
             // In an order of its own, so that sums come out the same every time.
