@@ -106,28 +106,16 @@ pub(super) fn is_rated(options: &EncodeOptions) -> bool {
 }
 
 /// Bytes of a file at so many bits for each of `samples` samples.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    clippy::cast_precision_loss,
-    reason = "sizes of files"
-)]
 pub fn bytes_of_rate(bits_per_sample: f64, samples: u64) -> u64 {
-    (bits_per_sample * samples as f64 / 8.0).max(1.0) as u64
+    whole((bits_per_sample * real(samples) / 8.0).max(1.0))
 }
 
 /// The network and its training for a file of `bytes` bytes, under what was chosen.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    clippy::cast_precision_loss,
-    reason = "sizes of networks and partitions"
-)]
 pub fn rated(info: &SignalInfo, chosen: &EncodeOptions, bytes: u64) -> EncodeOptions {
     let kind = info.kind;
-    let weights = 8.0 / BITS_PER_WEIGHT * (bytes as f64 - OVERHEAD).max(LEAST_WEIGHTS * bytes as f64);
+    let weights = 8.0 / BITS_PER_WEIGHT * (real(bytes) - OVERHEAD).max(LEAST_WEIGHTS * real(bytes));
     let picture = kind == SignalKind::Picture;
-    let recipe = if weights < RICH_FROM * info.samples() as f64 { POOR } else { RICH };
+    let recipe = if weights < RICH_FROM * real(info.samples()) { POOR } else { RICH };
     let free = chosen.partitions.is_none() && chosen.partition_size.is_none();
     let factors = free && picture && chosen.model != Some(ModelName::Siren);
     // Shapes and sounds need the global network, which costs them nothing as it comes from the seed.
@@ -135,7 +123,7 @@ pub fn rated(info: &SignalInfo, chosen: &EncodeOptions, bytes: u64) -> EncodeOpt
     let model = if kind == SignalKind::Sound { chosen.model } else { light.model };
     let options = EncodeOptions {
         model,
-        parameters: Some(Count(weights.ceil() as u64)),
+        parameters: Some(Count(whole(weights.ceil()))),
         partitions: factors.then(|| Partitions::Factors(Extents(picture_factors(info, weights / recipe.weights)))),
         partition_size: (free && !picture).then(|| Extents(partition_size(info, weights))),
         hidden_layers: if picture { Some(recipe.hidden_layers) } else { light.hidden_layers },
@@ -144,25 +132,20 @@ pub fn rated(info: &SignalInfo, chosen: &EncodeOptions, bytes: u64) -> EncodeOpt
         steps: Some(Count(STEPS)),
         ..EncodeOptions::default()
     };
-    let held = super::recipe(&over(chosen.clone(), options.clone()), info) == RecipeName::Held;
+    let wanted = over(chosen.clone(), options.clone());
+    if !picture || super::recipe(&wanted, info) != RecipeName::Held {
+        return options;
+    }
     // A network that cannot be planned is reported where it is planned.
-    match network(&over(chosen.clone(), options.clone()), info) {
-        Ok(network) if picture && held => EncodeOptions {
-            steps: Some(Count(steps(info, recipe.passes * f64::from(shares(&network.grid, u64::MAX))))),
-            learning_rate: Some((recipe.rate_times_width / f64::from(network.spec.local_width)).min(LARGEST_RATE)),
-            ..options
-        },
-        _ => options,
+    let Ok(network) = network(&wanted, info) else { return options };
+    EncodeOptions {
+        steps: Some(Count(steps(info, recipe.passes * f64::from(shares(&network.grid, u64::MAX))))),
+        learning_rate: Some((recipe.rate_times_width / f64::from(network.spec.local_width)).min(LARGEST_RATE)),
+        ..options
     }
 }
 
 /// Rows and columns of about so many partitions, about square.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    clippy::cast_precision_loss,
-    reason = "sizes of partitions"
-)]
 fn picture_factors(info: &SignalInfo, partitions: f64) -> Vec<u32> {
     let shape = &info.shape;
     let usual = defaults::partition_size(info).into_iter().min().map_or(1.0, f64::from);
@@ -173,8 +156,8 @@ fn picture_factors(info: &SignalInfo, partitions: f64) -> Vec<u32> {
     // The shortest first, as it may be too short for its share of them.
     for (left, axis) in (1..=shape.len()).rev().zip(axes) {
         let length = f64::from(shape[axis]);
-        let side = (samples / partitions).powf(1.0 / left as f64).max(usual);
-        factors[axis] = (length / side).round().max(1.0) as u32;
+        let side = (samples / partitions).powf(1.0 / real(left as u64)).max(usual);
+        factors[axis] = length_of(length / side);
         (samples, partitions) = (samples / length, (partitions / f64::from(factors[axis])).max(1.0));
     }
     let longest = shape.iter().zip(&mut factors).max_by_key(|(n, _)| **n);
@@ -185,18 +168,12 @@ fn picture_factors(info: &SignalInfo, partitions: f64) -> Vec<u32> {
 }
 
 /// Samples along every axis of another signal's partitions.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    clippy::cast_precision_loss,
-    reason = "sizes of partitions"
-)]
 fn partition_size(info: &SignalInfo, weights: f64) -> Vec<u32> {
     let size = defaults::partition_size(info);
     let usual: f64 = size.iter().map(|&n| f64::from(n)).product();
-    let wanted = info.samples() as f64 * WEIGHTS / weights.max(1.0);
-    let longer = (wanted / usual).powf(1.0 / size.len().max(1) as f64).clamp(1.0, LONGEST);
-    size.iter().map(|&n| (f64::from(n) * longer).round() as u32).collect()
+    let wanted = real(info.samples()) * WEIGHTS / weights.max(1.0);
+    let longer = (wanted / usual).powf(1.0 / real(size.len().max(1) as u64)).clamp(1.0, LONGEST);
+    size.iter().map(|&n| length_of(f64::from(n) * longer)).collect()
 }
 
 /// Shares of the samples that `steps` steps of a picture's training take in turn.
@@ -209,15 +186,24 @@ pub(super) fn shares(grid: &Grid, steps: u64) -> u32 {
         .max(2)
 }
 
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    clippy::cast_precision_loss,
-    reason = "a count of steps"
-)]
 fn steps(info: &SignalInfo, wanted: f64) -> u64 {
-    let fewer = (ALL_PASSES / (info.samples() as f64).max(ALL_PASSES)).powf(0.25);
-    (wanted * fewer).round() as u64
+    let fewer = (ALL_PASSES / real(info.samples()).max(ALL_PASSES)).powf(0.25);
+    whole((wanted * fewer).round())
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts of samples and bytes, far below 2^52")]
+fn real(count: u64) -> f64 {
+    count as f64
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates, and nothing here is negative")]
+fn whole(number: f64) -> u64 {
+    number as u64
+}
+
+/// The nearest number of samples or partitions along an axis, at least 1.
+fn length_of(number: f64) -> u32 {
+    u32::try_from(whole(number.round())).unwrap_or(u32::MAX).max(1)
 }
 
 #[cfg(test)]

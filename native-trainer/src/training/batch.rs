@@ -97,26 +97,40 @@ impl<'a> Batches<'a> {
         self.collect(self.boxes(partitions), |_, samples| 0..samples)
     }
 
-    /// Share `part` of `parts` of the samples of some partitions: each partition's samples in an order drawn from the seed,
-    /// dealt out one by one, so that the shares differ by one sample at most and together are everything.
+    /// The samples of some partitions in `parts` shares: each partition's samples in an order drawn from the seed, dealt out one
+    /// by one, so that the shares differ by one sample at most and together are everything.
     ///
     /// # Errors
     /// [`TrainingError::Samples`] where they cannot be read.
-    pub fn share_of(
-        &self,
-        partitions: impl IntoIterator<Item = u32>,
-        part: usize,
-        parts: usize,
-    ) -> Result<Batch, TrainingError> {
+    pub fn shares_of(&self, partitions: &[u32], parts: usize) -> Result<Vec<Batch>, TrainingError> {
+        let orders = self.orders(partitions);
+        (0..parts).map(|part| self.dealt(partitions, &orders, part, parts)).collect()
+    }
+
+    fn orders(&self, partitions: &[u32]) -> Vec<Vec<u64>> {
         let mut keys = SplitMix64(SplitMix64(self.seed).next_word() ^ SplitMix64(SHARE_STREAM).next_word());
-        self.collect(self.boxes(partitions), |_, samples| {
+        let order = |partition: &u32| {
             let mut random = SplitMix64(keys.next_word());
-            let mut order: Vec<u64> = (0..samples).collect();
+            let mut order: Vec<u64> = (0..self.grid.partition_samples(*partition)).collect();
             for last in (1..order.len()).rev() {
                 #[expect(clippy::cast_possible_truncation, reason = "below a length in memory")]
                 order.swap(last, random.below(last as u64 + 1) as usize);
             }
-            order.into_iter().skip(part).step_by(parts)
+            order
+        };
+        partitions.iter().map(order).collect()
+    }
+
+    fn dealt(
+        &self,
+        partitions: &[u32],
+        orders: &[Vec<u64>],
+        part: usize,
+        parts: usize,
+    ) -> Result<Batch, TrainingError> {
+        let mut orders = orders.iter();
+        self.collect(self.boxes(partitions.iter().copied()), |_, _| {
+            orders.next().into_iter().flatten().copied().skip(part).step_by(parts)
         })
     }
 
@@ -125,10 +139,9 @@ impl<'a> Batches<'a> {
     ///
     /// # Errors
     /// [`TrainingError::Samples`] where they cannot be read.
-    pub fn between_of(&self, partitions: impl IntoIterator<Item = u32>, parts: usize) -> Result<Batch, TrainingError> {
-        let partitions: Vec<u32> = partitions.into_iter().collect();
+    pub fn between_of(&self, partitions: &[u32], parts: usize) -> Result<Batch, TrainingError> {
         let mut keys = SplitMix64(SplitMix64(self.seed).next_word() ^ SplitMix64(BETWEEN_STREAM).next_word());
-        let mut batch = self.share_of(partitions.iter().copied(), 0, parts)?;
+        let mut batch = self.dealt(partitions, &self.orders(partitions), 0, parts)?;
         let (inputs, outputs) = (self.grid.axes(), batch.outputs);
         let mut random = SplitMix64(keys.next_word());
         let mut place = vec![0.0_f64; inputs];
@@ -253,7 +266,7 @@ mod tests {
         signal.values = (0..45_u8).map(|i| f32::from(i / 5)).collect();
         let rows = signal.into();
         let batches = Batches::new(&grid, &rows, 1.0, 3);
-        let batch = batches.between_of(0..4, 2).unwrap();
+        let batch = batches.between_of(&[0, 1, 2, 3], 2).unwrap();
         assert_eq!(batch.spans.len(), 4);
         let mut off_grid = 0;
         for (partition, span) in batch.spans.iter().enumerate() {
@@ -273,7 +286,7 @@ mod tests {
             }
         }
         assert!(off_grid > 20);
-        assert_eq!(batches.between_of(0..4, 2).unwrap(), batch);
+        assert_eq!(batches.between_of(&[0, 1, 2, 3], 2).unwrap(), batch);
     }
 
     #[test]
@@ -354,9 +367,9 @@ mod tests {
         let grid = Grid::new(vec![9, 5], vec![2, 2], UNIT_RANGE).unwrap();
         let samples = samples(&grid, 1);
         let batches = Batches::new(&grid, &samples, 1.0, 7);
-        let shares = [0, 1].map(|part| batches.share_of([1, 3], part, 2).unwrap());
-        assert_eq!(shares[0], batches.share_of([1, 3], 0, 2).unwrap());
-        assert_ne!(shares[0], Batches::new(&grid, &samples, 1.0, 8).share_of([1, 3], 0, 2).unwrap());
+        let shares = batches.shares_of(&[1, 3], 2).unwrap();
+        assert_eq!(shares, batches.shares_of(&[1, 3], 2).unwrap());
+        assert_ne!(shares, Batches::new(&grid, &samples, 1.0, 8).shares_of(&[1, 3], 2).unwrap());
         let whole = batches.of([1, 3]).unwrap();
         for (slot, span) in whole.spans.iter().enumerate() {
             let of = |share: &Batch| share.targets[share.spans[slot].clone()].to_vec();

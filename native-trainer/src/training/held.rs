@@ -254,19 +254,20 @@ impl<'a> HeldRun<'a> {
     /// Begins a group.
     fn open(&self, index: usize) -> Result<Current, TrainingError> {
         let group = &self.groups[index];
-        let partitions = || group.iter().map(|&slot| self.start.present()[slot as usize]);
+        let partitions: Vec<u32> = group.iter().map(|&slot| self.start.present()[slot as usize]).collect();
         let count = self.plan.settings.shares as usize;
-        let share = |part| self.share(self.batches.share_of(partitions(), part, count)?);
+        let dealt = self.batches.shares_of(&partitions, count)?;
         // Partitions of a single sample leave nothing for the second share.
-        let shares: Vec<Share> = (0..count)
-            .map(share)
-            .filter(|s| s.as_ref().map_or(true, |s| s.batch.samples() > 0))
+        let shares: Vec<Share> = dealt
+            .into_iter()
+            .filter(|batch| batch.samples() > 0)
+            .map(|batch| self.share(batch))
             .collect::<Result<_, _>>()?;
         let local = self.gathered(index);
         // Sound is heard at its own rate, and near half that rate a cubic is no guide to what lies between the samples.
         let sound = self.plan.samples.info().kind == SignalKind::Sound;
         let between = (!sound && !self.plan.spec.is_encoded())
-            .then(|| self.share(self.batches.between_of(partitions(), count)?))
+            .then(|| self.share(self.batches.between_of(&partitions, count)?))
             .transpose()?;
         Ok(Current {
             between,
