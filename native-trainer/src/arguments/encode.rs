@@ -136,7 +136,7 @@ pub struct EncodeOptions {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub partitions: Option<Partitions>,
     /// Wanted samples per partition; the first number goes with the longer side [default: 32x32; sounds 1500; clips, in the
-    /// order of their axes, 8x16x16; shapes an eighth of the longest side, 8 at least]
+    /// order of their axes, 8x16x16; shapes an eighth of the longest side, 8 at least; larger where a size is given]
     #[arg(long, env = "TESSERA_PARTITION_SIZE", hide_env = true, value_name = "SIZE", help_heading = "Network")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub partition_size: Option<Extents>,
@@ -156,7 +156,7 @@ pub struct EncodeOptions {
     #[arg(long, env = "TESSERA_GLOBAL_WIDTH", hide_env = true, value_name = "WIDTH", help_heading = "Network")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub global_width: Option<u32>,
-    /// Sine layers between the first and the last [default: 3]
+    /// Sine layers between the first and the last [default: 3; of pictures with a size 4 or, where it is small, 6]
     #[arg(long, env = "TESSERA_HIDDEN_LAYERS", hide_env = true, value_name = "COUNT", help_heading = "Network")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hidden_layers: Option<u32>,
@@ -164,7 +164,7 @@ pub struct EncodeOptions {
     #[arg(long, env = "TESSERA_OMEGA", hide_env = true, value_name = "OMEGA", help_heading = "Network")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub omega: Option<f32>,
-    /// Omega of the first layers, if another
+    /// Omega of the first layers, if another [default: that of --omega; of pictures with a small size 15]
     #[arg(long, env = "TESSERA_FIRST_OMEGA", hide_env = true, value_name = "OMEGA", help_heading = "Network")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first_omega: Option<f32>,
@@ -262,7 +262,8 @@ pub struct EncodeOptions {
     #[arg(long, value_enum, env = "TESSERA_RECIPE", hide_env = true, value_name = "NAME", help_heading = "Training")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recipe: Option<RecipeName>,
-    /// Learning rate; where rates fall, that of local networks at the start [default: 6e-3, published 1e-3, for sounds 1e-4]
+    /// Learning rate; where rates fall, that of local networks at the start [default: 6e-3, published 1e-3, for sounds 1e-4; of
+    /// pictures with a size at most 4e-3, less for wide networks]
     #[arg(long, env = "TESSERA_LEARNING_RATE", hide_env = true, value_name = "RATE", help_heading = "Training")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub learning_rate: Option<f64>,

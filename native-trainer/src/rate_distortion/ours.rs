@@ -1,4 +1,4 @@
-//! A picture as a croppable file of a wanted rate.
+//! A picture as a file of a wanted rate; above 256 samples a side it has several partitions to crop.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
