@@ -62,7 +62,7 @@ impl<'a> Start<'a> {
     /// Weights of the local network of `partition`, which must be one of the grid.
     pub fn local(&self, partition: u32) -> Vec<f32> {
         let size = self.layers.last().map_or(0, |layer| layer.biases.end);
-        if self.rule == StartRule::Zero {
+        if self.rule == StartRule::Zero || self.spec.pyramid().is_some() {
             return vec![0.0; size];
         }
         let before = self.spec.shared_parameters() + u64::from(partition) * size as u64;

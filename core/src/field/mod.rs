@@ -4,6 +4,7 @@ mod arithmetic;
 mod automatic;
 mod encoding;
 mod initial;
+pub mod latents;
 mod spec;
 
 pub use automatic::{AutomaticRequest, automatic};
@@ -28,6 +29,9 @@ use crate::limits;
 ///   global ones. Empty without a global network.
 /// - `local`: one block of [`FieldSpec::local_parameters`] numbers per *present* partition, ascending: the first
 ///   layer, the hidden ones, the last one.
+///
+/// A field of latent grids has the layers of its synthesis network in `shared`, and the latents of every partition in `local`,
+/// coarsest level first.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Field {
     spec: FieldSpec,
