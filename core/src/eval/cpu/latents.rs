@@ -15,13 +15,13 @@ use crate::field::latents::{Between, Level, between};
 use crate::field::{Field, Layer};
 
 /// Writes the samples of a view that have latents into `out`, `[samples * channels]`; others stay as they are.
-pub(super) struct Synthesis<'a> {
+pub(super) struct Decoding<'a> {
     pub(super) field: &'a Field,
     pub(super) axes: &'a [Axis],
     pub(super) out: &'a mut [f32],
 }
 
-impl WithSimd for Synthesis<'_> {
+impl WithSimd for Decoding<'_> {
     type Output = ();
 
     #[inline(always)]
