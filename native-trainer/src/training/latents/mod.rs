@@ -58,9 +58,14 @@ const BATCHES: usize = 64;
 /// Blocks of a task; the same for any number of threads, as sums depend on it.
 const TASK: usize = 16;
 /// How fast the price of a bit follows the size, from which part of training on, and how far it may go.
-const FOLLOWING: f64 = 0.05;
-const FOLLOWS_FROM: f64 = 0.1;
-const FARTHEST: f64 = 64.0;
+const FOLLOWING: f64 = 0.08;
+const FOLLOWS_FROM: f64 = 0.05;
+const FARTHEST: f64 = 256.0;
+/// Steps after which the size is known anew: latents are made whole for it.
+const WEIGHED_EVERY: u64 = 4;
+/// Steps after which the quantisation's follow the price, and up to which part of training.
+const SCALED_EVERY: u64 = 16;
+const SCALED_UNTIL: f64 = 0.7;
 
 /// What a field of latents is trained for.
 #[derive(Debug, Clone, Copy)]
@@ -108,6 +113,8 @@ pub struct LatentTraining<'a> {
     contexts: Vec<Weights>,
     context_adam: Adam,
     price: f64,
+    /// Bits of whole latents, when they were last weighed.
+    bits: f64,
 }
 
 /// What a step found.
@@ -144,12 +151,7 @@ impl<'a> LatentTraining<'a> {
             return Err(TrainingError::Settings("latents are for pictures".to_owned()));
         }
         let layout = Layout::new(spec);
-        // Exact as the bfloat16 that a file has.
-        let step = |level: &layout::Level| {
-            let step = STEP * target.price.sqrt() as f32 * (-STEP_FALL * exponent(level.exponent)).exp2();
-            f32::from_bits((CONTRAST * step).to_bits() & 0xffff_0000)
-        };
-        let scales: Vec<f32> = layout.levels.iter().map(step).collect();
+        let scales = scales(&layout, target.price);
         let channels = spec.outputs as usize;
         let (mut partitions, mut blocks) = (Vec::new(), Vec::new());
         for number in 0..grid.partitions() {
@@ -207,6 +209,7 @@ impl<'a> LatentTraining<'a> {
             contexts,
             layout,
             price: target.price,
+            bits: target.bits,
         })
     }
 
@@ -226,6 +229,7 @@ impl<'a> LatentTraining<'a> {
         let (mut step, mut last) = (0, Found { error: f64::NAN, bits: 0.0 });
         let mut stopped_by = StoppedBy::Steps;
         let mut forced = 0;
+        let mut price_of_bits = None;
         while step < steps {
             let seconds = clock.elapsed().as_secs_f64();
             let by_time = self.settings.max_seconds.map_or(0.0, |limit| seconds / limit.max(1e-9));
@@ -254,7 +258,8 @@ impl<'a> LatentTraining<'a> {
             if let Some(before) = before {
                 let over = (found.bits / self.target.bits - 1.0).max(0.0);
                 // Beyond the size nothing counts but the size.
-                let cost = found.error + self.target.price * found.bits / self.samples as f64 + 1e3 * over;
+                let price = *price_of_bits.get_or_insert(self.price);
+                let cost = found.error + price * found.bits / self.samples as f64 + 1e3 * over;
                 if best.as_ref().is_none_or(|(least, _)| cost <= *least) {
                     best = Some((cost, before));
                 }
@@ -361,7 +366,7 @@ impl<'a> LatentTraining<'a> {
                 || partition.step(layout, rates.latents, number),
             );
         });
-        let bits: f64 = costs.iter().map(|(bits, _)| bits).sum();
+        let mut bits: f64 = costs.iter().map(|(bits, _)| bits).sum();
         let mut by_weights = vec![0.0; count * Weights::COUNT];
         for (_, gradients) in &costs {
             by_weights.iter_mut().zip(gradients.iter().flatten()).for_each(|(sum, gradient)| *sum += gradient);
@@ -370,12 +375,47 @@ impl<'a> LatentTraining<'a> {
         self.context_adam.step(&mut weights, &by_weights, rates.contexts);
         let (arrays, _) = weights.as_chunks::<{ Weights::COUNT }>();
         self.contexts = arrays.iter().map(|array| Weights::from_array(*array)).collect();
+        if progress < WHOLE {
+            if step.is_multiple_of(WEIGHED_EVERY) {
+                self.bits = self.weighed();
+            }
+            bits = self.bits;
+        }
+        if progress < SCALED_UNTIL && step.is_multiple_of(SCALED_EVERY) {
+            self.rescale();
+        }
         if progress >= FOLLOWS_FROM {
             let excess = (bits / self.target.bits - 1.0).clamp(-0.5, 0.5);
             let (least, most) = (self.target.price / FARTHEST, self.target.price * FARTHEST);
             self.price = (self.price * (FOLLOWING * excess).exp()).clamp(least, most);
         }
         Ok(Found { error, bits })
+    }
+
+    /// Bits of latents that are whole.
+    fn weighed(&mut self) -> f64 {
+        let (layout, contexts) = (&self.layout, &self.contexts);
+        let of_partition = |partition: &mut Partition| {
+            partition.round(layout, &Rounding::Whole, 0);
+            // Nothing asks for gradients between steps.
+            let Partition { numbers, gradient, .. } = partition;
+            let mut by_weights = vec![[0.0; Weights::COUNT]; contexts.len()];
+            Arch::new().dispatch(
+                #[inline(always)]
+                || rate(layout, numbers, gradient, contexts, &mut by_weights, 0.0),
+            )
+        };
+        let bits: Vec<f64> = self.partitions.par_iter_mut().map(of_partition).collect();
+        bits.iter().sum()
+    }
+
+    /// Steps of the quantisation that suit the price; latents stay what they mean.
+    fn rescale(&mut self) {
+        let scales = scales(&self.layout, self.price);
+        let ratios: Vec<f32> = self.scales.iter().zip(&scales).map(|(old, new)| old / new).collect();
+        let layout = &self.layout;
+        self.partitions.par_iter_mut().for_each(|partition| partition.rescale(layout, &ratios));
+        self.scales = scales;
     }
 
     /// Moves the network by every batch in turn, and leaves the gradients by interpolated latents in the blocks.
@@ -428,6 +468,15 @@ impl<'a> LatentTraining<'a> {
         let shared = synthesis::signed(&self.spec, &self.shared);
         Ok(Field::new(self.spec.clone(), self.grid.clone(), present, shared, local.concat())?)
     }
+}
+
+/// What the network sees for a step of each level: exact as the bfloat16 that a file has.
+fn scales(layout: &Layout, price: f64) -> Vec<f32> {
+    let scale = |level: &layout::Level| {
+        let step = STEP * price.sqrt() as f32 * (-STEP_FALL * exponent(level.exponent)).exp2();
+        f32::from_bits((CONTRAST * step).to_bits() & 0xffff_0000)
+    };
+    layout.levels.iter().map(scale).collect()
 }
 
 /// What the best step had before it.

@@ -146,6 +146,16 @@ impl Partition {
         }
     }
 
+    /// Other steps of the quantisation: latents are multiplied by the level's ratio.
+    pub(super) fn rescale(&mut self, layout: &Layout, ratios: &[f32]) {
+        for (level, ratio) in layout.levels.iter().zip(ratios) {
+            let span = level.span.clone();
+            self.latents[span.clone()].iter_mut().for_each(|latent| *latent *= ratio);
+            self.first[span.clone()].iter_mut().for_each(|moment| *moment /= ratio);
+            self.second[span].iter_mut().for_each(|moment| *moment /= ratio * ratio);
+        }
+    }
+
     /// Adds what the blocks of this partition have by their interpolated latents to the gradients of its numbers.
     pub(super) fn collect(&mut self, layout: &Layout, blocks: &[Block], scales: &[f32]) {
         for &block in &self.blocks {
