@@ -16,7 +16,7 @@ fn spec(grid: &Grid, levels: u32, finest: u32) -> FieldSpec {
         local_width: levels,
         global_width: 16,
         encoding: Encoding::Latents(Pyramid::new(grid, levels, finest).unwrap()),
-        activation: Activation::Relu,
+        activation: Activation::LeakyRelu,
         ..FieldSpec::siren(u32::try_from(grid.axes()).unwrap(), 3, 1)
     }
 }
@@ -33,7 +33,7 @@ fn field(grid: &Grid, levels: u32, finest: u32) -> Field {
             for latent in &mut part[level.latents.clone()] {
                 *latent = 0.125
                     * (random.next_word() % (9 - place as u64)) as f32
-                    * f32::from(random.next_word() % (1 + place as u64) == 0);
+                    * f32::from(random.next_word().is_multiple_of(1 + place as u64));
             }
         }
     }

@@ -21,6 +21,7 @@ pub(super) struct Tensors {
 }
 
 /// How likely the numbers of a tensor are.
+#[expect(clippy::large_enum_variant, reason = "there are a few in a file")]
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Model {
     Frequencies(Frequencies),

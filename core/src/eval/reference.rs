@@ -7,7 +7,7 @@ use super::sine::sin;
 use super::{View, blend};
 use crate::error::Error;
 use crate::field::latents::between;
-use crate::field::{Activation, Field, FieldSpec, Layer};
+use crate::field::{Activation, Field, FieldSpec, LEAK, Layer};
 use crate::signal::ABSENT;
 
 /// Evaluates `field` at every position of `view`: `[samples * channels]`, row-major, [`ABSENT`] where the owning
@@ -95,6 +95,7 @@ fn active_layer(spec: &FieldSpec, layer: &Layer, weights: &[f32], inputs: &[f32]
         *value = match spec.activation {
             Activation::Sine => sin(omega * *value),
             Activation::Relu => value.max(0.0),
+            Activation::LeakyRelu => value.max(LEAK * *value),
         };
     }
     values

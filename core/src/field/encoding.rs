@@ -59,7 +59,12 @@ pub enum Activation {
     Sine,
     /// `max(u, 0)`; omega plays no part.
     Relu,
+    /// `max(u, LEAK u)`: for latents, and only for them.
+    LeakyRelu,
 }
+
+/// What is left of negative numbers behind [`Activation::LeakyRelu`].
+pub const LEAK: f32 = 0.1;
 
 impl Activation {
     /// The name on the command line.
@@ -67,6 +72,7 @@ impl Activation {
         match self {
             Self::Sine => "sine",
             Self::Relu => "relu",
+            Self::LeakyRelu => "leaky-relu",
         }
     }
 }

@@ -208,7 +208,7 @@ fn draw(random: &mut SplitMix64, spec: &FieldSpec, layer: &Layer, first: bool, i
             let bound = weight_bound(spec, layer, first);
             into.extend(layer.weights.clone().map(|_| random.uniform(bound)));
         }
-        Activation::Relu => {
+        Activation::Relu | Activation::LeakyRelu => {
             let deviation = (2.0 / layer.inputs as f64).sqrt();
             let mut normals = Normals::of(random.clone());
             #[expect(clippy::cast_possible_truncation, reason = "weights are 32-bit floats")]

@@ -14,6 +14,9 @@ use crate::error::{Error, check_limit};
 use crate::grid::Grid;
 use crate::limits;
 
+/// Axes of a signal at most.
+const AXES: usize = 4;
+
 /// The pyramid of a partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Pyramid {
@@ -22,7 +25,7 @@ pub struct Pyramid {
     /// Level of the finest: its nodes stand for `2^finest` samples along each axis. 0 to 16.
     pub finest: u32,
     /// Samples along each axis of the largest partition; 1 beyond the axes of the signal.
-    pub sizes: [u32; limits::AXES as usize],
+    pub sizes: [u32; AXES],
 }
 
 /// One grid of a pyramid.
@@ -145,7 +148,7 @@ fn nodes(samples: u32, exponent: u32) -> u64 {
     u64::from(samples).div_ceil(1 << exponent.min(32)).max(1)
 }
 
-fn sizes(grid: &Grid) -> [u32; limits::AXES as usize] {
+fn sizes(grid: &Grid) -> [u32; AXES] {
     let largest = grid.partition_box(0);
     std::array::from_fn(|axis| largest.get(axis).map_or(1, |range| range.end - range.start))
 }

@@ -8,7 +8,7 @@ pub mod latents;
 mod spec;
 
 pub use automatic::{AutomaticRequest, automatic};
-pub use encoding::{Activation, Encoding};
+pub use encoding::{Activation, Encoding, LEAK};
 pub use initial::{SplitMix64, Start, StartRule, initialise, initialise_centred, recentred_for, with_last_biases};
 pub use spec::{FieldSpec, Layer, Model, PUBLISHED_OMEGA, tensors};
 

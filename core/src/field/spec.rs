@@ -141,9 +141,12 @@ impl FieldSpec {
         if (self.model == Model::Latents) != pyramid.is_some() {
             return Err(Error::parameter("the model latents and the encoding latents belong together"));
         }
+        if pyramid.is_some() != (self.activation == Activation::LeakyRelu) {
+            return Err(Error::parameter("leaky ReLU layers are those of latents, which have no others"));
+        }
         if let Some(pyramid) = pyramid {
-            if self.local_width != pyramid.levels || self.activation != Activation::Relu {
-                return Err(Error::parameter("a field of latents has ReLU layers, and a local width of one per level"));
+            if self.local_width != pyramid.levels {
+                return Err(Error::parameter("a field of latents has a local width of one per level"));
             }
         } else if self.is_encoded() && self.has_global() {
             return Err(Error::parameter(format!(

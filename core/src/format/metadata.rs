@@ -34,7 +34,9 @@ const MODELS: [(Model, bool); 6] = [
     (Model::PerPartition, true),
     (Model::Latents, true),
 ];
-const ACTIVATIONS: [Activation; 2] = [Activation::Sine, Activation::Relu];
+const ACTIVATIONS: [Activation; 3] = [Activation::Sine, Activation::Relu, Activation::LeakyRelu];
+/// The number of the encoding by latents.
+const LATENTS: u8 = 4;
 /// The only rule so far for coordinates and for the sizes of partitions (see [`Grid`]).
 const GRID_RULE: u8 = 0;
 
@@ -120,7 +122,7 @@ impl EncodedWire {
             Encoding::Nerf { scale, frequencies } => (1, scale, frequencies, 0),
             Encoding::Positional { scale, frequencies } => (2, scale, frequencies, 0),
             Encoding::Gauss { scale, frequencies, seed } => (3, scale, frequencies, seed),
-            Encoding::Latents(pyramid) => (4, 0.0, pyramid.levels, pyramid.finest.into()),
+            Encoding::Latents(pyramid) => (LATENTS, 0.0, pyramid.levels, pyramid.finest.into()),
         };
         let activation = code(&ACTIVATIONS, &spec.activation);
         spec.is_encoded().then_some(Self { encoding, scale, frequencies, seed, activation })
@@ -135,7 +137,7 @@ impl EncodedWire {
             1 => Encoding::Nerf { scale, frequencies },
             2 => Encoding::Positional { scale, frequencies },
             3 => Encoding::Gauss { scale, frequencies, seed },
-            4 => {
+            LATENTS => {
                 let finest = u32::try_from(seed).unwrap_or(u32::MAX);
                 Encoding::Latents(Pyramid::new(grid, frequencies, finest).map_err(in_file)?)
             }
@@ -306,7 +308,9 @@ impl Metadata {
 
 /// The lowest minor version that has fields for what is appended.
 fn lowest_minor(appended: &Appended, blending: &AppendedBlend, encoding: &AppendedEncoding) -> u16 {
-    if (blending, encoding) != (&AppendedBlend::default(), &AppendedEncoding::default()) {
+    if encoding.encoded.as_ref().is_some_and(|encoded| encoded.encoding == LATENTS) {
+        3
+    } else if (blending, encoding) != (&AppendedBlend::default(), &AppendedEncoding::default()) {
         2
     } else {
         u16::from(*appended != Appended::default())

@@ -24,7 +24,7 @@ const PRICE_FALL: f64 = 1.6;
 /// What a longer training needs of a shorter one's price.
 const LATER: f64 = 0.8;
 /// The size that training aims at, as a share of the wanted one.
-const AIM: f64 = 0.985;
+const AIM: f64 = 0.99;
 /// What all but the latents takes in a small file, in bytes.
 const BESIDE: f64 = 850.0;
 /// Steps of shared weights that are tried: powers of two.
@@ -62,11 +62,9 @@ pub(super) fn to_size(
     };
     let mut outcome = pilot.outcome.clone();
     if outcome.stopped_by == StoppedBy::Steps || outcome.stopped_by == StoppedBy::MaxTime {
-        // Whatever coding costs more or less than training believes, it does in both.
         let coded = coded_bits(&document.field, &quantisation, document.training.seed)?;
         let beside = 8.0 * length(&document, &quantisation)? - coded;
-        let ratio = (coded / pilot.bits.max(1.0)).clamp(0.5, 2.0);
-        let target = LatentTarget { price: LATER * pilot.price, bits: ((8.0 * wanted - beside) / ratio).max(wanted) };
+        let target = LatentTarget { price: LATER * pilot.price, bits: (8.0 * wanted - beside).max(wanted) };
         let trained = train(settings.steps, seconds(1.0 - PILOT), target, &mut |event| match event {
             Event::Started { .. } => {}
             event => on_event(of_all(event, short, all)),

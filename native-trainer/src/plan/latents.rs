@@ -94,7 +94,7 @@ pub(super) fn network(options: &EncodeOptions, info: &SignalInfo) -> Result<Netw
         local_width: pyramid.levels,
         global_width: options.global_width.unwrap_or(WIDTH),
         encoding: Encoding::Latents(pyramid),
-        activation: Activation::Relu,
+        activation: Activation::LeakyRelu,
         ..FieldSpec::siren(axes, info.channels, 1)
     };
     spec.validate()?;

@@ -12,7 +12,7 @@ use super::block::block_vectors;
 use super::dense::{Addend, Weights, dense, lanes_of, lanes_of_mut, pack, rectified};
 use crate::eval::{Axis, Run};
 use crate::field::latents::{Between, Level, between};
-use crate::field::{Field, Layer};
+use crate::field::{Field, LEAK, Layer};
 
 /// Writes the samples of a view that have latents into `out`, `[samples * channels]`; others stay as they are.
 pub(super) struct Decoding<'a> {
@@ -197,7 +197,7 @@ impl<'a, S: Simd> Network<'a, S> {
             let output: &mut [S::f32s] = if depth + 1 == hidden.len() { joined } else { into };
             let (weights, biases) = (Weights::Tiles(weights), Addend::Biases(biases));
             dense(simd, weights, biases, layer.outputs, input, output, width, used.clone());
-            rectified(simd, output);
+            rectified(simd, output, LEAK);
         }
         let (layer, weights, biases) = last;
         let (weights, biases) = (Weights::Tiles(weights), Addend::Biases(biases));

@@ -10,7 +10,7 @@ use super::block::block_vectors;
 use super::dense::{Addend, Weights, dense, lanes_of, lanes_of_mut, pack, rectified_and_slopes};
 use super::gradient::{Padded, multiply, turn_weights, weight_gradient};
 use crate::error::Error;
-use crate::field::{FieldSpec, Layer};
+use crate::field::{FieldSpec, LEAK, Layer};
 
 /// Samples of a block at most; rows of [`SynthesisBlock`] are so long.
 pub const SYNTHESIS_BLOCK: usize = BLOCK;
@@ -122,7 +122,7 @@ impl WithSimd for Pass<'_, '_> {
                 let input = before.last().map_or(&joined[..split], |features| &features[..]);
                 let weights = Weights::Tiles(&network.packed[depth]);
                 dense(simd, weights, biases(layer), layer.outputs, input, &mut now[0], width, span.clone());
-                rectified_and_slopes(simd, &mut now[0], &mut slopes[depth]);
+                rectified_and_slopes(simd, &mut now[0], &mut slopes[depth], LEAK);
             }
             if let Some(features) = features.last() {
                 joined[split..].copy_from_slice(features);
@@ -227,7 +227,7 @@ mod tests {
                 local_width: 3,
                 global_width: 7,
                 encoding: Encoding::Latents(Pyramid::new(&grid, 3, 0).unwrap()),
-                activation: Activation::Relu,
+                activation: Activation::LeakyRelu,
                 ..FieldSpec::siren(2, 2, 1)
             };
             let mut random = SplitMix64(3);
@@ -256,7 +256,7 @@ mod tests {
                         let (last, hidden) = layers.split_last().unwrap();
                         let features = hidden
                             .iter()
-                            .fold(own.clone(), |x, layer| apply(layer, &x).iter().map(|v| v.max(0.0)).collect());
+                            .fold(own.clone(), |x, layer| apply(layer, &x).iter().map(|v| v.max(0.1 * v)).collect());
                         let output = apply(last, &[own, features].concat());
                         let off = |(channel, y): (usize, &f64)| {
                             (y - f64::from(targets[block][channel * BLOCK + sample])).powi(2)

@@ -18,14 +18,16 @@ use pulp::Arch;
 use rayon::iter::{IndexedParallelIterator, IntoParallelRefIterator, IntoParallelRefMutIterator, ParallelIterator};
 use rayon::slice::ParallelSliceMut;
 use tessera_core::codec::contexts::Context;
+use tessera_core::codec::{Coder, Quantisation};
 use tessera_core::eval::cpu::{SYNTHESIS_BLOCK, Synthesis, SynthesisBlock};
-use tessera_core::field::{Field, FieldSpec};
+use tessera_core::field::{Field, FieldSpec, StartRule, tensors};
 use tessera_core::grid::Grid;
 
 use self::arithmetic::hash;
 use self::layout::Layout;
-use self::partition::{Block, Partition, Rounding, exponent};
+use self::partition::{Block, Partition, Rounding, exponent, scattered};
 use self::rate::{Weights, rate};
+use self::synthesis::Adam;
 use super::plan::{Event, Outcome, Settings, StoppedBy};
 use super::setup::{Snapshots, Workers};
 use super::{DeviceChoice, OpenDevice, TrainingError};
@@ -51,7 +53,6 @@ const CONTEXT_RATE: f32 = 5e-3;
 const WHOLE_LATENT_RATE: f32 = 1e-3;
 const WHOLE_NETWORK_RATE: f32 = 3e-3;
 const WHOLE_CONTEXT_RATE: f32 = 2e-3;
-const BETAS: (f32, f32) = (0.9, 0.99);
 /// Samples by which the network moves at least, and how often while latents move once at most.
 const BATCH: usize = 4096;
 const BATCHES: usize = 64;
@@ -61,8 +62,9 @@ const TASK: usize = 16;
 const FOLLOWING: f64 = 0.08;
 const FOLLOWS_FROM: f64 = 0.05;
 const FARTHEST: f64 = 256.0;
-/// Steps after which the size is known anew: latents are made whole for it.
+/// Steps after which the size is known anew: latents are made whole for it, and now and then coded as well.
 const WEIGHED_EVERY: u64 = 4;
+const CODED_EVERY: u64 = 48;
 /// Steps after which the quantisation's follow the price, and up to which part of training.
 const SCALED_EVERY: u64 = 16;
 const SCALED_UNTIL: f64 = 0.7;
@@ -72,7 +74,7 @@ const SCALED_UNTIL: f64 = 0.7;
 pub struct LatentTarget {
     /// What a bit costs at the beginning: mean squared error of values from 0 to 1, times samples.
     pub price: f64,
-    /// Bits that all latents are to take; the price follows.
+    /// Bits that the coded latents are to take; the price follows.
     pub bits: f64,
 }
 
@@ -115,6 +117,9 @@ pub struct LatentTraining<'a> {
     price: f64,
     /// Bits of whole latents, when they were last weighed.
     bits: f64,
+    /// What coding takes of them.
+    ratio: f64,
+    is_whole: bool,
 }
 
 /// What a step found.
@@ -210,6 +215,8 @@ impl<'a> LatentTraining<'a> {
             layout,
             price: target.price,
             bits: target.bits,
+            ratio: 1.0,
+            is_whole: false,
         })
     }
 
@@ -304,9 +311,10 @@ impl<'a> LatentTraining<'a> {
     }
 
     fn rates(&self, progress: f64) -> Rates {
-        let most = (self.samples as usize / BATCH).clamp(1, BATCHES);
+        let most = usize::try_from(self.samples).unwrap_or(usize::MAX) / BATCH;
+        let most = most.clamp(1, BATCHES);
         if progress < WHOLE {
-            let part = (progress / WHOLE) as f32;
+            let part = narrow(progress / WHOLE);
             let falling = 0.5 * (1.0 + (std::f32::consts::PI * part).cos());
             let of = |(first, last): (f32, f32)| first * (last + (1.0 - last) * falling);
             return Rates {
@@ -317,7 +325,7 @@ impl<'a> LatentTraining<'a> {
             };
         }
         let part = ((progress - WHOLE) / (1.0 - WHOLE)).min(1.0);
-        let left = 1.0 - part as f32;
+        let left = narrow(1.0 - part);
         Rates {
             latents: WHOLE_LATENT_RATE * left,
             network: WHOLE_NETWORK_RATE * left,
@@ -327,16 +335,16 @@ impl<'a> LatentTraining<'a> {
     }
 
     fn step(&mut self, step: u64, progress: f64) -> Result<Found, TrainingError> {
-        let part = (progress / WHOLE).min(1.0) as f32;
+        let part = narrow(progress / WHOLE).min(1.0);
         let between = |(first, last): (f32, f32)| first + (last - first) * part;
         let rounding =
             if progress < WHOLE { Rounding::soft(between(TEMPERATURES), between(NOISES)) } else { Rounding::Whole };
         let rates = self.rates(progress);
-        let seed = hash((self.settings.seed as u32) ^ hash(step as u32 + 1));
+        let seed = hash(low_bits(self.settings.seed) ^ hash(low_bits(step + 1)));
         let layout = &self.layout;
         self.partitions.par_iter_mut().enumerate().for_each(|(number, partition)| {
             partition.gradient.fill(0.0);
-            let seed = hash(seed.wrapping_add(number as u32));
+            let seed = hash(seed.wrapping_add(low_bits(number as u64)));
             Arch::new().dispatch(
                 #[inline(always)]
                 || partition.round(layout, &rounding, seed),
@@ -344,7 +352,7 @@ impl<'a> LatentTraining<'a> {
         });
         let error = self.move_network(&rates, seed)?;
         // Of what a bit costs and what errors cost, both over all samples.
-        let price = (self.price * self.channels as f64) as f32;
+        let price = narrow(self.price * self.channels as f64);
         let contexts = &self.contexts;
         let (layout, blocks, scales) = (&self.layout, &self.blocks, &self.scales);
         let count = self.contexts.len();
@@ -379,8 +387,15 @@ impl<'a> LatentTraining<'a> {
             if step.is_multiple_of(WEIGHED_EVERY) {
                 self.bits = self.weighed();
             }
+            if step % CODED_EVERY == CODED_EVERY - 1 {
+                self.ratio = self.coded()? / self.weighed().max(1.0);
+            }
             bits = self.bits;
+        } else if !self.is_whole {
+            self.is_whole = true;
+            self.ratio = self.coded()? / self.weighed().max(1.0);
         }
+        bits *= self.ratio;
         if progress < SCALED_UNTIL && step.is_multiple_of(SCALED_EVERY) {
             self.rescale();
         }
@@ -407,6 +422,16 @@ impl<'a> LatentTraining<'a> {
         };
         let bits: Vec<f64> = self.partitions.par_iter_mut().map(of_partition).collect();
         bits.iter().sum()
+    }
+
+    /// Bits of the chunks of all partitions, as a file would have them.
+    fn coded(&self) -> Result<f64, TrainingError> {
+        let field = self.field()?;
+        let shared = vec![1.0; tensors(&self.spec.shared_layers()).len()];
+        let quantisation = Quantisation::new(&self.spec, StartRule::Zero, Coder::Static, &shared, &self.scales)?
+            .with_contexts(&self.spec, self.contexts.iter().map(Weights::context).collect())?;
+        let payloads = quantisation.code(&self.spec, &quantisation.numbers(&field, 0)?)?;
+        Ok(payloads.local.iter().map(|payload| 8.0 * payload.len() as f64).sum())
     }
 
     /// Steps of the quantisation that suit the price; latents stay what they mean.
@@ -473,7 +498,7 @@ impl<'a> LatentTraining<'a> {
 /// What the network sees for a step of each level: exact as the bfloat16 that a file has.
 fn scales(layout: &Layout, price: f64) -> Vec<f32> {
     let scale = |level: &layout::Level| {
-        let step = STEP * price.sqrt() as f32 * (-STEP_FALL * exponent(level.exponent)).exp2();
+        let step = STEP * narrow(price.sqrt()) * (-STEP_FALL * exponent(level.exponent)).exp2();
         f32::from_bits((CONTRAST * step).to_bits() & 0xffff_0000)
     };
     layout.levels.iter().map(scale).collect()
@@ -487,44 +512,12 @@ struct Kept {
     contexts: Vec<Weights>,
 }
 
-/// Blocks in an order in which neighbours come from everywhere: strides of the golden section.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "a stride")]
-fn scattered(blocks: Vec<Block>) -> Vec<Block> {
-    let count = blocks.len().max(1);
-    let mut stride = ((count as f64 * 0.618_033_988_7) as usize | 1).max(1);
-    while greatest_divisor(stride, count) > 1 {
-        stride += 2;
-    }
-    let mut blocks: Vec<Option<Block>> = blocks.into_iter().map(Some).collect();
-    (0..blocks.len()).filter_map(|place| blocks[place * stride % count].take()).collect()
+#[expect(clippy::cast_possible_truncation, reason = "the rounding is the point")]
+fn narrow(x: f64) -> f32 {
+    x as f32
 }
 
-fn greatest_divisor(a: usize, b: usize) -> usize {
-    if b == 0 { a } else { greatest_divisor(b, a % b) }
-}
-
-/// Adam with betas of its own.
-#[derive(Debug, Clone)]
-struct Adam {
-    first: Vec<f32>,
-    second: Vec<f32>,
-    steps: i32,
-}
-
-impl Adam {
-    fn new(count: usize) -> Self {
-        Self { first: vec![0.0; count], second: vec![0.0; count], steps: 0 }
-    }
-
-    fn step(&mut self, weights: &mut [f32], gradient: &[f32], rate: f32) {
-        self.steps = self.steps.saturating_add(1);
-        let (one, two) = BETAS;
-        let (rate, root) = (rate / (1.0 - one.powi(self.steps)), 1.0 / (1.0 - two.powi(self.steps)));
-        let moments = self.first.iter_mut().zip(&mut self.second);
-        for ((weight, gradient), (first, second)) in weights.iter_mut().zip(gradient).zip(moments) {
-            *first += (gradient - *first) * (1.0 - one);
-            *second += (gradient * gradient - *second) * (1.0 - two);
-            *weight -= rate * *first / ((*second * root).sqrt() + 1e-9);
-        }
-    }
+#[expect(clippy::cast_possible_truncation, reason = "the rest does not matter to a hash")]
+fn low_bits(x: u64) -> u32 {
+    x as u32
 }

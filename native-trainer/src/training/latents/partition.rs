@@ -222,3 +222,19 @@ impl Block {
         SynthesisBlock { inputs: &mut self.inputs, targets: &self.targets, samples: self.samples }
     }
 }
+
+/// Blocks in an order in which neighbours come from everywhere: strides of the golden section.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "a stride")]
+pub(super) fn scattered(blocks: Vec<Block>) -> Vec<Block> {
+    let count = blocks.len().max(1);
+    let mut stride = ((count as f64 * 0.618_033_988_7) as usize | 1).max(1);
+    while greatest_divisor(stride, count) > 1 {
+        stride += 2;
+    }
+    let mut blocks: Vec<Option<Block>> = blocks.into_iter().map(Some).collect();
+    (0..blocks.len()).filter_map(|place| blocks[place * stride % count].take()).collect()
+}
+
+fn greatest_divisor(a: usize, b: usize) -> usize {
+    if b == 0 { a } else { greatest_divisor(b, a % b) }
+}
