@@ -190,7 +190,7 @@ def read_header(data, minor):
             name = choice(c.unpack("B"), ["mlp", "nerf", "positional", "gauss", "latents"], "encoding")
             h["encoding"] = (name, c.unpack("f"), c.varint(), c.varint(64))
             h["relu"] = choice(c.unpack("B"), [False, True, "leaky"], "activation")
-    encoded = h["relu"] or h["encoding"][0] != "mlp"
+    encoded = bool(h["relu"]) or h["encoding"][0] != "mlp"
     need(minor != 1 or h["placement"] or h["empty"], "header: the version should be 1.0")
     latents = model == 5
     need(latents == (h["encoding"][0] == "latents") == (h["relu"] == "leaky"), "header: latents")

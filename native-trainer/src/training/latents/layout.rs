@@ -124,3 +124,57 @@ pub(super) fn spread(
         gradient[below + right] += of_right * share;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tessera_core::eval::{View, reference};
+    use tessera_core::field::latents::Pyramid;
+    use tessera_core::field::{Activation, Encoding, Field, Model, SplitMix64};
+    use tessera_core::grid::{Grid, UNIT_RANGE};
+
+    #[test]
+    fn interpolation_is_that_of_a_field_and_spreading_its_transpose() {
+        let grid = Grid::new(vec![11, 17], vec![2, 2], UNIT_RANGE).unwrap();
+        for partition in 0..4 {
+            let spec = FieldSpec {
+                model: Model::Latents,
+                hidden_layers: 0,
+                local_width: 1,
+                global_width: 1,
+                encoding: Encoding::Latents(Pyramid::new(&grid, 1, 1).unwrap()),
+                activation: Activation::LeakyRelu,
+                ..FieldSpec::siren(2, 1, 1)
+            };
+            let layout = Layout::new(&spec);
+            let bounds = grid.partition_box(partition);
+            let taps = Taps::of(&layout, &bounds);
+            let level = &layout.levels[0];
+            let mut random = SplitMix64(4);
+            let mut numbers = vec![0.0; layout.len()];
+            for row in 0..level.rows {
+                numbers[level.nodes(row)].fill_with(|| random.uniform(1.0));
+            }
+            // A network that hands its input through.
+            let field =
+                Field::new(spec, grid.clone(), vec![partition], vec![0.0, 0.0, 1.0, 0.0, 0.0], layout.packed(&numbers))
+                    .unwrap();
+            let wanted = reference::decode(&field, &View::region(&bounds)).unwrap();
+            let (rows, columns) = (bounds[0].len(), bounds[1].len());
+            let mut gradient = vec![0.0; layout.len()];
+            let (mut of_samples, mut of_nodes) = (0.0, 0.0);
+            for row in 0..rows {
+                let mut found = vec![0.0; columns - 2];
+                interpolate(level, &taps[0], &numbers, row, 2, 1.0, &mut found);
+                for (a, b) in found.iter().zip(&wanted[row * columns + 2..]) {
+                    assert!((a - b).abs() < 1e-6, "{a} and {b}");
+                }
+                let factors: Vec<f32> = found.iter().map(|_| random.uniform(1.0)).collect();
+                of_samples += found.iter().zip(&factors).map(|(a, b)| f64::from(a * b)).sum::<f64>();
+                spread(level, &taps[0], &mut gradient, row, 2, 1.0, &factors);
+            }
+            of_nodes += gradient.iter().zip(&numbers).map(|(a, b)| f64::from(a * b)).sum::<f64>();
+            assert!((of_samples - of_nodes).abs() < 1e-4, "{of_samples} and {of_nodes}");
+        }
+    }
+}

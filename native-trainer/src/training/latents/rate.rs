@@ -250,3 +250,74 @@ fn distribution(
     }
     f64::from(sums.iter().sum::<f32>())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tessera_core::field::latents::Pyramid;
+    use tessera_core::field::{Activation, Encoding, FieldSpec, Model, SplitMix64};
+    use tessera_core::grid::{Grid, UNIT_RANGE};
+
+    #[test]
+    fn gradients_are_those_of_the_bits() {
+        let grid = Grid::new(vec![13, 22], vec![1, 1], UNIT_RANGE).unwrap();
+        let spec = FieldSpec {
+            model: Model::Latents,
+            local_width: 3,
+            global_width: 4,
+            encoding: Encoding::Latents(Pyramid::new(&grid, 3, 0).unwrap()),
+            activation: Activation::LeakyRelu,
+            ..FieldSpec::siren(2, 3, 1)
+        };
+        let layout = Layout::new(&spec);
+        let mut random = SplitMix64(2);
+        let mut numbers = vec![0.0; layout.len()];
+        for level in &layout.levels {
+            for row in 0..level.rows {
+                // Away from 0, where magnitudes have a corner.
+                numbers[level.nodes(row)].fill_with(|| 0.2_f32.copysign(random.uniform(1.0)) + random.uniform(0.1));
+            }
+        }
+        let weights = vec![Weights { centres: [0.2, 0.1, -0.1, 0.05, 0.0, 0.1], ..Weights::start() }; 3];
+        let bits = |numbers: &[f32], weights: &[Weights]| {
+            let mut nowhere = vec![0.0; numbers.len()];
+            rate(&layout, numbers, &mut nowhere, weights, &mut [[0.0; Weights::COUNT]; 3], 0.0)
+        };
+        let mut gradient = vec![0.0; numbers.len()];
+        let mut by_weights = [[0.0; Weights::COUNT]; 3];
+        rate(&layout, &numbers, &mut gradient, &weights, &mut by_weights, 1.0);
+        const STEP: f32 = 4e-3;
+        for level in &layout.levels {
+            for row in 0..level.rows {
+                for place in level.nodes(row).step_by(3) {
+                    let moved = |by: f32| {
+                        let mut numbers = numbers.clone();
+                        numbers[place] += by;
+                        bits(&numbers, &weights)
+                    };
+                    let wanted = (moved(STEP) - moved(-STEP)) / f64::from(2.0 * STEP);
+                    let found = f64::from(gradient[place]);
+                    assert!((found - wanted).abs() < 0.03 * wanted.abs().max(1.0), "{place}: {found} and {wanted}");
+                }
+            }
+        }
+        for level in 0..3 {
+            for place in 0..Weights::COUNT {
+                let moved = |by: f32| {
+                    let mut weights = weights.clone();
+                    let mut all = weights[level].to_array();
+                    all[place] += by;
+                    weights[level] =
+                        Weights { magnitudes: std::array::from_fn(|i| all[1 + i]), ..Weights::from_array(all) };
+                    bits(&numbers, &weights)
+                };
+                let wanted = (moved(STEP) - moved(-STEP)) / f64::from(2.0 * STEP);
+                let found = f64::from(by_weights[level][place]);
+                assert!(
+                    (found - wanted).abs() < 0.03 * wanted.abs().max(1.0),
+                    "{level}, {place}: {found} and {wanted}"
+                );
+            }
+        }
+    }
+}
