@@ -29,6 +29,8 @@ pub const MULTIPLY_ADDS_PER_SAMPLE: u64 = 1 << 24;
 pub const OMEGA: f32 = 10_000.0;
 /// Inputs of the first layers, after the encoding of the coordinates.
 pub const ENCODED_INPUTS: u64 = 4096;
+/// Levels of a pyramid of latents, and the finest of them.
+pub const LATENT_LEVELS: u64 = 16;
 /// Scale of an encoding.
 pub const ENCODING_SCALE: f32 = 4096.0;
 /// Highest frequency of an encoding whose frequencies are powers of the scale, in turns per unit of the coordinate.

@@ -96,6 +96,10 @@ def encoded_inputs(h):
     if name == "mlp":
         need(scale == count == seed == 0 and math.copysign(1, scale) > 0, "header: numbers without an encoding")
         return axes
+    if name == "latents":
+        need(scale == 0 and 0 < count and math.copysign(1, scale) > 0, "header: levels")
+        within("levels of latents", max(count, seed), 16)
+        return count
     size = {"nerf": axes + 2 * axes * count, "positional": 2 * axes * count, "gauss": 2 * count}[name]
     within("encoded inputs", size, 4096)
     need(0 < scale <= 4096 and count > 0 and (name == "gauss" or seed == 0), "header: encoding")
@@ -152,7 +156,7 @@ def read_header(data, minor):
     choice(c.unpack("B"), [0], "grid rule")
     h["factors"], h["low"], h["high"] = c.numbers(), c.unpack("f"), c.unpack("f")
     model = c.unpack("B")
-    h["model"] = choice(model, ["siren", "per-partition", "local-global", "siren", "per-partition"], "model")
+    h["model"] = choice(model, ["siren", "per-partition", "local-global", "siren", "per-partition", "latents"], "model")
     h["h"], h["w"], h["g"] = c.varint(), c.varint(), c.varint()
     h["first_omega"], h["hidden_omega"], macs = c.unpack("f"), c.unpack("f"), c.varint(64)
     h["program"], h["preset"] = c.text(256), c.text(256)
@@ -183,16 +187,19 @@ def read_header(data, minor):
         tag = c.unpack("B")
         need(tag < 2, "header: the encoding is neither there nor absent")
         if tag:
-            name = choice(c.unpack("B"), ["mlp", "nerf", "positional", "gauss"], "encoding")
+            name = choice(c.unpack("B"), ["mlp", "nerf", "positional", "gauss", "latents"], "encoding")
             h["encoding"] = (name, c.unpack("f"), c.varint(), c.varint(64))
-            h["relu"] = choice(c.unpack("B"), [False, True], "activation")
-    encoded = h["relu"] or h["encoding"][0] != "mlp"
+            h["relu"] = choice(c.unpack("B"), [False, True, "leaky"], "activation")
+    encoded = bool(h["relu"]) or h["encoding"][0] != "mlp"
     need(minor != 1 or h["placement"] or h["empty"], "header: the version should be 1.0")
-    need(minor != 2 or encoded or h["blend"], "header: the version should be lower")
-    need(encoded == (model > 2) and not (encoded and minor < 2), "header: model and encoding contradict each other")
+    latents = model == 5
+    need(latents == (h["encoding"][0] == "latents") == (h["relu"] == "leaky"), "header: latents")
+    need(minor != 2 or (encoded and not latents) or h["blend"], "header: the version should be lower")
+    need(minor != 3 or latents, "header: the version should be lower")
+    need(encoded == (model > 2) and not (encoded and minor < 2 + latents), "header: model and encoding contradict each other")
     need(h["kind"] == "shape" or not (h["placement"] or h["empty"]), "header: only shapes have these fields")
     need(h["colour"] != "distance" or h["kind"] == "shape" and h["channels"] == 1, "header: a distance of no shape")
-    need(c.at == len(data) or minor > 2, "header: bytes follow its last field")
+    need(c.at == len(data) or minor > 3, "header: bytes follow its last field")
     shape, factors, channels = h["shape"], h["factors"], h["channels"]
     coloured = h["kind"] in ("picture", "video")
     need(len(shape) == len(factors) == {"sound": 1, "picture": 2}.get(h["kind"], 3), "header: wrong number of axes")
@@ -206,7 +213,7 @@ def read_header(data, minor):
     need(not h["alpha"] or coloured and channels in (2, 4), "header: opacity without a channel for it")
     need(0 < h["amplitude"] < math.inf and -1e4 <= h["low"] < h["high"] <= 1e4, "header: amplitude or range")
     need(all(0 < o <= 1e4 for o in (h["first_omega"], h["hidden_omega"])), "header: omega")
-    need((h["model"] == "local-global") == (h["g"] > 0), "header: global width does not suit the model")
+    need((h["model"] in ("local-global", "latents")) == (h["g"] > 0), "header: global width does not suit the model")
     need(h["model"] != "siren" or math.prod(factors) == 1, "header: a siren has one partition")
     need(0 <= rate < math.inf and 0 <= fraction <= 1 and psnr == psnr, "header: training facts")
     for what, found, limit in [
@@ -216,9 +223,20 @@ def read_header(data, minor):
         within(what, found, limit)
     d, w, g, o, n = encoded_inputs(h), h["w"], h["g"], channels, h["h"]
     cost = d * w + n * w * w + w * o + (d * g + n * g * g + (n + 1) * (w + g) * w if g else 0)
-    need(cost == macs, "header: multiply-adds")
     h["local"] = [(d, w)] + [(w, w)] * n + [(w, o)]
     h["global"] = [(d, g)] + [(g, g)] * n + [(w + g, w)] if g else []
+    if latents:
+        need(w == d, "header: levels")
+        axes = len(shape)
+        cost = d * (2 ** (axes + 1) - 2) + d * g + n * g * g + (d + g) * o
+        h["global"] = h["global"][:-1] + [(d + g, o)]
+        largest = [-(-size // f) for size, f in zip(shape, factors)]
+        finest = h["encoding"][3]
+        h["levels"] = [(k, [max(1, -(-s // 2 ** k)) for s in largest]) for k in range(finest + d - 1, finest - 1, -1)]
+        need(cost == macs, "header: multiply-adds")
+        h["P"], h["S"] = sum(math.prod(nodes) for _, nodes in h["levels"]), sum(i * j + j for i, j in h["global"])
+        return h
+    need(cost == macs, "header: multiply-adds")
     h["P"], h["S"] = (sum(i * j + j for i, j in layers) for layers in (h["local"], h["global"]))
     return h
 
@@ -358,17 +376,124 @@ def centred(h, partition, weights):
     return weights
 
 
+RATIOS = [
+    615264366, 750644012, 887287062, 1021265264, 1149465165, 1269643942, 1380374753, 1480928916, 1571132600, 1651223669,
+    1721723616, 1783331330, 1836840104, 1883076161, 1922855510, 1956955510, 1986097703, 2010938901, 2032068100, 2050007307,
+    2065214841, 2078090086, 2088978941, 2098179489, 2105947554, 2112501948, 2118029300, 2122688424, 2126614195, 2129920982,
+    2132705626, 2135050041, 2137023446, 2138684287, 2140081881, 2141257820, 2142247163, 2143079451, 2143779570, 2144368475,
+    2144863807, 2145280419, 2145630810, 2145925496, 2146173328, 2146381751, 2146557029, 2146704431,
+]
+FROM = [
+    4, 5, 5, 6, 7, 9, 10, 12, 14, 17, 20, 24, 28, 34, 40, 47, 56, 67, 79, 94,
+    112, 133, 158, 188, 224, 266, 316, 376, 447, 532, 632, 752, 894, 1063, 1264, 1503, 1787, 2125, 2527, 3005,
+    3574, 4250, 5054, 6010, 7147, 8499, 10108,
+]
+NEIGHBOURS = (0, -1), (-1, 0), (-1, -1), (-1, 1), (0, -2), (-2, 0), (-1, -2), (-1, 2)
+
+
+def laplace_tables():
+    """Section 7.2: for every scale (up, down) by r + 8, then on and p."""
+    product = lambda a, b: (a * b + (1 << 30)) >> 31
+    clamped = lambda share: min(max(share >> 16, 1), 32766)
+    for scale, ratio in enumerate(RATIOS):
+        powers = [1 << 31]
+        for _ in range(16):
+            powers.append(product(powers[-1], ratio))
+        p, on = max(0, scale // 4 - 6), powers[16]
+        for _ in range(p):
+            on = product(on, on)
+        yield [(clamped(powers[8 - r] >> 1), clamped(powers[8 + r] >> 1)) for r in range(-8, 9)], clamped(on), p
+
+
+LAPLACE = list(laplace_tables())
+
+
+def laplace(decoder, scale, c=0, r=0):
+    sides, on, p = LAPLACE[scale]
+    up, down = sides[r + 8]
+    side = decoder.symbol([32768 - up - down, up, down])
+    if not side:
+        return c
+    units = 0
+    while units < 20 and decoder.symbol([32768 - on, on]):
+        units += 1
+    if units == 20:
+        octave = decoder.bits(4)
+        units += (1 << octave) + decoder.bits(octave) - 1
+    m = (units << p) + decoder.bits(p) + 1
+    return c + m if side == 1 else c - m
+
+
+def level_numbers(decoder, context, nodes, coarser):
+    """Numbers [planes, rows, columns] of a level; `coarser` are those of the level before, or None."""
+    weights, shares, shifts = context
+    rows, columns = ([1, 1] + list(nodes))[-2:]
+    found = np.zeros((math.prod(nodes) // (rows * columns), rows, columns), np.int64)
+    for i, j, k in np.ndindex(found.shape):
+        near = []
+        for down, right in NEIGHBOURS:
+            y, x = j + down, k + right
+            near.append(int(found[i, y, x]) if y >= 0 and 0 <= x < columns else 0)
+        s = weights[0] + sum(weight * abs(value) for weight, value in zip(weights[1:9], near))
+        if coarser is not None:
+            plane = np.abs(coarser[min(i // 2, coarser.shape[0] - 1)])
+            y, x = min(j // 2, plane.shape[0] - 1), min(k // 2, plane.shape[1] - 1)
+            beside = [(y - 1, x), (y + 1, x), (y, x - 1), (y, x + 1)]
+            total = sum(int(plane[a, b]) for a, b in beside if 0 <= a < plane.shape[0] and 0 <= b < plane.shape[1])
+            s += weights[9] * int(plane[y, x]) + (weights[10] * total >> 2)
+        centre = sum(share * value for share, value in zip(shares, near))
+        scale = sum(entry <= s for entry in FROM)
+        c = (centre + 32) >> 6
+        number = laplace(decoder, min(max(scale + shifts[scale], 0), 47), c, (centre - 64 * c + 2) >> 2)
+        need(abs(number) <= 32767, "a latent is too large")
+        found[i, j, k] = number
+    return found
+
+
+def latents(h, payloads, c, shared_steps, steps):
+    """Weights of a file whose codebook goes on with the scales of section 7.2."""
+    scales = [c.unpack("B") if step > 0 else None for step in shared_steps]
+    need(all(scale is None or scale < 48 for scale in scales), "codebook: a scale")
+    decoder, contexts = RangeDecoder(c.take(c.unpack("H"))), []
+    tables = [[1] * 30 for _ in range(3)]
+    for step in steps:
+        counts = (11, 6, 48) if step > 0 else ()
+        contexts.append([[decoder.number(t, True) for _ in range(n)] for t, n in zip(tables, counts)])
+    decoder, parts, sizes = RangeDecoder(payloads[SHARED][c.at:]), [], [n for i, j in h["global"] for n in (i * j, j)]
+    for size, step, scale in zip(sizes, shared_steps, scales):
+        numbers = [0 if scale is None else laplace(decoder, scale) for _ in range(size)]
+        parts.append(np.array(numbers, np.float32) * step)
+    found = {SHARED: np.concatenate(parts)}
+    for partition, payload in payloads.items():
+        if partition == SHARED:
+            continue
+        decoder, coarser, parts = RangeDecoder(payload), None, []
+        for (_, nodes), step, context in zip(h["levels"], steps, contexts):
+            if context:
+                coarser = level_numbers(decoder, context, nodes, coarser)
+            else:
+                rows, columns = ([1, 1] + list(nodes))[-2:]
+                coarser = np.zeros((math.prod(nodes) // (rows * columns), rows, columns), np.int64)
+            parts.append(coarser.ravel().astype(np.float32) * step)
+        found[partition] = np.concatenate(parts)
+    return found
+
+
 def quantised(h, payloads):
     c = Cursor(payloads[SHARED], "codebook")
-    rule, coder, classes = choice(c.unpack("B"), [0, 1, 2], "start rule"), choice(c.unpack("B"), [0, 1, 2], "coder"), c.unpack("B")
+    rule, coder, classes = choice(c.unpack("B"), [0, 1, 2], "start rule"), choice(c.unpack("B"), [0, 1, 2, 3], "coder"), c.unpack("B")
     need(1 <= classes <= 16, "codebook: classes of partitions")
     need(rule == 0 or h["encoding"][0] == "mlp" and not h["relu"], "codebook: start rule behind an encoding")
 
-    def steps(layers):
-        values = (np.frombuffer(c.take(4 * len(layers)), "<u2").astype(np.uint32) << 16).view(np.float32)
+    def steps(layers, size=4):
+        values = (np.frombuffer(c.take(size * len(layers)), "<u2").astype(np.uint32) << 16).view(np.float32)
         need(bool(np.all(np.isfinite(values)) and not np.any(np.signbit(values))), "codebook: a step")
         return values
 
+    if coder == 3:
+        need(classes == 1 and h["model"] == "latents", "codebook: contexts without latents")
+        shared_steps = steps(h["global"])
+        return latents(h, payloads, c, shared_steps, steps([0] * len(h["levels"]), 2))
     networks = [(h["global"], steps(h["global"]))] + [(h["local"], steps(h["local"])) for _ in range(classes)]
     pooled = table(c) if coder == 0 else None
     tables = [[None if step == 0 else pooled or (table(c) if coder == 1 else "counted") for step in own] for _, own in networks]
@@ -480,6 +605,23 @@ def reach(h, own):
     return tuple(slices), product[..., None]
 
 
+def interpolated(h, own, weights, axes):
+    """The inputs of the synthesis network at positions `axes` (a list for each axis), asked of the partition `own`."""
+    inputs, at = [], 0
+    for k, nodes in h["levels"]:
+        grid = weights[at:at + math.prod(nodes)].reshape(nodes)
+        at += math.prod(nodes)
+        for axis, (range_, places) in enumerate(zip(own, axes)):
+            last = max(1, -(-(range_.stop - range_.start) // 2 ** k)) - 1
+            t = np.clip((places - range_.start + 0.5) / 2 ** k - 0.5, 0, last)
+            first = np.floor(t).astype(int)
+            share = (t - first).astype(np.float32).reshape([-1 if a == axis else 1 for a in range(len(nodes))])
+            low, high = np.take(grid, first, axis), np.take(grid, np.minimum(first + 1, last), axis)
+            grid = low * (1 - share) + high * share
+        inputs.append(grid)
+    return np.stack(inputs, -1)
+
+
 def decode(h, found):
     shape = h["shape"] + [h["channels"]]
     sums, weights, absent = np.zeros(shape), np.zeros(h["shape"] + [1]), np.ones(h["shape"], bool)
@@ -491,6 +633,15 @@ def decode(h, found):
         for own, n in zip(slices, h["shape"]):
             step = (h["high"] - h["low"]) / (n - 1) if n > 1 else 0.0
             axes.append((np.arange(own.start, own.stop, dtype=np.float64) * step + h["low"]).astype(np.float32))
+        if h["model"] == "latents":
+            z = interpolated(h, slices_of(h, partition), found[partition], [np.arange(s.start, s.stop, dtype=np.float64) for s in slices])
+            v = z
+            for layer in shared[:-1]:
+                v = layer(v)
+                v = np.maximum(v, np.float32(0.1) * v)
+            sums[slices] += weight * shared[-1](np.concatenate([z, v], -1))
+            weights[slices] += weight
+            continue
         x = np.stack(np.meshgrid(*axes, indexing="ij"), -1)
         local = list(apply(h["local"], found[partition]))
         u = v = encode(h, x)

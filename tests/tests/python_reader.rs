@@ -52,6 +52,8 @@ fn the_second_reader_decodes_the_same_picture() {
         ("l8", &["--model", "per-partition", "--weights", "f16"]),
         ("rgba16", &["--model", "siren", "--local-width", "16", "--weights", "bf16"]),
         ("rgb8", &["--hidden-layers", "1", "--first-omega", "20", "--hidden-omega", "25"]),
+        ("rgb8", &["--model", "latents", "--bpp", "2", "--partitions", "2x3", "--blend", "3x2"]),
+        ("l8", &["--model", "latents", "--bpp", "0.14"]),
     ]
     .into_iter()
     .enumerate()

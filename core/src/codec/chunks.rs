@@ -71,8 +71,10 @@ impl<'a> QuantisedReader<'a> {
     /// # Errors
     /// [`Error::Parameter`] for damage, in words that name the weight.
     pub fn shared(&self, form: Form) -> Result<Vec<f32>, Error> {
-        let read = read(self.shared, self.whole_shared.len(), &self.of_shared, &self.book.shared, true)?;
-        let numbers = read.checked(form)?;
+        let (whole, count) = (self.whole_shared.len(), self.of_shared.last().map_or(0, |range| range.end));
+        let read =
+            read(self.shared, whole, count, true, |decoder| by_tensor(&self.of_shared, &self.book.shared, decoder));
+        let numbers = read?.checked(form)?;
         checked(weights_of(&self.start.shared(), &numbers, &self.of_shared, &self.book.shared.steps))
     }
 
@@ -83,7 +85,12 @@ impl<'a> QuantisedReader<'a> {
     pub fn local(&self, partition: u32, payload: &[u8], form: Form) -> Result<Vec<f32>, Error> {
         let (class, rest) = self.class(payload)?;
         let tensors = self.tensors(class)?;
-        let numbers = read(rest, payload.len(), &self.own, tensors, false)?.checked(form)?;
+        let count = self.own.last().map_or(0, |range| range.end);
+        let read = read(rest, payload.len(), count, false, |decoder| match &self.book.contexts {
+            Some(contexts) => contexts.read(decoder),
+            None => by_tensor(&self.own, tensors, decoder),
+        });
+        let numbers = read?.checked(form)?;
         checked(weights_of(&self.start.local(partition), &numbers, &self.own, &tensors.steps))
     }
 
@@ -104,7 +111,14 @@ impl<'a> QuantisedReader<'a> {
 pub(super) fn chunk(book: &Codebook, class: u8, numbers: &[i32], own: &[Range<usize>]) -> Result<Vec<u8>, Error> {
     let mut payload = if book.local.len() > 1 { vec![class] } else { Vec::new() };
     let tensors = book.local.get(usize::from(class)).ok_or_else(|| Error::parameter("a class is not there"))?;
-    payload.extend(written(numbers, own, tensors)?);
+    match &book.contexts {
+        Some(contexts) => {
+            let mut encoder = Encoder::default();
+            contexts.write(numbers, &mut encoder)?;
+            payload.extend(encoder.finish());
+        }
+        None => payload.extend(written(numbers, own, tensors)?),
+    }
     let least = usize::try_from(least_bytes(numbers.len() as u64, false)).unwrap_or(usize::MAX);
     payload.resize(payload.len().max(least), 0);
     Ok(payload)
@@ -138,21 +152,20 @@ impl Read {
     }
 }
 
-/// Numbers of all tensors; those without a step are 0. `whole` is the length of the payload that `bytes` end.
-fn read(bytes: &[u8], whole: usize, ranges: &[Range<usize>], tensors: &Tensors, shared: bool) -> Result<Read, Error> {
-    let count = ranges.last().map_or(0, |range| range.end);
+/// The `count` numbers that `numbers` reads. `whole` is the length of the payload that `bytes` end.
+fn read(
+    bytes: &[u8],
+    whole: usize,
+    count: usize,
+    shared: bool,
+    numbers: impl FnOnce(&mut Decoder<'_>) -> Result<Vec<i32>, Error>,
+) -> Result<Read, Error> {
     let least = least_bytes(count as u64, shared);
     if (whole as u64) < least {
         return Err(Error::parameter(format!("{whole} bytes for {count} weights, {least} are the least")));
     }
-    let mut numbers = Vec::with_capacity(count);
     let mut decoder = Decoder::new(bytes);
-    for (range, frequencies) in ranges.iter().zip(&tensors.frequencies) {
-        match frequencies.clone() {
-            None => numbers.resize(range.end, 0),
-            Some(mut frequencies) => numbers.extend(range.clone().map(|_| frequencies.read(&mut decoder))),
-        }
-    }
+    let numbers = numbers(&mut decoder)?;
     let (unread, missing) = decoder.left();
     let padding = bytes.iter().rev().take(unread).all(|&byte| byte == 0) && whole as u64 == least;
     if missing > 4 || (unread > 0 && !padding) {
@@ -162,6 +175,22 @@ fn read(bytes: &[u8], whole: usize, ranges: &[Range<usize>], tensors: &Tensors, 
     let padded = whole as u64 == least;
     let length = decoder.written().filter(|&length| length == bytes.len() || (padded && length < bytes.len()));
     Ok(Read { numbers, written: length.is_some() })
+}
+
+/// Numbers of all tensors; those without a step are 0.
+fn by_tensor(ranges: &[Range<usize>], tensors: &Tensors, decoder: &mut Decoder<'_>) -> Result<Vec<i32>, Error> {
+    let mut numbers = Vec::with_capacity(ranges.last().map_or(0, |range| range.end));
+    for (range, model) in ranges.iter().zip(&tensors.frequencies) {
+        match model.clone() {
+            None => numbers.resize(range.end, 0),
+            Some(mut model) => {
+                for _ in range.clone() {
+                    numbers.push(model.read(decoder)?);
+                }
+            }
+        }
+    }
+    Ok(numbers)
 }
 
 /// The weights that numbers stand for.
@@ -224,7 +253,8 @@ mod tests {
             changed.resize(changed.len() + more, 0);
             let (Ok((class, rest)), whole) = (reader.class(&changed), changed.len()) else { return Ok(()) };
             let Ok(tensors) = reader.tensors(class) else { return Ok(()) };
-            if let Ok(read) = read(rest, whole, &reader.own, tensors, false) {
+            let by_tensor = |decoder: &mut Decoder<'_>| by_tensor(&reader.own, tensors, decoder);
+            if let Ok(read) = read(rest, whole, numbers.len(), false, by_tensor) {
                 let again = chunk(&reader.book, class, &read.numbers, &reader.own).unwrap();
                 prop_assert_eq!(read.written, again == changed);
             }

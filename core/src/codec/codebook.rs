@@ -2,19 +2,49 @@
 
 use half::bf16;
 
+use super::contexts::Contexts;
+use super::laplace::{Around, Laplace, SCALES};
 use super::quantised::{CLASSES_OF_PARTITIONS, Coder, check_start};
+use super::range::{Decoder, Encoder};
 use super::symbols::{self, Frequencies};
 use crate::error::{Error, Unsupported};
 use crate::field::{FieldSpec, StartRule, tensors};
 
 const START_RULES: [StartRule; 3] = [StartRule::Zero, StartRule::Drawn, StartRule::Centred];
-const CODERS: [Coder; 3] = [Coder::Pooled, Coder::Static, Coder::Adaptive];
+const CODERS: [Coder; 4] = [Coder::Pooled, Coder::Static, Coder::Adaptive, Coder::Contexts];
 
 /// Steps of one network's tensors, and the frequencies of each; `None` for a tensor that stays at its start weights.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Tensors {
     pub(super) steps: Vec<f32>,
-    pub(super) frequencies: Vec<Option<Frequencies>>,
+    pub(super) frequencies: Vec<Option<Model>>,
+}
+
+/// How likely the numbers of a tensor are.
+#[expect(clippy::large_enum_variant, reason = "there are a few in a file")]
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Model {
+    Frequencies(Frequencies),
+    /// A scale of the Laplace distribution around 0.
+    Laplace(Laplace, usize),
+}
+
+impl Model {
+    pub(super) fn write(&mut self, number: i32, into: &mut Encoder) -> Result<(), Error> {
+        match self {
+            Self::Frequencies(frequencies) => frequencies.write(number, into),
+            Self::Laplace(laplace, scale) => laplace.write(number, Around::zero(*scale), into),
+        }
+    }
+
+    pub(super) fn read(&mut self, from: &mut Decoder<'_>) -> Result<i32, Error> {
+        match self {
+            Self::Frequencies(frequencies) => Ok(frequencies.read(from)),
+            Self::Laplace(laplace, scale) => {
+                laplace.read(Around::zero(*scale), from).ok_or_else(|| Error::parameter("a number is too large"))
+            }
+        }
+    }
 }
 
 /// The codebook as it is read and used.
@@ -25,6 +55,8 @@ pub(super) struct Codebook {
     pub(super) shared: Tensors,
     /// One for each class of partitions.
     pub(super) local: Vec<Tensors>,
+    /// Of latents, which have no `local`.
+    pub(super) contexts: Option<Contexts>,
 }
 
 /// How often each class of magnitudes occurs in every tensor: of the shared weights, then of each class of partitions.
@@ -56,7 +88,7 @@ pub(super) fn to_bytes(
         bytes.extend(table);
     };
     match coder {
-        Coder::Adaptive => {}
+        Coder::Adaptive | Coder::Contexts => {}
         Coder::Static => coded.for_each(|(_, counts)| push(counts)),
         Coder::Pooled => {
             let mut all = [0_u64; symbols::CLASSES];
@@ -67,6 +99,31 @@ pub(super) fn to_bytes(
         }
     }
     bytes
+}
+
+/// Adds what latents are coded by to a codebook: a scale for each shared tensor, then the contexts, behind their length.
+pub(super) fn add_contexts(
+    bytes: &mut Vec<u8>,
+    contexts: &Contexts,
+    steps: &[f32],
+    shared: &[i32],
+    ranges: &[std::ops::Range<usize>],
+) -> Result<(), Error> {
+    let laplace = Laplace::default();
+    for (range, _) in ranges.iter().zip(steps).filter(|(_, step)| **step > 0.0) {
+        let numbers = shared.get(range.clone()).unwrap_or_default();
+        let cost = |scale: usize| {
+            let bits = numbers.iter().map(|&number| u64::from(laplace.cost(number, Around::zero(scale))));
+            bits.fold(0, u64::saturating_add)
+        };
+        let best = (0..SCALES).min_by_key(|&scale| cost(scale));
+        bytes.push(best.and_then(|scale| u8::try_from(scale).ok()).unwrap_or(0));
+    }
+    let coded = contexts.to_bytes()?;
+    let length = u16::try_from(coded.len()).map_err(|_| Error::parameter("the contexts of latents are too long"))?;
+    bytes.extend(length.to_le_bytes());
+    bytes.extend(coded);
+    Ok(())
 }
 
 impl Codebook {
@@ -87,6 +144,9 @@ impl Codebook {
         let mut steps = |count: usize| (0..count).map(|_| step(&mut rest)).collect::<Result<Vec<f32>, Error>>();
         let shared = steps(of_shared)?;
         let local = (0..classes).map(|_| steps(of_local)).collect::<Result<Vec<_>, Error>>()?;
+        if coder == Coder::Contexts {
+            return Self::of_latents(spec, start, shared, local, rest);
+        }
         let pooled = if coder == Coder::Pooled { Some(table(&mut rest)?) } else { None };
         let mut tensors = |steps: Vec<f32>| {
             let frequencies = steps
@@ -94,9 +154,9 @@ impl Codebook {
                 .map(|&step| {
                     Ok(match coder {
                         _ if step <= 0.0 => None,
-                        Coder::Pooled => pooled.clone(),
-                        Coder::Static => Some(table(&mut rest)?),
-                        Coder::Adaptive => Some(Frequencies::adaptive()),
+                        Coder::Pooled => pooled.clone().map(Model::Frequencies),
+                        Coder::Static => Some(Model::Frequencies(table(&mut rest)?)),
+                        Coder::Adaptive | Coder::Contexts => Some(Model::Frequencies(Frequencies::adaptive())),
                     })
                 })
                 .collect::<Result<_, Error>>()?;
@@ -104,7 +164,36 @@ impl Codebook {
         };
         let shared = tensors(shared)?;
         let local = local.into_iter().map(tensors).collect::<Result<_, Error>>()?;
-        Ok((Self { start, coder, shared, local }, rest))
+        Ok((Self { start, coder, shared, local, contexts: None }, rest))
+    }
+
+    /// What follows the steps of latents.
+    fn of_latents<'a>(
+        spec: &FieldSpec,
+        start: StartRule,
+        shared: Vec<f32>,
+        local: Vec<Vec<f32>>,
+        mut rest: &'a [u8],
+    ) -> Result<(Self, &'a [u8]), Error> {
+        let (Some(pyramid), [steps]) = (spec.pyramid(), local.as_slice()) else {
+            return Err(Error::parameter("contexts are for latents, and those of one class"));
+        };
+        let mut frequencies = Vec::new();
+        for &step in &shared {
+            let scale = if step > 0.0 { Some(usize::from(byte(&mut rest)?)) } else { None };
+            if scale.is_some_and(|scale| scale >= SCALES) {
+                return Err(Error::parameter("there is no such scale of shared weights"));
+            }
+            frequencies.push(scale.map(|scale| Model::Laplace(Laplace::default(), scale)));
+        }
+        let (length, others) = rest.split_first_chunk::<2>().ok_or_else(cut_short)?;
+        let length = usize::from(u16::from_le_bytes(*length));
+        let (coded, rest) = others.split_at_checked(length).ok_or_else(cut_short)?;
+        let used: Vec<bool> = steps.iter().map(|&step| step > 0.0).collect();
+        let contexts = Contexts::parse(pyramid.levels(spec.inputs), &used, coded)?;
+        let local = vec![Tensors { steps: steps.clone(), frequencies: Vec::new() }];
+        let shared = Tensors { steps: shared, frequencies };
+        Ok((Self { start, coder: Coder::Contexts, shared, local, contexts: Some(contexts) }, rest))
     }
 }
 

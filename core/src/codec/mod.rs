@@ -22,6 +22,8 @@
 
 pub mod chunks;
 mod codebook;
+pub mod contexts;
+pub mod laplace;
 mod plain;
 pub mod quantised;
 pub mod range;

@@ -10,6 +10,7 @@ use half::bf16;
 
 use super::chunks::{chunk, least_bytes, weight_of, weights_of, written};
 use super::codebook::{self, Codebook, Counts};
+use super::contexts::{Context, Contexts};
 use super::symbols::{self, MAGNITUDE};
 use crate::error::Error;
 use crate::field::{Field, FieldSpec, Start, StartRule, tensors};
@@ -30,10 +31,12 @@ pub enum Coder {
     Static,
     /// Counted anew in every chunk and tensor, without any table.
     Adaptive,
+    /// By what nodes around let expect ([`super::contexts`]): for latents, and only for them.
+    Contexts,
 }
 
 impl Coder {
-    /// Every coder.
+    /// Every coder of networks.
     pub const ALL: [Self; 3] = [Self::Pooled, Self::Static, Self::Adaptive];
 
     /// The name on the command line.
@@ -42,6 +45,7 @@ impl Coder {
             Self::Pooled => "pooled",
             Self::Static => "static",
             Self::Adaptive => "adaptive",
+            Self::Contexts => "contexts",
         }
     }
 }
@@ -55,6 +59,8 @@ pub struct Quantisation {
     classes: Vec<Vec<f32>>,
     class_of: Vec<u8>,
     magnitude: i32,
+    /// One for each level of a pyramid of latents.
+    contexts: Vec<Context>,
 }
 
 /// What rounding has to know of a partition's network.
@@ -119,9 +125,18 @@ impl Quantisation {
     /// [`Error::Parameter`] for another number of tensors or a step that is negative or not finite.
     pub fn new(spec: &FieldSpec, start: StartRule, coder: Coder, shared: &[f32], local: &[f32]) -> Result<Self, Error> {
         check_start(spec, start)?;
-        Self { start, coder, shared: Vec::new(), classes: Vec::new(), class_of: Vec::new(), magnitude: MAGNITUDE }
-            .with_shared(spec, shared)?
-            .with_classes(spec, &[local.to_vec()], Vec::new())
+        let contexts = Vec::new();
+        Self {
+            start,
+            coder,
+            shared: Vec::new(),
+            classes: Vec::new(),
+            class_of: Vec::new(),
+            magnitude: MAGNITUDE,
+            contexts,
+        }
+        .with_shared(spec, shared)?
+        .with_classes(spec, &[local.to_vec()], Vec::new())
     }
 
     fn with_shared(self, spec: &FieldSpec, steps: &[f32]) -> Result<Self, Error> {
@@ -163,6 +178,18 @@ impl Quantisation {
     #[must_use]
     pub fn with_coder(self, coder: Coder) -> Self {
         Self { coder, ..self }
+    }
+
+    /// Latents by these contexts, one for each level, coarsest first; their shifts follow from the numbers.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] for another number of contexts, or a field without latents.
+    pub fn with_contexts(self, spec: &FieldSpec, contexts: Vec<Context>) -> Result<Self, Error> {
+        let levels = spec.pyramid().map_or(0, |pyramid| pyramid.levels as usize);
+        if levels == 0 || contexts.len() != levels || self.classes.len() != 1 {
+            return Err(Error::parameter(format!("{} contexts for {levels} levels of latents", contexts.len())));
+        }
+        Ok(Self { coder: Coder::Contexts, contexts, ..self })
     }
 
     /// The largest magnitude of a number.
@@ -348,6 +375,14 @@ impl Quantisation {
         let shared = counts.first().map_or_else(Vec::new, |counts| used(&self.shared, counts));
         let classes: Vec<Vec<f32>> = self.classes.iter().zip(counts.iter().skip(1)).map(|(s, c)| used(s, c)).collect();
         let mut payload = codebook::to_bytes(self.start, self.coder, &shared, &classes, &counts);
+        if let (Coder::Contexts, Some(steps)) = (self.coder, classes.first()) {
+            let parts: Vec<&[i32]> = numbers.local.chunks(size).collect();
+            let used = steps.iter().map(|&step| step > 0.0);
+            let contexts = self.contexts.iter().zip(used).map(|(context, used)| used.then_some(*context)).collect();
+            let levels = spec.pyramid().map_or_else(Vec::new, |pyramid| pyramid.levels(spec.inputs));
+            let contexts = Contexts::fitted(levels, contexts, &parts)?;
+            codebook::add_contexts(&mut payload, &contexts, &shared, &numbers.shared, &of_shared)?;
+        }
         let tables = payload.len();
         let (book, _) = Codebook::parse(&payload, spec)?;
         payload.extend(written(&numbers.shared, &of_shared, &book.shared)?);

@@ -6,7 +6,8 @@
 use super::sine::sin;
 use super::{View, blend};
 use crate::error::Error;
-use crate::field::{Activation, Field, FieldSpec, Layer};
+use crate::field::latents::between;
+use crate::field::{Activation, Field, FieldSpec, LEAK, Layer};
 use crate::signal::ABSENT;
 
 /// Evaluates `field` at every position of `view`: `[samples * channels]`, row-major, [`ABSENT`] where the owning
@@ -30,10 +31,16 @@ fn plain(field: &Field, view: &View) -> Result<Vec<f32>, Error> {
             *place = rest % n;
             rest /= n;
         }
+        let positions: Vec<f64> = places.iter().zip(&axes).map(|(&p, axis)| axis.positions[p]).collect();
         let coordinates: Vec<f32> = places.iter().zip(&axes).map(|(&p, axis)| axis.coordinates[p]).collect();
         let owner: Vec<u32> = places.iter().zip(&axes).map(|(&p, axis)| axis.owners[p]).collect();
         let local = field.grid().ravel(&owner).and_then(|partition| field.local_of(partition));
         match local {
+            Some(latents) if field.spec().pyramid().is_some() => {
+                let bounds: Vec<_> =
+                    owner.iter().enumerate().map(|(axis, &index)| field.grid().axis_range(axis, index)).collect();
+                out.extend(synthesise(field.spec(), field.shared(), latents, &bounds, &positions));
+            }
             Some(local) => out.extend(evaluate(field.spec(), field.shared(), local, &coordinates)),
             None => out.extend(std::iter::repeat_n(ABSENT, channels)),
         }
@@ -61,12 +68,34 @@ pub fn evaluate(spec: &FieldSpec, shared: &[f32], local: &[f32], coordinates: &[
     linear(last, local, &features)
 }
 
+/// One sample of a field of latents at `positions`, in the partition of `bounds`, both per axis: `[outputs]`.
+pub fn synthesise(
+    spec: &FieldSpec,
+    shared: &[f32],
+    latents: &[f32],
+    bounds: &[std::ops::Range<u32>],
+    positions: &[f64],
+) -> Vec<f32> {
+    let levels = spec.pyramid().map_or_else(Vec::new, |pyramid| pyramid.levels(spec.inputs));
+    let interpolated = levels.iter().map(|level| {
+        let along = bounds.iter().zip(positions);
+        let between: Vec<_> = along.map(|(range, &position)| between(range, level.exponent, position)).collect();
+        level.at(latents, &between)
+    });
+    let inputs: Vec<f32> = interpolated.collect();
+    let layers = spec.shared_layers();
+    let (last, hidden) = layers.split_last().expect("a network has a last layer");
+    let features = hidden.iter().fold(inputs.clone(), |x, layer| active_layer(spec, layer, shared, &x, 1.0));
+    linear(last, shared, &[inputs, features].concat())
+}
+
 fn active_layer(spec: &FieldSpec, layer: &Layer, weights: &[f32], inputs: &[f32], omega: f32) -> Vec<f32> {
     let mut values = linear(layer, weights, inputs);
     for value in &mut values {
         *value = match spec.activation {
             Activation::Sine => sin(omega * *value),
             Activation::Relu => value.max(0.0),
+            Activation::LeakyRelu => value.max(LEAK * *value),
         };
     }
     values

@@ -21,6 +21,8 @@ pub struct View {
 /// One axis of a view on a grid.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Axis {
+    /// The positions, in samples of the original.
+    pub positions: Vec<f64>,
     /// The network's input for each position.
     pub coordinates: Vec<f32>,
     /// The partition index along this axis that each position is asked of: its owner.
@@ -137,6 +139,7 @@ impl View {
         let samples = self.axes.iter().fold(1_u64, |n, axis| n.saturating_mul(axis.len() as u64));
         check_limit("samples of a view", samples, limits::DECODE_SAMPLES)?;
         let axes = self.axes.iter().enumerate().map(|(axis, positions)| Axis {
+            positions: positions.clone(),
             // Far outside the canvas the field means nothing; the clamp keeps the sine's argument in its range.
             coordinates: positions
                 .iter()

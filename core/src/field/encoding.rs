@@ -9,6 +9,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::arithmetic::{Normals, exp, ln, sine_cosine_of_turns};
+use super::latents::Pyramid;
 use crate::error::{Error, check_limit};
 use crate::limits;
 
@@ -45,6 +46,8 @@ pub enum Encoding {
         /// What they are drawn from.
         seed: u64,
     },
+    /// What a pyramid of latents has at them, one input per level. Only the model of that name has it, and has no other.
+    Latents(Pyramid),
 }
 
 /// The nonlinearity after every layer but the last.
@@ -56,7 +59,12 @@ pub enum Activation {
     Sine,
     /// `max(u, 0)`; omega plays no part.
     Relu,
+    /// `max(u, LEAK u)`: for latents, and only for them.
+    LeakyRelu,
 }
+
+/// What is left of negative numbers behind [`Activation::LeakyRelu`].
+pub const LEAK: f32 = 0.1;
 
 impl Activation {
     /// The name on the command line.
@@ -64,6 +72,7 @@ impl Activation {
         match self {
             Self::Sine => "sine",
             Self::Relu => "relu",
+            Self::LeakyRelu => "leaky-relu",
         }
     }
 }
@@ -87,6 +96,7 @@ impl Encoding {
             Self::Nerf { .. } => "nerf",
             Self::Positional { .. } => "positional",
             Self::Gauss { .. } => "gauss",
+            Self::Latents(_) => "latents",
         }
     }
 
@@ -98,6 +108,7 @@ impl Encoding {
             Self::Nerf { frequencies, .. } => n + 2 * n * u64::from(frequencies),
             Self::Positional { frequencies, .. } => 2 * n * u64::from(frequencies),
             Self::Gauss { frequencies, .. } => 2 * u64::from(frequencies),
+            Self::Latents(pyramid) => pyramid.levels.into(),
         }
     }
 
@@ -106,6 +117,7 @@ impl Encoding {
         check_limit("encoded inputs", self.size(inputs), limits::ENCODED_INPUTS)?;
         let (scale, frequencies) = match *self {
             Self::Mlp => return Ok(()),
+            Self::Latents(pyramid) => return pyramid.validate(inputs),
             Self::Nerf { scale, frequencies }
             | Self::Positional { scale, frequencies }
             | Self::Gauss { scale, frequencies, .. } => (scale, frequencies),
@@ -141,7 +153,7 @@ impl Encoding {
     /// The waves of `inputs` coordinates, in the order of their sines. The encoding is valid.
     pub(crate) fn waves(&self, inputs: usize) -> Vec<Wave> {
         match *self {
-            Self::Mlp => Vec::new(),
+            Self::Mlp | Self::Latents(_) => Vec::new(),
             Self::Nerf { scale, frequencies } => {
                 let mut turns = 0.5;
                 let mut waves = Vec::new();

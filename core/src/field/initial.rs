@@ -62,7 +62,7 @@ impl<'a> Start<'a> {
     /// Weights of the local network of `partition`, which must be one of the grid.
     pub fn local(&self, partition: u32) -> Vec<f32> {
         let size = self.layers.last().map_or(0, |layer| layer.biases.end);
-        if self.rule == StartRule::Zero {
+        if self.rule == StartRule::Zero || self.spec.pyramid().is_some() {
             return vec![0.0; size];
         }
         let before = self.spec.shared_parameters() + u64::from(partition) * size as u64;
@@ -208,7 +208,7 @@ fn draw(random: &mut SplitMix64, spec: &FieldSpec, layer: &Layer, first: bool, i
             let bound = weight_bound(spec, layer, first);
             into.extend(layer.weights.clone().map(|_| random.uniform(bound)));
         }
-        Activation::Relu => {
+        Activation::Relu | Activation::LeakyRelu => {
             let deviation = (2.0 / layer.inputs as f64).sqrt();
             let mut normals = Normals::of(random.clone());
             #[expect(clippy::cast_possible_truncation, reason = "weights are 32-bit floats")]

@@ -4,10 +4,11 @@ mod arithmetic;
 mod automatic;
 mod encoding;
 mod initial;
+pub mod latents;
 mod spec;
 
 pub use automatic::{AutomaticRequest, automatic};
-pub use encoding::{Activation, Encoding};
+pub use encoding::{Activation, Encoding, LEAK};
 pub use initial::{SplitMix64, Start, StartRule, initialise, initialise_centred, recentred_for, with_last_biases};
 pub use spec::{FieldSpec, Layer, Model, PUBLISHED_OMEGA, tensors};
 
@@ -28,6 +29,9 @@ use crate::limits;
 ///   global ones. Empty without a global network.
 /// - `local`: one block of [`FieldSpec::local_parameters`] numbers per *present* partition, ascending: the first
 ///   layer, the hidden ones, the last one.
+///
+/// A field of latent grids has the layers of its synthesis network in `shared`, and the latents of every partition in `local`,
+/// coarsest level first.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Field {
     spec: FieldSpec,

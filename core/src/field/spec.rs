@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
+use super::latents::{Level, Pyramid};
 use super::{Activation, Encoding};
 use crate::error::{Error, check_limit};
 use crate::grid::Grid;
@@ -19,6 +20,8 @@ pub enum Model {
     PerPartition,
     /// Local-Global SIREN: small local networks, one global network, one merge layer used after every sine layer.
     LocalGlobal,
+    /// Every partition a pyramid of latent grids, one small network shared by all ([`super::latents`]).
+    Latents,
 }
 
 impl Model {
@@ -28,6 +31,7 @@ impl Model {
             Self::Siren => "siren",
             Self::PerPartition => "per-partition",
             Self::LocalGlobal => "local-global",
+            Self::Latents => "latents",
         }
     }
 }
@@ -43,9 +47,9 @@ pub struct FieldSpec {
     pub outputs: u32,
     /// Sine layers between the first and the last one, 0 to 16.
     pub hidden_layers: u32,
-    /// Width of a local network (of the only network for `Siren`).
+    /// Width of a local network (of the only network for `Siren`); for `Latents` the number of levels.
     pub local_width: u32,
-    /// Width of the global network; 0 without one.
+    /// Width of the global network; 0 without one. For `Latents` that of the synthesis network.
     pub global_width: u32,
     /// The factor omega of the first layers, inside which the bias stands: `sin(omega (x W + b))`.
     pub first_omega: f32,
@@ -119,9 +123,10 @@ impl FieldSpec {
         }
         check_limit("global width", self.global_width.into(), limits::WIDTH)?;
         check_limit("hidden layers", self.hidden_layers.into(), limits::HIDDEN_LAYERS)?;
-        if (self.model == Model::LocalGlobal) != (self.global_width > 0) {
+        let shares = matches!(self.model, Model::LocalGlobal | Model::Latents);
+        if shares != (self.global_width > 0) {
             return Err(Error::parameter(format!(
-                "a {} field with global width {}: only local-global fields have a global network, and they need one",
+                "a {} field with global width {}: local-global fields and those of latents share a network, others have none",
                 self.model.name(),
                 self.global_width
             )));
@@ -132,7 +137,18 @@ impl FieldSpec {
             }
         }
         self.encoding.validate(self.inputs)?;
-        if self.is_encoded() && self.has_global() {
+        let pyramid = self.pyramid();
+        if (self.model == Model::Latents) != pyramid.is_some() {
+            return Err(Error::parameter("the model latents and the encoding latents belong together"));
+        }
+        if pyramid.is_some() != (self.activation == Activation::LeakyRelu) {
+            return Err(Error::parameter("leaky ReLU layers are those of latents, which have no others"));
+        }
+        if let Some(pyramid) = pyramid {
+            if self.local_width != pyramid.levels {
+                return Err(Error::parameter("a field of latents has a local width of one per level"));
+            }
+        } else if self.is_encoded() && self.has_global() {
             return Err(Error::parameter(format!(
                 "a {} field has sine layers on plain coordinates: the encoding {} and the activation {} are for the models \
                  siren and per-partition",
@@ -154,6 +170,9 @@ impl FieldSpec {
                 grid.axes()
             )));
         }
+        if let Some(pyramid) = self.pyramid() {
+            pyramid.validate_on(grid)?;
+        }
         if self.model == Model::Siren && grid.partitions() != 1 {
             return Err(Error::parameter("a siren field is one network: its grid has exactly one partition"));
         }
@@ -163,6 +182,11 @@ impl FieldSpec {
     /// Whether it is more than sine layers on plain coordinates.
     pub fn is_encoded(&self) -> bool {
         (self.encoding, self.activation) != (Encoding::Mlp, Activation::Sine)
+    }
+
+    /// The latent grids of each partition, where it has them in place of a network.
+    pub fn pyramid(&self) -> Option<&Pyramid> {
+        if let Encoding::Latents(pyramid) = &self.encoding { Some(pyramid) } else { None }
     }
 
     /// Inputs of the first layers: what the encoding makes of [`FieldSpec::inputs`] coordinates.
@@ -175,8 +199,11 @@ impl FieldSpec {
         self.global_width > 0
     }
 
-    /// Weights and biases of one local network.
+    /// Weights and biases of one local network, or its latents.
     pub fn local_parameters(&self) -> u64 {
+        if let Some(pyramid) = self.pyramid() {
+            return pyramid.latents(self.inputs);
+        }
         let (d, w, o) = (self.encoded_inputs(), u64::from(self.local_width), u64::from(self.outputs));
         (d * w + w) + u64::from(self.hidden_layers) * (w * w + w) + (w * o + o)
     }
@@ -187,8 +214,11 @@ impl FieldSpec {
         if g == 0 { 0 } else { (d * g + g) + u64::from(self.hidden_layers) * (g * g + g) }
     }
 
-    /// Weights and biases of the merge layer.
+    /// Weights and biases of the merge layer; for `Latents`, of the last layer of the synthesis network.
     pub fn merge_parameters(&self) -> u64 {
+        if self.pyramid().is_some() {
+            return (self.encoded_inputs() + u64::from(self.global_width) + 1) * u64::from(self.outputs);
+        }
         let (w, g) = (u64::from(self.local_width), u64::from(self.global_width));
         if g == 0 { 0 } else { (w + g) * w + w }
     }
@@ -207,6 +237,11 @@ impl FieldSpec {
     pub fn multiply_adds_per_sample(&self) -> u64 {
         let (d, w, g) = (self.encoded_inputs(), u64::from(self.local_width), u64::from(self.global_width));
         let (o, h) = (u64::from(self.outputs), u64::from(self.hidden_layers));
+        if self.pyramid().is_some() {
+            // Between nodes: a product for each of two along every axis in turn.
+            let between = d * ((2 << self.inputs) - 2);
+            return between + d * g + h * g * g + (g + d) * o;
+        }
         let local = d * w + h * w * w + w * o;
         if g == 0 { local } else { local + d * g + h * g * g + (h + 1) * (w + g) * w }
     }
@@ -216,8 +251,15 @@ impl FieldSpec {
         self.encoded_inputs() as usize
     }
 
-    /// The layers of a local network: first, hidden, last.
+    /// The layers of a local network: first, hidden, last. The levels of a pyramid are layers without biases.
     pub fn local_layers(&self) -> Vec<Layer> {
+        if let Some(pyramid) = self.pyramid() {
+            let layer = |level: Level| {
+                let (inputs, end) = (level.latents.len(), level.latents.end);
+                Layer { inputs, outputs: 1, weights: level.latents, biases: end..end }
+            };
+            return pyramid.levels(self.inputs).into_iter().map(layer).collect();
+        }
         let w = self.local_width as usize;
         let mut widths = vec![self.first_inputs()];
         widths.resize(self.hidden_layers as usize + 2, w);
@@ -235,9 +277,14 @@ impl FieldSpec {
         chain(&widths)
     }
 
-    /// The merge layer: `[local features, global features] -> local features`. `None` without a global network.
+    /// The merge layer: `[local features, global features] -> local features`. `None` without a global network. For `Latents` the
+    /// last layer of the synthesis network: `[interpolated latents, features] -> channels`.
     pub fn merge_layer(&self) -> Option<Layer> {
         let start = self.global_layers().last()?.biases.end;
+        if self.pyramid().is_some() {
+            let inputs = self.first_inputs() + self.global_width as usize;
+            return Some(layer_at(start, inputs, self.outputs as usize));
+        }
         let (w, g) = (self.local_width as usize, self.global_width as usize);
         Some(layer_at(start, w + g, w))
     }
@@ -248,9 +295,10 @@ impl FieldSpec {
     }
 }
 
-/// Where the tensors of a network lie: weights and biases of every layer in turn.
+/// Where the tensors of a network lie: weights and biases of every layer in turn, levels of latents one by one.
 pub fn tensors(layers: &[Layer]) -> Vec<Range<usize>> {
-    layers.iter().flat_map(|layer| [layer.weights.clone(), layer.biases.clone()]).collect()
+    let of_layer = |layer: &Layer| [layer.weights.clone(), layer.biases.clone()];
+    layers.iter().flat_map(of_layer).filter(|range| !range.is_empty()).collect()
 }
 
 fn layer_at(start: usize, inputs: usize, outputs: usize) -> Layer {

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::document::TrainingRecord;
 use super::prelude::{PRELUDE_BYTES, VERSION};
 use crate::error::{Error, Unsupported};
+use crate::field::latents::Pyramid;
 use crate::field::{Activation, Encoding, FieldSpec, Model, check_blend};
 use crate::grid::Grid;
 use crate::signal::{ColourSpace, Placement, SampleFormat, SignalInfo, SignalKind};
@@ -25,14 +26,17 @@ const COLOURS: [ColourSpace; 5] =
     [ColourSpace::None, ColourSpace::Srgb, ColourSpace::Unknown, ColourSpace::Linear, ColourSpace::Distance];
 /// Those of encoded networks have numbers of their own, because a reader of an older version must not take them for sine
 /// networks on plain coordinates.
-const MODELS: [(Model, bool); 5] = [
+const MODELS: [(Model, bool); 6] = [
     (Model::Siren, false),
     (Model::PerPartition, false),
     (Model::LocalGlobal, false),
     (Model::Siren, true),
     (Model::PerPartition, true),
+    (Model::Latents, true),
 ];
-const ACTIVATIONS: [Activation; 2] = [Activation::Sine, Activation::Relu];
+const ACTIVATIONS: [Activation; 3] = [Activation::Sine, Activation::Relu, Activation::LeakyRelu];
+/// The number of the encoding by latents.
+const LATENTS: u8 = 4;
 /// The only rule so far for coordinates and for the sizes of partitions (see [`Grid`]).
 const GRID_RULE: u8 = 0;
 
@@ -118,13 +122,14 @@ impl EncodedWire {
             Encoding::Nerf { scale, frequencies } => (1, scale, frequencies, 0),
             Encoding::Positional { scale, frequencies } => (2, scale, frequencies, 0),
             Encoding::Gauss { scale, frequencies, seed } => (3, scale, frequencies, seed),
+            Encoding::Latents(pyramid) => (LATENTS, 0.0, pyramid.levels, pyramid.finest.into()),
         };
         let activation = code(&ACTIVATIONS, &spec.activation);
         spec.is_encoded().then_some(Self { encoding, scale, frequencies, seed, activation })
     }
 
     /// Encoding and activation; numbers that an encoding does not have are zero.
-    fn read(&self) -> Result<(Encoding, Activation), Error> {
+    fn read(&self, grid: &Grid) -> Result<(Encoding, Activation), Error> {
         let Self { encoding, scale, frequencies, seed, activation } = *self;
         let activation = value(&ACTIVATIONS, activation, "activation")?;
         let encoding = match encoding {
@@ -132,11 +137,16 @@ impl EncodedWire {
             1 => Encoding::Nerf { scale, frequencies },
             2 => Encoding::Positional { scale, frequencies },
             3 => Encoding::Gauss { scale, frequencies, seed },
+            LATENTS => {
+                let finest = u32::try_from(seed).unwrap_or(u32::MAX);
+                Encoding::Latents(Pyramid::new(grid, frequencies, finest).map_err(in_file)?)
+            }
             other => return Err(unsupported("encoding", other)),
         };
-        let seeded = matches!(encoding, Encoding::Gauss { .. });
-        let plain = encoding == Encoding::Mlp;
-        if (seed != 0 && !seeded) || (plain && (scale.to_bits() != 0 || frequencies != 0)) {
+        let seeded = matches!(encoding, Encoding::Gauss { .. } | Encoding::Latents(_));
+        let scaled = !matches!(encoding, Encoding::Mlp | Encoding::Latents(_));
+        let unused = (seed != 0 && !seeded) || (scale.to_bits() != 0 && !scaled);
+        if unused || (encoding == Encoding::Mlp && frequencies != 0) {
             return Err(malformed(format!("the encoding {} has a number that it does not use", encoding.name())));
         }
         Ok((encoding, activation))
@@ -233,10 +243,6 @@ impl Metadata {
             return Err(malformed(format!("what it appends belongs to version 1.{lowest}, not 1.{minor}")));
         }
         let (model, encoded) = value(&MODELS, wire.model, "model")?;
-        let (encoding, activation) = match &encoding.encoded {
-            Some(encoded) => encoded.read()?,
-            None => (Encoding::Mlp, Activation::Sine),
-        };
         let signal = SignalInfo {
             kind: value(&KINDS, wire.kind, "signal kind")?,
             shape: wire.shape,
@@ -253,6 +259,10 @@ impl Metadata {
             return Err(unsupported("grid rule", wire.grid_rule));
         }
         let grid = Grid::new(signal.shape.clone(), wire.factors, [wire.range_low, wire.range_high]).map_err(in_file)?;
+        let (encoding, activation) = match &encoding.encoded {
+            Some(encoded) => encoded.read(&grid)?,
+            None => (Encoding::Mlp, Activation::Sine),
+        };
         let spec = FieldSpec {
             model,
             inputs: u32::try_from(signal.axes()).unwrap_or(u32::MAX),
@@ -298,7 +308,9 @@ impl Metadata {
 
 /// The lowest minor version that has fields for what is appended.
 fn lowest_minor(appended: &Appended, blending: &AppendedBlend, encoding: &AppendedEncoding) -> u16 {
-    if (blending, encoding) != (&AppendedBlend::default(), &AppendedEncoding::default()) {
+    if encoding.encoded.as_ref().is_some_and(|encoded| encoded.encoding == LATENTS) {
+        3
+    } else if (blending, encoding) != (&AppendedBlend::default(), &AppendedEncoding::default()) {
         2
     } else {
         u16::from(*appended != Appended::default())

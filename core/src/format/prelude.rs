@@ -9,7 +9,7 @@ use crate::limits;
 /// end-of-file character, so that a transfer in text mode shows at once.
 pub const MAGIC: [u8; 8] = *b"\x89INR\r\n\x1a\n";
 /// Major and minor version of the format that this program knows. It writes the lowest minor version that does.
-pub const VERSION: (u16, u16) = (1, 2);
+pub const VERSION: (u16, u16) = (1, 3);
 /// Bytes of the prelude.
 pub const PRELUDE_BYTES: u64 = 52;
 

@@ -8,11 +8,11 @@
 use std::ops::Range;
 
 use burn::module::{Module, Param};
-use burn::tensor::activation::relu;
+use burn::tensor::activation::{leaky_relu, relu};
 use burn::tensor::{Device, Tensor, TensorData};
 
 use crate::error::Error;
-use crate::field::{Activation, Field, FieldSpec, Layer};
+use crate::field::{Activation, Field, FieldSpec, LEAK, Layer};
 
 /// The networks of a field, or of some of its partitions, on a device.
 #[derive(Module, Debug)]
@@ -100,6 +100,7 @@ impl FieldModule {
             features = match self.spec.activation {
                 Activation::Sine => before.mul_scalar(omega).sin(),
                 Activation::Relu => relu(before),
+                Activation::LeakyRelu => leaky_relu(before, LEAK.into()),
             };
             if let (Some(path), Some(merge)) = (&mut global, &merge) {
                 path.advance(depth, omega);

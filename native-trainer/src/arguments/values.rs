@@ -233,6 +233,8 @@ pub enum ModelName {
     PerPartition,
     /// One network for the whole signal; such a file cannot be cropped
     Siren,
+    /// Latent grids per partition, one small shared network: pictures of a wanted size
+    Latents,
 }
 
 impl From<ModelName> for Model {
@@ -241,6 +243,7 @@ impl From<ModelName> for Model {
             ModelName::LocalGlobal => Self::LocalGlobal,
             ModelName::PerPartition => Self::PerPartition,
             ModelName::Siren => Self::Siren,
+            ModelName::Latents => Self::Latents,
         }
     }
 }

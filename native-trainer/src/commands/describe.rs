@@ -67,6 +67,10 @@ pub(super) fn encoding_text(spec: &FieldSpec) -> Option<String> {
         Encoding::Nerf { scale, frequencies }
         | Encoding::Positional { scale, frequencies }
         | Encoding::Gauss { scale, frequencies, .. } => (scale, frequencies),
+        Encoding::Latents(pyramid) => {
+            let (levels, finest) = (pyramid.levels, 1_u64 << pyramid.finest);
+            return Some(format!("{levels} levels of latents from every {finest} samples on"));
+        }
     };
     let (name, inputs) = (spec.encoding.name(), spec.encoded_inputs());
     let layers = if spec.activation == Activation::Relu { ", relu layers" } else { "" };

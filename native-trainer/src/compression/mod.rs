@@ -9,6 +9,7 @@
 mod adaround;
 mod allocation;
 mod bits;
+mod latents;
 mod probe;
 mod published;
 mod rated;

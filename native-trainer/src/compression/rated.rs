@@ -126,6 +126,9 @@ fn to_size(
     settings.steps = part(settings.steps, share);
     settings.max_seconds = settings.max_seconds.map(|seconds| seconds * share);
     begin(&network, &mut settings);
+    if network.spec.pyramid().is_some() {
+        return super::latents::to_size(samples, &options, network, settings, bytes, stop, on_event);
+    }
     let plain = Settings {
         steps: part(settings.steps, WITHOUT_ROUNDING),
         warm_up: part(settings.steps, WARM_UP).min(MOST_WARM_UP),
@@ -187,7 +190,7 @@ fn fitted(options: &EncodeOptions, info: &SignalInfo, bytes: u64) -> Result<Enco
 }
 
 /// An event of one part of a training as one of the whole.
-fn of_all(event: Event, before: u64, all: u64) -> Event {
+pub(super) fn of_all(event: Event, before: u64, all: u64) -> Event {
     match event {
         Event::Step { step, loss, psnr_db, learning_rate, seconds, samples_per_second, .. } => {
             Event::Step { step: before + step, steps: all, loss, psnr_db, learning_rate, seconds, samples_per_second }
@@ -203,6 +206,6 @@ fn of_all(event: Event, before: u64, all: u64) -> Event {
     clippy::cast_precision_loss,
     reason = "a part of a count"
 )]
-fn part(steps: u64, share: f64) -> u64 {
+pub(super) fn part(steps: u64, share: f64) -> u64 {
     ((steps as f64 * share).round() as u64).clamp(1, steps.max(1))
 }

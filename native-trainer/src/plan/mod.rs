@@ -1,6 +1,7 @@
 //! From merged options and a signal to a network: automatic partitioning, widths and the work of a step.
 
 mod defaults;
+mod latents;
 mod light;
 mod paper;
 mod rated;
@@ -76,6 +77,9 @@ pub fn network_of(options: &EncodeOptions, samples: &Samples) -> Result<Network>
 
 fn planned(options: &EncodeOptions, info: &SignalInfo, networks: Option<u64>) -> Result<Network> {
     let model: Model = options.model.unwrap_or(ModelName::LocalGlobal).into();
+    if model == Model::Latents {
+        return latents::network(options, info);
+    }
     if model != Model::LocalGlobal && options.global_width.is_some() {
         return Err(usage_fault(format!(
             "--global-width: {} has no global network; --local-width is its width",
@@ -158,7 +162,7 @@ fn planned(options: &EncodeOptions, info: &SignalInfo, networks: Option<u64>) ->
 pub fn carried_out(options: &EncodeOptions, network: &Network, settings: &Settings) -> EncodeOptions {
     let spec = &network.spec;
     let (scale, frequencies) = match spec.encoding {
-        Encoding::Mlp => (None, None),
+        Encoding::Mlp | Encoding::Latents(_) => (None, None),
         Encoding::Nerf { scale, frequencies }
         | Encoding::Positional { scale, frequencies }
         | Encoding::Gauss { scale, frequencies, .. } => (Some(scale), Some(frequencies)),

@@ -21,7 +21,7 @@ pub fn paper(kind: SignalKind, model: ModelName) -> EncodeOptions {
     let (local_width, global_width) = match model {
         ModelName::LocalGlobal => (local, Some(global)),
         ModelName::PerPartition => (alone, None),
-        ModelName::Siren => (siren, None),
+        ModelName::Siren | ModelName::Latents => (siren, None),
     };
     let (steps, learning_rate, sample_fraction) = match kind {
         SignalKind::Picture => (1001, 5e-4, Some(1.0)),

@@ -100,6 +100,14 @@ pub fn rate(options: &EncodeOptions, info: &SignalInfo) -> Result<Option<Rate>> 
     Ok(first)
 }
 
+/// The size that completed options ask for, where they ask for bytes.
+pub(super) fn bits_per_sample(options: &EncodeOptions, info: &SignalInfo) -> Option<f64> {
+    match rate(options, info) {
+        Ok(Some(Rate::Bytes(bytes))) => Some(8.0 * real(bytes) / real(info.samples())),
+        _ => None,
+    }
+}
+
 /// Whether completed options name a size.
 pub(super) fn is_rated(options: &EncodeOptions) -> bool {
     options.bpp.is_some() || options.target_size.is_some() || options.quality.is_some()
@@ -112,6 +120,9 @@ pub fn bytes_of_rate(bits_per_sample: f64, samples: u64) -> u64 {
 
 /// The network and its training for a file of `bytes` bytes, under what was chosen.
 pub fn rated(info: &SignalInfo, chosen: &EncodeOptions, bytes: u64) -> EncodeOptions {
+    if super::latents::suits(info, chosen) {
+        return super::latents::options(info, chosen);
+    }
     let kind = info.kind;
     let weights = 8.0 / BITS_PER_WEIGHT * (real(bytes) - OVERHEAD).max(LEAST_WEIGHTS * real(bytes));
     let picture = kind == SignalKind::Picture;
@@ -186,7 +197,7 @@ pub(super) fn shares(grid: &Grid, steps: u64) -> u32 {
         .max(2)
 }
 
-fn steps(info: &SignalInfo, wanted: f64) -> u64 {
+pub(super) fn steps(info: &SignalInfo, wanted: f64) -> u64 {
     let fewer = (ALL_PASSES / real(info.samples()).max(ALL_PASSES)).powf(0.25);
     whole((wanted * fewer).round())
 }

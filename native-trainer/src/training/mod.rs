@@ -36,6 +36,7 @@ mod held;
 mod interpolation;
 #[cfg(feature = "gpu")]
 mod kernel;
+mod latents;
 mod optimiser;
 mod plan;
 mod plateau;
@@ -53,6 +54,7 @@ pub use fused::Fused;
 pub use general::General;
 #[cfg(feature = "gpu")]
 pub use kernel::Kernel;
+pub use latents::{LatentTarget, LatentTraining, Latents};
 pub use optimiser::{Adam, FusedAdam, Moments};
 pub use plan::{
     CheckpointSettings, DeviceChoice, EngineChoice, Event, Outcome, Recipe, Settings, StoppedBy, TrainingPlan,

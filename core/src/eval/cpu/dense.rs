@@ -263,21 +263,21 @@ pub(super) fn sines_and_slopes<S: Simd>(simd: S, values: &mut [S::f32s], slopes:
     }
 }
 
-/// Replaces every `u` by `max(u, 0)`.
+/// Replaces every `u` by `max(u, leak u)`.
 #[inline(always)]
-pub(super) fn rectified<S: Simd>(simd: S, values: &mut [S::f32s]) {
-    let zero = simd.splat_f32s(0.0);
+pub(super) fn rectified<S: Simd>(simd: S, values: &mut [S::f32s], leak: f32) {
+    let leak = simd.splat_f32s(leak);
     for value in values {
-        *value = simd.max_f32s(*value, zero);
+        *value = simd.max_f32s(*value, simd.mul_f32s(leak, *value));
     }
 }
 
-/// Replaces every `u` by `max(u, 0)` and writes the derivative, 0 or 1, into `slopes`.
+/// Replaces every `u` by `max(u, leak u)` and writes the derivative, `leak` or 1, into `slopes`.
 #[inline(always)]
-pub(super) fn rectified_and_slopes<S: Simd>(simd: S, values: &mut [S::f32s], slopes: &mut [S::f32s]) {
-    let (zero, one) = (simd.splat_f32s(0.0), simd.splat_f32s(1.0));
+pub(super) fn rectified_and_slopes<S: Simd>(simd: S, values: &mut [S::f32s], slopes: &mut [S::f32s], leak: f32) {
+    let (zero, one, leak) = (simd.splat_f32s(0.0), simd.splat_f32s(1.0), simd.splat_f32s(leak));
     for (value, slope) in values.iter_mut().zip(slopes) {
-        *slope = simd.select_f32s(simd.greater_than_f32s(*value, zero), one, zero);
-        *value = simd.max_f32s(*value, zero);
+        *slope = simd.select_f32s(simd.greater_than_f32s(*value, zero), one, leak);
+        *value = simd.max_f32s(*value, simd.mul_f32s(leak, *value));
     }
 }

@@ -8,7 +8,7 @@ use super::dense::{
 };
 use super::encoded::{Tables, load_waves};
 use super::folded::FirstLayer;
-use crate::field::{Activation, FieldSpec, Layer};
+use crate::field::{Activation, FieldSpec, LEAK, Layer};
 
 /// A field's weights with its layer tables.
 #[derive(Debug)]
@@ -243,8 +243,10 @@ fn activate<S: Simd>(
     match (activation, slopes) {
         (Activation::Sine, Some(slopes)) => sines_and_slopes(simd, values, slopes, omega),
         (Activation::Sine, None) => sines(simd, values, omega),
-        (Activation::Relu, Some(slopes)) => rectified_and_slopes(simd, values, slopes),
-        (Activation::Relu, None) => rectified(simd, values),
+        (Activation::Relu, Some(slopes)) => rectified_and_slopes(simd, values, slopes, 0.0),
+        (Activation::Relu, None) => rectified(simd, values, 0.0),
+        (Activation::LeakyRelu, Some(slopes)) => rectified_and_slopes(simd, values, slopes, LEAK),
+        (Activation::LeakyRelu, None) => rectified(simd, values, LEAK),
     }
 }
 

@@ -20,7 +20,7 @@ use crate::field::Layer;
 #[derive(Debug)]
 pub(super) struct Padded<S: Simd> {
     layers: Vec<Layer>,
-    rows: Vec<Vec<S::f32s>>,
+    pub(super) rows: Vec<Vec<S::f32s>>,
 }
 
 impl<S: Simd> Padded<S> {
@@ -96,7 +96,7 @@ impl<S: Simd> Deltas<S> {
 }
 
 /// The weights of a layer as `[outputs, inputs]`.
-fn turn_weights(layer: &Layer, weights: &[f32], turned: &mut [f32]) {
+pub(super) fn turn_weights(layer: &Layer, weights: &[f32], turned: &mut [f32]) {
     for (i, row) in weights[layer.weights.clone()].chunks_exact(layer.outputs).enumerate() {
         for (column, &weight) in turned.chunks_exact_mut(layer.inputs).zip(row) {
             column[i] = weight;
@@ -281,7 +281,7 @@ fn local_back<S: Simd>(
 }
 
 #[inline(always)]
-fn multiply<S: Simd>(simd: S, values: &mut [S::f32s], factors: &[S::f32s]) {
+pub(super) fn multiply<S: Simd>(simd: S, values: &mut [S::f32s], factors: &[S::f32s]) {
     for (value, factor) in values.iter_mut().zip(factors) {
         *value = simd.mul_f32s(*value, *factor);
     }

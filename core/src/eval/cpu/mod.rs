@@ -18,10 +18,14 @@ mod folded;
 mod forward;
 mod gradient;
 mod held;
+mod latents;
+mod synthesis;
 pub mod training;
 mod turn;
 
 use pulp::Arch;
+
+pub use self::synthesis::{SYNTHESIS_BLOCK, Synthesis, SynthesisBlock, SynthesisGradients};
 
 use self::block::Samples;
 use self::encoded::Tables;
@@ -56,6 +60,10 @@ fn plain(field: &Field, view: &View) -> Result<Vec<f32>, Error> {
     let network = Network::new(field.spec(), field.shared(), field.local());
     let tables = Tables::new(&field.spec().encoding, axes.iter().map(|axis| axis.coordinates.as_slice()));
     let arch = Arch::new();
+    if field.spec().pyramid().is_some() {
+        arch.dispatch(latents::Decoding { field, axes: &axes, out: &mut out });
+        return Ok(out);
+    }
     for (index, out) in out.chunks_mut((band * per_row * channels).max(1)).enumerate() {
         let start = index * band;
         let grouped = Grouped::new(field, &axes, start..(start + band).min(rows));

@@ -39,7 +39,7 @@ impl Curve {
     pub(super) fn of(spec: &FieldSpec, depth: usize, layers: usize) -> Self {
         match spec.activation {
             _ if depth + 1 == layers => Self::Straight,
-            Activation::Relu => Self::Rectified,
+            Activation::Relu | Activation::LeakyRelu => Self::Rectified,
             Activation::Sine if depth == 0 => Self::Sine(spec.first_omega),
             Activation::Sine => Self::Sine(spec.hidden_omega),
         }

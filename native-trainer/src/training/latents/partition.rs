@@ -1,0 +1,240 @@
+//! The latents of one partition in training, and the blocks of samples that they are trained by.
+
+use std::ops::Range;
+
+use tessera_core::eval::cpu::{SYNTHESIS_BLOCK, SynthesisBlock};
+
+use super::arithmetic::{hash, tanh};
+use super::layout::{Layout, Taps, interpolate, spread};
+
+const FIRST_BETA: f32 = 0.9;
+const SECOND_BETA: f32 = 0.97;
+const EPSILON: f32 = 1e-9;
+
+/// How latents are made whole in a step.
+#[derive(Debug, Clone)]
+pub(super) enum Rounding {
+    /// As C3 does it: pushed towards whole numbers by a soft step of this temperature, disturbed by noise of this table, and pushed
+    /// once more.
+    Soft { temperature: f32, noise: Vec<f32> },
+    /// Rounded; gradients pass through.
+    Whole,
+}
+
+impl Rounding {
+    /// Noise of Kumaraswamy's distribution with this first parameter, around 0: 1 is even over a unit, 2 gathers in the middle.
+    pub(super) fn soft(temperature: f32, parameter: f32) -> Self {
+        let second = (2.0_f32.powf(parameter) * (parameter - 1.0) + 1.0) / parameter;
+        let noise = (0..1024_u16).map(|place| {
+            let share = (f32::from(place) + 0.5) / 1024.0;
+            (1.0 - (1.0 - share).powf(second.recip())).powf(parameter.recip()) - 0.5
+        });
+        Self::Soft { temperature, noise: noise.collect() }
+    }
+}
+
+/// Latents of a partition, with margins, in steps of their quantisation.
+#[derive(Debug, Clone)]
+pub(super) struct Partition {
+    pub(super) bounds: Vec<Range<u32>>,
+    pub(super) taps: Vec<Taps>,
+    /// What is trained.
+    pub(super) latents: Vec<f32>,
+    /// As the current step sees them.
+    pub(super) numbers: Vec<f32>,
+    /// Derivatives of `numbers` by `latents`; zero in margins.
+    slopes: Vec<f32>,
+    /// By `numbers`.
+    pub(super) gradient: Vec<f32>,
+    first: Vec<f32>,
+    second: Vec<f32>,
+    /// Its blocks among all.
+    pub(super) blocks: Vec<usize>,
+}
+
+impl Partition {
+    pub(super) fn new(layout: &Layout, bounds: Vec<Range<u32>>) -> Self {
+        let zeros = vec![0.0; layout.len()];
+        Self {
+            taps: Taps::of(layout, &bounds),
+            bounds,
+            latents: zeros.clone(),
+            numbers: zeros.clone(),
+            slopes: zeros.clone(),
+            gradient: zeros.clone(),
+            first: zeros.clone(),
+            second: zeros,
+            blocks: Vec::new(),
+        }
+    }
+
+    /// Rows and columns.
+    pub(super) fn sizes(&self) -> [usize; 2] {
+        [0, 1].map(|axis| self.bounds[axis].len())
+    }
+
+    /// Latents by which a linear network begins with the picture's `grey` values, `[rows, columns]`: of every level what the
+    /// coarser ones have left over.
+    pub(super) fn begin(&mut self, layout: &Layout, steps: &[f32], mut grey: Vec<f32>) {
+        let [rows, columns] = self.sizes();
+        let mut line = vec![0.0; columns];
+        for ((level, taps), step) in layout.levels.iter().zip(&self.taps).zip(steps) {
+            let side = 1 << level.exponent;
+            for row in (0..rows).step_by(side) {
+                let nodes = level.nodes(row / side);
+                for (node, first) in nodes.zip((0..columns).step_by(side)) {
+                    let (mut sum, mut count) = (0.0, 0.0);
+                    for row in row..(row + side).min(rows) {
+                        let cell = &grey[row * columns + first..row * columns + (first + side).min(columns)];
+                        sum += cell.iter().sum::<f32>();
+                        #[expect(clippy::cast_precision_loss, reason = "a cell's side")]
+                        let length = cell.len() as f32;
+                        count += length;
+                    }
+                    self.latents[node] = sum / count / step;
+                }
+            }
+            for (row, grey) in grey.chunks_exact_mut(columns).enumerate() {
+                line.fill(0.0);
+                interpolate(level, taps, &self.latents, row, 0, *step, &mut line);
+                grey.iter_mut().zip(&line).for_each(|(grey, known)| *grey -= known);
+            }
+        }
+    }
+
+    /// Makes the numbers of a step.
+    #[inline(always)]
+    pub(super) fn round(&mut self, layout: &Layout, rounding: &Rounding, seed: u32) {
+        for level in &layout.levels {
+            for row in 0..level.rows {
+                let nodes = level.nodes(row);
+                let latents = &self.latents[nodes.clone()];
+                let numbers = &mut self.numbers[nodes.clone()];
+                let slopes = &mut self.slopes[nodes.clone()];
+                match rounding {
+                    Rounding::Whole => {
+                        numbers.iter_mut().zip(latents).for_each(|(number, latent)| *number = latent.round_ties_even());
+                        slopes.fill(1.0);
+                    }
+                    Rounding::Soft { temperature, noise } => {
+                        #[expect(clippy::cast_possible_truncation, reason = "mixed anyway")]
+                        let of_row = hash(seed.wrapping_add(nodes.start as u32));
+                        soft(*temperature, noise, of_row, latents, numbers, slopes);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Moves the latents against their gradient, coarse ones faster.
+    #[inline(always)]
+    pub(super) fn step(&mut self, layout: &Layout, rate: f32, step: i32) {
+        let (correction, root) = (1.0 - FIRST_BETA.powi(step), 1.0 / (1.0 - SECOND_BETA.powi(step)));
+        for level in &layout.levels {
+            let rate = rate * (0.5 * exponent(level.exponent)).exp2() / correction;
+            let span = level.span.clone();
+            let moments = self.first[span.clone()].iter_mut().zip(&mut self.second[span.clone()]);
+            let gradients = self.gradient[span.clone()].iter().zip(&self.slopes[span.clone()]);
+            for ((latent, (gradient, slope)), (first, second)) in
+                self.latents[span].iter_mut().zip(gradients).zip(moments)
+            {
+                let gradient = gradient * slope;
+                *first += (gradient - *first) * (1.0 - FIRST_BETA);
+                *second += (gradient * gradient - *second) * (1.0 - SECOND_BETA);
+                *latent -= rate * *first / ((*second * root).sqrt() + EPSILON);
+            }
+        }
+    }
+
+    /// Other steps of the quantisation: latents are multiplied by the level's ratio.
+    pub(super) fn rescale(&mut self, layout: &Layout, ratios: &[f32]) {
+        for (level, ratio) in layout.levels.iter().zip(ratios) {
+            let span = level.span.clone();
+            self.latents[span.clone()].iter_mut().for_each(|latent| *latent *= ratio);
+            self.first[span.clone()].iter_mut().for_each(|moment| *moment /= ratio);
+            self.second[span].iter_mut().for_each(|moment| *moment /= ratio * ratio);
+        }
+    }
+
+    /// Adds what the blocks of this partition have by their interpolated latents to the gradients of its numbers.
+    pub(super) fn collect(&mut self, layout: &Layout, blocks: &[Block], scales: &[f32]) {
+        for &block in &self.blocks {
+            let block = &blocks[block];
+            let rows = block.inputs.chunks_exact(SYNTHESIS_BLOCK);
+            for (((level, taps), scale), row) in layout.levels.iter().zip(&self.taps).zip(scales).zip(rows) {
+                spread(level, taps, &mut self.gradient, block.row, block.first, *scale, &row[..block.samples]);
+            }
+        }
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "at most 16")]
+pub(super) fn exponent(exponent: u32) -> f32 {
+    exponent as f32
+}
+
+#[inline(always)]
+fn soft(temperature: f32, noise: &[f32], seed: u32, latents: &[f32], numbers: &mut [f32], slopes: &mut [f32]) {
+    let inverse = temperature.recip();
+    let norm = tanh(0.5 * inverse).recip();
+    let pushed = |x: f32| {
+        let below = x.floor();
+        let step = tanh((x - below - 0.5) * inverse);
+        (below + 0.5 + 0.5 * step * norm, 0.5 * (1.0 - step * step) * inverse * norm)
+    };
+    let mut place = seed;
+    for ((&latent, number), slope) in latents.iter().zip(numbers).zip(slopes) {
+        place = place.wrapping_add(1);
+        let disturbance = noise[(hash(place) & 1023) as usize];
+        let (once, first) = pushed(latent);
+        let (twice, second) = pushed(once + disturbance);
+        *number = twice;
+        *slope = first * second;
+    }
+}
+
+/// A stretch of samples in a row of a partition.
+#[derive(Debug, Clone)]
+pub(super) struct Block {
+    pub(super) partition: usize,
+    pub(super) row: usize,
+    pub(super) first: usize,
+    pub(super) samples: usize,
+    /// `[levels, SYNTHESIS_BLOCK]`.
+    pub(super) inputs: Vec<f32>,
+    /// `[channels, SYNTHESIS_BLOCK]`, from 0 to 1.
+    pub(super) targets: Vec<f32>,
+}
+
+impl Block {
+    /// Interpolates the numbers of its partition.
+    #[inline(always)]
+    pub(super) fn load(&mut self, layout: &Layout, partitions: &[Partition], scales: &[f32]) {
+        let partition = &partitions[self.partition];
+        let rows = self.inputs.chunks_exact_mut(SYNTHESIS_BLOCK);
+        for (((level, taps), scale), row) in layout.levels.iter().zip(&partition.taps).zip(scales).zip(rows) {
+            row.fill(0.0);
+            interpolate(level, taps, &partition.numbers, self.row, self.first, *scale, &mut row[..self.samples]);
+        }
+    }
+
+    pub(super) fn view(&mut self) -> SynthesisBlock<'_> {
+        SynthesisBlock { inputs: &mut self.inputs, targets: &self.targets, samples: self.samples }
+    }
+}
+
+/// Blocks in an order in which neighbours come from everywhere: strides of the golden section.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "a stride")]
+pub(super) fn scattered(blocks: Vec<Block>) -> Vec<Block> {
+    let count = blocks.len().max(1);
+    let mut stride = ((count as f64 * 0.618_033_988_7) as usize | 1).max(1);
+    while greatest_divisor(stride, count) > 1 {
+        stride += 2;
+    }
+    let mut blocks: Vec<Option<Block>> = blocks.into_iter().map(Some).collect();
+    (0..blocks.len()).filter_map(|place| blocks[place * stride % count].take()).collect()
+}
+
+fn greatest_divisor(a: usize, b: usize) -> usize {
+    if b == 0 { a } else { greatest_divisor(b, a % b) }
+}

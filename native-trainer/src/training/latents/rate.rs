@@ -1,0 +1,323 @@
+//! What latents cost: bits by a Laplace distribution whose scale and centre follow from neighbours, and their gradients.
+//!
+//! The same sums as [`tessera_core::codec::contexts`], of numbers that need not be whole.
+
+use std::f32::consts::{LN_2, LOG2_E};
+
+use tessera_core::codec::contexts::{CENTRES, Context, NEIGHBOURS};
+
+use super::arithmetic::{exp, ln};
+use super::layout::{Layout, Level};
+
+/// Rows and columns to the neighbours, in the order of the contexts.
+const OFFSETS: [(isize, isize); NEIGHBOURS] =
+    [(0, -1), (-1, 0), (-1, -1), (-1, 1), (0, -2), (-2, 0), (-1, -2), (-1, 2)];
+/// The least scale that is coded.
+const LEAST: f32 = 0.05;
+const LANES: usize = 16;
+
+/// A context whose weights are trained.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub(super) struct Weights {
+    pub(super) base: f32,
+    pub(super) magnitudes: [f32; NEIGHBOURS],
+    pub(super) parents: [f32; 2],
+    pub(super) centres: [f32; CENTRES],
+}
+
+impl Weights {
+    pub(super) const COUNT: usize = 1 + NEIGHBOURS + 2 + CENTRES;
+
+    pub(super) fn start() -> Self {
+        let magnitudes = [0.15, 0.15, 0.05, 0.05, 0.0, 0.0, 0.0, 0.0];
+        Self { base: 0.2, magnitudes, parents: [0.05; 2], centres: [0.0; CENTRES] }
+    }
+
+    pub(super) fn to_array(self) -> [f32; Self::COUNT] {
+        let mut all = std::iter::once(self.base).chain(self.magnitudes).chain(self.parents).chain(self.centres);
+        std::array::from_fn(|_| all.next().unwrap_or(0.0))
+    }
+
+    /// Magnitudes never count against each other.
+    pub(super) fn from_array(all: [f32; Self::COUNT]) -> Self {
+        let at = |first: usize, place: usize| all[first + place];
+        Self {
+            base: all[0].max(0.01),
+            magnitudes: std::array::from_fn(|place| at(1, place).max(0.0)),
+            parents: std::array::from_fn(|place| at(1 + NEIGHBOURS, place).max(0.0)),
+            centres: std::array::from_fn(|place| at(3 + NEIGHBOURS, place)),
+        }
+    }
+
+    /// As a file has it.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "casts saturate, which is the limit")]
+    pub(super) fn context(&self) -> Context {
+        let weight = |weight: f32| (64.0 * weight).round() as u8;
+        Context {
+            base: weight(self.base),
+            magnitudes: self.magnitudes.map(weight),
+            parents: self.parents.map(weight),
+            centres: self.centres.map(|centre| (64.0 * centre).round() as i8),
+            ..Context::default()
+        }
+    }
+}
+
+/// Buffers of a row.
+#[derive(Default)]
+struct Row {
+    scales: Vec<f32>,
+    centres: Vec<f32>,
+    by_scale: Vec<f32>,
+    by_centre: Vec<f32>,
+    nearest: Vec<f32>,
+    around: Vec<f32>,
+}
+
+/// Bits of a partition's numbers. Adds `price` times their gradient to `gradient`, and to those of the weights.
+#[inline(always)]
+pub(super) fn rate(
+    layout: &Layout,
+    numbers: &[f32],
+    gradient: &mut [f32],
+    weights: &[Weights],
+    by_weights: &mut [[f32; Weights::COUNT]],
+    price: f32,
+) -> f64 {
+    let mut row = Row::default();
+    let mut bits = 0.0;
+    for (place, ((level, weights), by_weights)) in layout.levels.iter().zip(weights).zip(by_weights).enumerate() {
+        let parent = place.checked_sub(1).map(|place| &layout.levels[place]);
+        bits += of_level(level, parent, numbers, gradient, weights, by_weights, price * LOG2_E, &mut row);
+    }
+    bits * f64::from(LOG2_E)
+}
+
+fn shifted(level: &Level, row: usize, (down, right): (isize, isize)) -> std::ops::Range<usize> {
+    let start = level.row(row.cast_signed() + down).saturating_add_signed(right);
+    start..start + level.columns
+}
+
+#[inline(always)]
+fn sign(x: f32) -> f32 {
+    x / (x.abs() + 1e-3)
+}
+
+#[inline(always)]
+#[expect(clippy::too_many_arguments, reason = "one level of `rate`")]
+fn of_level(
+    level: &Level,
+    parent: Option<&Level>,
+    numbers: &[f32],
+    gradient: &mut [f32],
+    weights: &Weights,
+    by_weights: &mut [f32; Weights::COUNT],
+    price: f32,
+    row: &mut Row,
+) -> f64 {
+    let columns = level.columns;
+    let Row { scales, centres, by_scale, by_centre, nearest, around } = row;
+    for buffer in [&mut *scales, centres, by_scale, by_centre] {
+        buffer.clear();
+        buffer.resize(columns, 0.0);
+    }
+    let mut total = 0.0;
+    let (by_base, rest) = by_weights.split_at_mut(1);
+    let (by_magnitudes, rest) = rest.split_at_mut(NEIGHBOURS);
+    let (by_parents, by_centres) = rest.split_at_mut(2);
+    for number in 0..level.rows {
+        scales.fill(weights.base);
+        centres.fill(0.0);
+        for (place, (offset, &weight)) in OFFSETS.iter().zip(&weights.magnitudes).enumerate() {
+            let values = &numbers[shifted(level, number, *offset)];
+            scales.iter_mut().zip(values).for_each(|(sum, value)| *sum += weight * value.abs());
+            if let Some(&share) = weights.centres.get(place) {
+                centres.iter_mut().zip(values).for_each(|(sum, value)| *sum += share * value);
+            }
+        }
+        if let Some(parent) = parent {
+            let above = parent.row((number / 2).cast_signed());
+            nearest.clear();
+            around.clear();
+            for node in above..above + parent.columns {
+                let magnitude = |place: usize| numbers[place].abs();
+                nearest.push(magnitude(node));
+                let beside = magnitude(node - 1) + magnitude(node + 1);
+                around.push(0.25 * (beside + magnitude(node - parent.stride) + magnitude(node + parent.stride)));
+            }
+            let [first, second] = weights.parents;
+            for (pair, (a, b)) in scales.chunks_mut(2).zip(nearest.iter().zip(&*around)) {
+                pair.iter_mut().for_each(|sum| *sum += first * a + second * b);
+            }
+        }
+        total += distribution(
+            &numbers[level.nodes(number)],
+            &mut gradient[level.nodes(number)],
+            scales,
+            centres,
+            by_scale,
+            by_centre,
+            price,
+        );
+        by_base[0] += by_scale.iter().sum::<f32>();
+        for (place, offset) in OFFSETS.iter().enumerate() {
+            let span = shifted(level, number, *offset);
+            let (values, gradient) = (&numbers[span.clone()], &mut gradient[span]);
+            let weight = weights.magnitudes[place];
+            let share = weights.centres.get(place).copied().unwrap_or(0.0);
+            for (((gradient, &value), by_scale), by_centre) in
+                gradient.iter_mut().zip(values).zip(&*by_scale).zip(&*by_centre)
+            {
+                *gradient += weight * by_scale * sign(value) + share * by_centre;
+            }
+            by_magnitudes[place] += products(by_scale, values, f32::abs);
+            if let Some(sum) = by_centres.get_mut(place) {
+                *sum += products(by_centre, values, |value| value);
+            }
+        }
+        if let Some(parent) = parent {
+            let above = parent.row((number / 2).cast_signed());
+            let [first, second] = weights.parents;
+            for (place, pair) in by_scale.chunks(2).enumerate() {
+                let delta: f32 = pair.iter().sum();
+                by_parents[0] += delta * nearest[place];
+                by_parents[1] += delta * around[place];
+                let node = above + place;
+                gradient[node] += first * delta * sign(numbers[node]);
+                for beside in [node - 1, node + 1, node - parent.stride, node + parent.stride] {
+                    gradient[beside] += 0.25 * second * delta * sign(numbers[beside]);
+                }
+            }
+        }
+    }
+    total
+}
+
+#[inline(always)]
+fn products(factors: &[f32], values: &[f32], of: impl Fn(f32) -> f32) -> f32 {
+    let mut sums = [0.0; LANES];
+    let (factors, factors_left) = factors.as_chunks::<LANES>();
+    let (values, values_left) = values.as_chunks::<LANES>();
+    for (factors, values) in factors.iter().zip(values) {
+        for ((sum, factor), &value) in sums.iter_mut().zip(factors).zip(values) {
+            *sum += factor * of(value);
+        }
+    }
+    let left = factors_left.iter().zip(values_left).map(|(factor, &value)| factor * of(value));
+    sums.iter().sum::<f32>() + left.sum::<f32>()
+}
+
+/// Nats of a row, and the gradients by numbers, scales and centres.
+#[inline(always)]
+fn distribution(
+    numbers: &[f32],
+    gradient: &mut [f32],
+    scales: &[f32],
+    centres: &[f32],
+    by_scale: &mut [f32],
+    by_centre: &mut [f32],
+    price: f32,
+) -> f64 {
+    let mut sums = [0.0_f32; LANES];
+    let count = numbers.len();
+    let (gradient, scales, centres) = (&mut gradient[..count], &scales[..count], &centres[..count]);
+    let (by_scale, by_centre) = (&mut by_scale[..count], &mut by_centre[..count]);
+    for place in 0..count {
+        let scale = scales[place].max(LEAST);
+        let live = if scales[place] > LEAST { 1.0 } else { 0.0 };
+        let off = numbers[place] - centres[place];
+        let (far, side) = (off.abs(), if off >= 0.0 { 1.0_f32 } else { -1.0 });
+        let inverse = 1.0 / scale;
+        let beyond = far >= 0.5;
+        let one = exp(-inverse);
+        let within = 1.0 - one;
+        let (low, high) = (exp(-(0.5 - far).abs() * inverse), exp(-(0.5 + far) * inverse));
+        let near = (1.0 - 0.5 * (low + high)).max(1e-7);
+        let logarithm = -ln(if beyond { within } else { near });
+        let nats = if beyond { (far - 0.5) * inverse + logarithm + LN_2 } else { logarithm };
+        let by_far = if beyond { inverse } else { 0.5 * (low - high) * inverse / near };
+        let squared = inverse * inverse;
+        let by_size = if beyond {
+            -(far - 0.5) * squared + one * squared / within
+        } else {
+            0.5 * (low * (0.5 - far) + high * (0.5 + far)) * squared / near
+        };
+        sums[place % LANES] += nats;
+        let by_number = by_far * side * price;
+        gradient[place] += by_number;
+        by_centre[place] = -by_number;
+        by_scale[place] = by_size * live * price;
+    }
+    f64::from(sums.iter().sum::<f32>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tessera_core::field::latents::Pyramid;
+    use tessera_core::field::{Activation, Encoding, FieldSpec, Model, SplitMix64};
+    use tessera_core::grid::{Grid, UNIT_RANGE};
+
+    #[test]
+    fn gradients_are_those_of_the_bits() {
+        let grid = Grid::new(vec![13, 22], vec![1, 1], UNIT_RANGE).unwrap();
+        let spec = FieldSpec {
+            model: Model::Latents,
+            local_width: 3,
+            global_width: 4,
+            encoding: Encoding::Latents(Pyramid::new(&grid, 3, 0).unwrap()),
+            activation: Activation::LeakyRelu,
+            ..FieldSpec::siren(2, 3, 1)
+        };
+        let layout = Layout::new(&spec);
+        let mut random = SplitMix64(2);
+        let mut numbers = vec![0.0; layout.len()];
+        for level in &layout.levels {
+            for row in 0..level.rows {
+                // Away from 0, where magnitudes have a corner.
+                numbers[level.nodes(row)].fill_with(|| 0.2_f32.copysign(random.uniform(1.0)) + random.uniform(0.1));
+            }
+        }
+        let weights = vec![Weights { centres: [0.2, 0.1, -0.1, 0.05, 0.0, 0.1], ..Weights::start() }; 3];
+        let bits = |numbers: &[f32], weights: &[Weights]| {
+            let mut nowhere = vec![0.0; numbers.len()];
+            rate(&layout, numbers, &mut nowhere, weights, &mut [[0.0; Weights::COUNT]; 3], 0.0)
+        };
+        let mut gradient = vec![0.0; numbers.len()];
+        let mut by_weights = [[0.0; Weights::COUNT]; 3];
+        rate(&layout, &numbers, &mut gradient, &weights, &mut by_weights, 1.0);
+        const STEP: f32 = 4e-3;
+        for level in &layout.levels {
+            for row in 0..level.rows {
+                for place in level.nodes(row).step_by(3) {
+                    let moved = |by: f32| {
+                        let mut numbers = numbers.clone();
+                        numbers[place] += by;
+                        bits(&numbers, &weights)
+                    };
+                    let wanted = (moved(STEP) - moved(-STEP)) / f64::from(2.0 * STEP);
+                    let found = f64::from(gradient[place]);
+                    assert!((found - wanted).abs() < 0.03 * wanted.abs().max(1.0), "{place}: {found} and {wanted}");
+                }
+            }
+        }
+        for level in 0..3 {
+            for place in 0..Weights::COUNT {
+                let moved = |by: f32| {
+                    let mut weights = weights.clone();
+                    let mut all = weights[level].to_array();
+                    all[place] += by;
+                    weights[level] =
+                        Weights { magnitudes: std::array::from_fn(|i| all[1 + i]), ..Weights::from_array(all) };
+                    bits(&numbers, &weights)
+                };
+                let wanted = (moved(STEP) - moved(-STEP)) / f64::from(2.0 * STEP);
+                let found = f64::from(by_weights[level][place]);
+                assert!(
+                    (found - wanted).abs() < 0.03 * wanted.abs().max(1.0),
+                    "{level}, {place}: {found} and {wanted}"
+                );
+            }
+        }
+    }
+}

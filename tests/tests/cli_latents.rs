@@ -1,0 +1,90 @@
+//! Latent grids from the command line: sizes are kept, crops are copies, and what they are not for is said.
+
+use tessera_core::eval::{View, cpu};
+use tessera_core::format::{Reader, crop};
+use tessera_tests::pictures::picture;
+use tessera_tests::program::{Workplace, number};
+use tessera_tests::sounds::{wav, wave};
+
+fn workplace(kind: &str, columns: u32, rows: u32) -> Workplace {
+    let place = Workplace::new();
+    picture(kind, columns, rows).save(place.path("a.png")).unwrap();
+    place
+}
+
+const ENCODE: [&str; 9] = ["encode", "a.png", "-o", "a.inr", "--force", "--progress", "none", "--model", "latents"];
+
+#[test]
+fn sizes_are_kept_and_bytes_buy_quality() {
+    let place = workplace("rgb8", 192, 128);
+    let mut last = 0.0;
+    for (bpp, most) in [("0.5", 1536.0), ("1.5", 4608.0), ("4", 12_288.0)] {
+        let report = place.json(&[&ENCODE[..], &["--bpp", bpp, "--steps", "150"]].concat());
+        place.check_report(&report, "a.png", "a.inr");
+        let bytes = number(&report, "bytes");
+        assert!(bytes <= most && bytes > 0.93 * most, "{bpp}: {bytes} of {most}");
+        assert!(number(&report, "psnr_db") > last + 1.0, "{bpp}: {report}");
+        last = number(&report, "psnr_db");
+        assert_eq!(report["model"], "latents");
+        place.done(&["verify", "a.inr"]);
+    }
+    // The same again, whatever the threads.
+    let bytes = place.read("a.inr");
+    place.json(&[&ENCODE[..], &["--bpp", "4", "--steps", "150", "--threads", "1"]].concat());
+    assert_eq!(place.read("a.inr"), bytes);
+}
+
+#[test]
+fn a_crop_is_a_copy_and_decodes_to_the_same_samples() {
+    let place = workplace("rgba8", 150, 101);
+    place.done(&[&ENCODE[..], &["--bpp", "3", "--steps", "40", "--partitions", "2x3"]].concat());
+    place.done(&["crop", "a.inr", "-o", "b.inr", "--keep", "parts=1,5"]);
+    let (whole, part) = (place.read("a.inr"), place.read("b.inr"));
+    let reader = Reader::open(&whole).unwrap();
+    assert_eq!(part.len() as u64, reader.cropped_bytes(&[1, 5]));
+    assert_eq!(part, crop(&whole, &[1, 5]).unwrap());
+    let (whole, part) = (reader.document().unwrap().field, Reader::open(&part).unwrap().document().unwrap().field);
+    assert_eq!(part, whole.restricted_to(&[1, 5]));
+    let view = View::full(whole.grid());
+    let (all, kept) = (cpu::decode(&whole, &view).unwrap(), cpu::decode(&part, &view).unwrap());
+    let same = all.iter().zip(&kept).filter(|(_, kept)| !kept.is_nan());
+    assert!(same.clone().count() > 0 && same.clone().count() < all.len());
+    assert!(same.into_iter().all(|(a, b)| a.to_bits() == b.to_bits()));
+}
+
+#[test]
+fn pictures_of_any_form_become_latents() {
+    for (kind, columns, rows) in [("l8", 1, 1), ("rgb8", 300, 1), ("la8", 1, 70), ("rgb16", 67, 33)] {
+        let place = workplace(kind, columns, rows);
+        place.done(&[&ENCODE[..], &["--target-size", "900", "--steps", "20"]].concat());
+        place.done(&["verify", "a.inr"]);
+        assert!(place.read("a.inr").len() <= 900, "{kind}");
+        place.done(&["decode", "a.inr", "-o", "b.png", "--force"]);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_interrupted_is_a_file_of_the_size_all_the_same() {
+    let place = workplace("rgb8", 192, 128);
+    let options = ["--bpp", "2", "--steps", "1M", "--progress", "json", "--threads", "2"];
+    let arguments = ["encode", "a.png", "-o", "a.inr", "--model", "latents"];
+    let said = place.interrupted(&[&arguments[..], &options].concat(), 6);
+    assert!(said.contains("interrupted after"), "{said}");
+    place.done(&["verify", "a.inr"]);
+    assert!(place.read("a.inr").len() <= 192 * 128 * 2 / 8);
+}
+
+#[test]
+fn what_they_are_not_for_is_said() {
+    let place = workplace("rgb8", 32, 32);
+    place.write("a.wav", &wav(&wave(2_000, 1), 1, 8_000, 16));
+    for (options, words) in [
+        (&["a.png", "--model", "latents"][..], "needs a size"),
+        (&["a.wav", "--model", "latents", "--bpp", "1"], "for pictures"),
+    ] {
+        let said = place.fails(2, &[&["encode"], options, &["-o", "x.inr"]].concat());
+        assert!(said.contains(words), "{options:?}: {said}");
+        assert!(!place.path("x.inr").exists());
+    }
+}
