@@ -82,9 +82,23 @@ fn what_they_are_not_for_is_said() {
     for (options, words) in [
         (&["a.png", "--model", "latents"][..], "needs a size"),
         (&["a.wav", "--model", "latents", "--bpp", "1"], "for pictures"),
+        (&["a.png", "--model", "latents", "--bpp", "1", "--encoding", "nerf"], "--encoding"),
+        (&["a.png", "--model", "latents", "--bpp", "1", "--preset", "paper"], "presets"),
+        (&["a.png", "--model", "latents", "--bpp", "1", "--learning-rate", "1e-3"], "--learning-rate"),
     ] {
         let said = place.fails(2, &[&["encode"], options, &["-o", "x.inr"]].concat());
         assert!(said.contains(words), "{options:?}: {said}");
         assert!(!place.path("x.inr").exists());
     }
+    place.done(&[&ENCODE[..], &["--bpp", "4", "--steps", "10"]].concat());
+    let said =
+        place.fails(2, &["compress", "a.inr", "-o", "x.inr", "--against", "a.png", "--retrain", "5", "--bpp", "2"]);
+    assert!(said.contains("latents"), "{said}");
+}
+
+#[test]
+fn a_quality_is_met() {
+    let place = workplace("rgb8", 192, 128);
+    let report = place.json(&[&ENCODE[..], &["--quality", "60", "--steps", "120"]].concat());
+    assert!((number(&report, "psnr_db") - 34.0).abs() < 1.0, "{report}");
 }

@@ -69,6 +69,12 @@ pub(super) fn run(arguments: &CompressArguments, reporter: &Reporter) -> Result<
     let bytes = read_input(&arguments.input)?;
     let reader = open(&bytes, &arguments.input)?;
     let mut document = reader.document().with_context(|| shown(&arguments.input))?;
+    if document.field.spec().pyramid().is_some() {
+        return Err(usage_fault(format!(
+            "{}: latents were trained for the size of their file; encode the original again for another one",
+            shown(&arguments.input)
+        )));
+    }
     // 300 bytes that say how it was trained, a twentieth of the smallest files; preset, seed and steps stay.
     document.training.configuration.clear();
     let original = arguments.against.as_deref().map(|path| original(path, &document)).transpose()?;

@@ -9,7 +9,7 @@ use tessera_core::signal::{SignalInfo, SignalKind};
 use super::rated::{bits_per_sample, steps};
 use super::{Network, along_axes, blend};
 use crate::arguments::EncodeOptions;
-use crate::arguments::values::{Count, DeviceName, ModelName, Partitions};
+use crate::arguments::values::{Count, DeviceName, Partitions, RecipeName};
 use crate::errors::usage_fault;
 
 /// Samples of a partition's side, about.
@@ -24,46 +24,9 @@ const COARSE_BELOW: f64 = 0.15;
 /// Steps of training.
 const STEPS: f64 = 400.0;
 
-/// Whether a picture of a wanted size becomes latents: wherever nothing was chosen that they have not.
-pub(super) fn suits(info: &SignalInfo, chosen: &EncodeOptions) -> bool {
-    if chosen.model == Some(ModelName::Latents) {
-        return true;
-    }
-    let EncodeOptions {
-        model,
-        parameters,
-        global_share,
-        local_width,
-        global_width,
-        hidden_layers,
-        omega,
-        first_omega,
-        hidden_omega,
-        encoding,
-        activation,
-        recipe,
-        learning_rate,
-        sample_fraction,
-        device,
-        ..
-    } = chosen;
-    let plain =
-        model.is_none() && encoding.is_none() && activation.is_none() && recipe.is_none() && parameters.is_none();
-    let widths = local_width.is_none() && global_width.is_none() && hidden_layers.is_none() && global_share.is_none();
-    let omegas = omega.is_none() && first_omega.is_none() && hidden_omega.is_none();
-    let on_cpu = matches!(device, None | Some(DeviceName::Cpu | DeviceName::Auto));
-    let usual = learning_rate.is_none() && sample_fraction.is_none() && on_cpu;
-    info.kind == SignalKind::Picture && plain && widths && omegas && usual
-}
-
 /// What a size means for latents.
-pub(super) fn options(info: &SignalInfo, chosen: &EncodeOptions) -> EncodeOptions {
-    let _ = chosen;
-    EncodeOptions {
-        model: Some(ModelName::Latents),
-        steps: Some(Count(steps(info, STEPS))),
-        ..EncodeOptions::default()
-    }
+pub(super) fn options(info: &SignalInfo) -> EncodeOptions {
+    EncodeOptions { steps: Some(Count(steps(info, STEPS))), ..EncodeOptions::default() }
 }
 
 /// The grid and the pyramids of a picture.
@@ -71,7 +34,27 @@ pub(super) fn network(options: &EncodeOptions, info: &SignalInfo) -> Result<Netw
     if info.kind != SignalKind::Picture {
         return Err(usage_fault("--model latents is for pictures"));
     }
-    let Some(rate) = bits_per_sample(options, info) else {
+    let unfit = [
+        ("--local-width", options.local_width.is_some()),
+        ("--parameters", options.parameters.is_some()),
+        ("--global-share", options.global_share.is_some()),
+        ("--omega", options.omega.is_some()),
+        ("--first-omega", options.first_omega.is_some()),
+        ("--hidden-omega", options.hidden_omega.is_some()),
+        ("--encoding", options.encoding.is_some()),
+        ("--activation", options.activation.is_some()),
+        ("--recipe published", options.recipe == Some(RecipeName::Published)),
+        ("--learning-rate", options.learning_rate.is_some()),
+        ("--sample-fraction", options.sample_fraction.is_some()),
+        ("--overlap", options.overlap.is_some()),
+        ("--device", !matches!(options.device, None | Some(DeviceName::Cpu | DeviceName::Auto))),
+    ];
+    if let Some((option, _)) = unfit.iter().find(|(_, given)| *given) {
+        return Err(usage_fault(format!(
+            "{option} and the presets that choose it are for networks; latents have --partitions, --partition-size,              --global-width, --hidden-layers and --steps"
+        )));
+    }
+    let Some(rate) = bits_per_sample(options, info)? else {
         return Err(usage_fault("--model latents needs a size: name one with --bpp, --target-size or --quality"));
     };
     let factors = match (&options.partitions, &options.partition_size) {

@@ -100,12 +100,12 @@ pub fn rate(options: &EncodeOptions, info: &SignalInfo) -> Result<Option<Rate>> 
     Ok(first)
 }
 
-/// The size that completed options ask for, where they ask for bytes.
-pub(super) fn bits_per_sample(options: &EncodeOptions, info: &SignalInfo) -> Option<f64> {
-    match rate(options, info) {
-        Ok(Some(Rate::Bytes(bytes))) => Some(8.0 * real(bytes) / real(info.samples())),
-        _ => None,
-    }
+/// Bits per sample that options ask for; for a quality, what may come of it. `None` without a size.
+pub(super) fn bits_per_sample(options: &EncodeOptions, info: &SignalInfo) -> Result<Option<f64>> {
+    Ok(rate(options, info)?.map(|rate| match rate {
+        Rate::Bytes(bytes) => 8.0 * real(bytes) / real(info.samples()),
+        Rate::Quality(_) => 1.0,
+    }))
 }
 
 /// Whether completed options name a size.
@@ -120,8 +120,8 @@ pub fn bytes_of_rate(bits_per_sample: f64, samples: u64) -> u64 {
 
 /// The network and its training for a file of `bytes` bytes, under what was chosen.
 pub fn rated(info: &SignalInfo, chosen: &EncodeOptions, bytes: u64) -> EncodeOptions {
-    if super::latents::suits(info, chosen) {
-        return super::latents::options(info, chosen);
+    if chosen.model == Some(ModelName::Latents) {
+        return super::latents::options(info);
     }
     let kind = info.kind;
     let weights = 8.0 / BITS_PER_WEIGHT * (real(bytes) - OVERHEAD).max(LEAST_WEIGHTS * real(bytes));

@@ -23,6 +23,9 @@ pub(super) fn check(plan: &TrainingPlan, start: &Field) -> Result<(), TrainingEr
             info.channels
         ));
     }
+    if plan.spec.pyramid().is_some() {
+        return refuse("latents are trained for the size of a file, and by no other loop than their own".to_owned());
+    }
     if start.spec() != &plan.spec || start.grid() != &plan.grid || start.present() != plan.present() {
         return refuse("the start weights belong to another network, another grid or only a part of it".to_owned());
     }
