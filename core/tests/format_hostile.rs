@@ -234,25 +234,25 @@ fn later_versions_open_or_are_refused_clearly() {
     let (header, index, data) = craft::parts(&bytes);
 
     // A newer minor version may append to the header; chunks then carry checksums under the id of `craft::file`.
-    // It has the fields of 1.1 and 1.2 as well, here without content.
+    // It has the fields of 1.1 to 1.3 as well, here without content.
     let longer = [header, &[0, 0, 0, 0, 1, 2, 3]].concat();
     let mut newer = craft::file(&longer, index, data);
-    for ours in [0, 1, 2] {
+    for ours in [0, 1, 2, 3] {
         newer[10] = ours;
         craft::repair(&mut newer);
         assert!(matches!(Reader::open(&newer), Err(Error::Malformed(_))), "not in 1.{ours}");
     }
-    newer[10] = 3;
+    newer[10] = 4;
     craft::repair(&mut newer);
     for chunk in Reader::open(&newer).unwrap().chunks() {
         craft::repair_chunk(&mut newer, chunk.partition, chunk.offset, chunk.bytes);
     }
     let reader = Reader::open(&newer).unwrap();
-    assert_eq!((reader.version(), reader.document().unwrap()), ((1, 3), common::picture()));
+    assert_eq!((reader.version(), reader.document().unwrap()), ((1, 4), common::picture()));
     // A crop keeps what it does not understand.
     let cropped = tessera_core::format::crop(&newer, &[5]).unwrap();
     assert_eq!(craft::parts(&cropped).0, longer);
-    assert_eq!(Reader::open(&cropped).unwrap().version(), (1, 3));
+    assert_eq!(Reader::open(&cropped).unwrap().version(), (1, 4));
 
     for (at, value, expected) in [(8, 2, "2.0"), (12, 4, "feature 2")] {
         let mut later = bytes.clone();
@@ -390,14 +390,18 @@ fn an_encoding_is_checked() {
         ("a long number", open(&network, 2, &with(1, 1.4, &[251, 3, 0, 0, 0]))),
         ("trailing bytes", open(&network, 2, &with(1, 1.4, &[3, 0, 0, 0]))),
         ("cut", open(&network, 2, &with(1, 1.4, &[3, 0]))),
+        ("latents before their version", open(&network, 2, &with(4, 0.0, &[3, 0, 2]))),
+        ("latents that are networks", open(&network, 3, &with(4, 0.0, &[3, 0, 2]))),
+        ("leaky layers without latents", open(&network, 2, &with(1, 1.4, &[3, 0, 2]))),
+        ("a model of latents without any", open(&[&[5], &network[1..]].concat(), 2, &appended)),
     ] {
         let error = found.expect_err(what);
         assert!(matches!(error, Error::Malformed(_)), "{what}: {error}");
     }
     for (what, found) in [
-        ("encoding 4", open(&network, 2, &with(4, 1.4, &[3, 0, 0]))),
-        ("activation 2", open(&network, 2, &with(1, 1.4, &[3, 0, 2]))),
-        ("model 5", open(&[&[5], &network[1..]].concat(), 2, &appended)),
+        ("encoding 5", open(&network, 2, &with(5, 1.4, &[3, 0, 0]))),
+        ("activation 3", open(&network, 2, &with(1, 1.4, &[3, 0, 3]))),
+        ("model 6", open(&[&[6], &network[1..]].concat(), 2, &appended)),
     ] {
         match found {
             Err(Error::Unsupported(unsupported)) => assert!(unsupported.feature.contains(what), "{unsupported}"),

@@ -18,11 +18,12 @@ const ENCODE: [&str; 9] = ["encode", "a.png", "-o", "a.inr", "--force", "--progr
 fn sizes_are_kept_and_bytes_buy_quality() {
     let place = workplace("rgb8", 192, 128);
     let mut last = 0.0;
-    for (bpp, most) in [("0.5", 1536.0), ("1.5", 4608.0), ("4", 12_288.0)] {
+    // What the shared network takes is known at the end alone, and counts in the smallest file.
+    for (bpp, most, least) in [("0.5", 1536.0, 0.8), ("1.5", 4608.0, 0.93), ("4", 12_288.0, 0.93)] {
         let report = place.json(&[&ENCODE[..], &["--bpp", bpp, "--steps", "150"]].concat());
         place.check_report(&report, "a.png", "a.inr");
         let bytes = number(&report, "bytes");
-        assert!(bytes <= most && bytes > 0.93 * most, "{bpp}: {bytes} of {most}");
+        assert!(bytes <= most && bytes > least * most, "{bpp}: {bytes} of {most}");
         assert!(number(&report, "psnr_db") > last + 1.0, "{bpp}: {report}");
         last = number(&report, "psnr_db");
         assert_eq!(report["model"], "latents");

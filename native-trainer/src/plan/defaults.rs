@@ -168,6 +168,9 @@ pub fn recipe(options: &EncodeOptions, info: &SignalInfo) -> RecipeName {
     if let Some(recipe) = options.recipe {
         return recipe;
     }
+    if options.model == Some(ModelName::Latents) {
+        return RecipeName::Held;
+    }
     let siren = options.model == Some(ModelName::Siren);
     let asks_for_it = options.encoding.is_some_and(|name| name != EncodingName::Mlp)
         || options.activation == Some(ActivationName::Relu)

@@ -51,7 +51,8 @@ pub(super) fn network(options: &EncodeOptions, info: &SignalInfo) -> Result<Netw
     ];
     if let Some((option, _)) = unfit.iter().find(|(_, given)| *given) {
         return Err(usage_fault(format!(
-            "{option} and the presets that choose it are for networks; latents have --partitions, --partition-size,              --global-width, --hidden-layers and --steps"
+            "{option} and the presets that choose it are for networks; latents have --partitions, --partition-size, \
+             --global-width, --hidden-layers and --steps"
         )));
     }
     let Some(rate) = bits_per_sample(options, info)? else {

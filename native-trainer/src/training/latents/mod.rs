@@ -60,6 +60,9 @@ const BATCHES: usize = 64;
 const TASK: usize = 16;
 /// How fast the price of a bit follows the size, from which part of training on, and how far it may go.
 const FOLLOWING: f64 = 0.08;
+/// Steps for which that is enough; fewer follow faster, up to so many times.
+const FOLLOWING_STEPS: f64 = 400.0;
+const FASTEST: f64 = 5.0;
 const FOLLOWS_FROM: f64 = 0.05;
 const FARTHEST: f64 = 256.0;
 /// Steps after which the size is known anew: latents are made whole for it, and now and then coded as well.
@@ -402,7 +405,8 @@ impl<'a> LatentTraining<'a> {
         if progress >= FOLLOWS_FROM {
             let excess = (bits / self.target.bits - 1.0).clamp(-0.5, 0.5);
             let (least, most) = (self.target.price / FARTHEST, self.target.price * FARTHEST);
-            self.price = (self.price * (FOLLOWING * excess).exp()).clamp(least, most);
+            let faster = (FOLLOWING_STEPS / self.settings.steps.max(1) as f64).clamp(1.0, FASTEST);
+            self.price = (self.price * (FOLLOWING * faster * excess).exp()).clamp(least, most);
         }
         Ok(Found { error, bits })
     }
