@@ -25,6 +25,9 @@ const PRICE_FALL: f64 = 1.6;
 const LATER: f64 = 0.8;
 /// The size that training aims at, as a share of the wanted one.
 const AIM: f64 = 0.99;
+/// Below this part of it, another training gets what the rest of the file turned out to leave over.
+const LEAST: f64 = 0.96;
+const TRAININGS: u32 = 2;
 /// What all but the latents takes in a small file, in bytes.
 const BESIDE: f64 = 850.0;
 /// Steps of shared weights that are tried: powers of two.
@@ -61,7 +64,10 @@ pub(super) fn to_size(
         Ok(write_quantised(document, quantisation)?.len() as f64)
     };
     let mut outcome = pilot.outcome.clone();
-    if outcome.stopped_by == StoppedBy::Steps || outcome.stopped_by == StoppedBy::MaxTime {
+    for _ in 0..TRAININGS {
+        if !matches!(outcome.stopped_by, StoppedBy::Steps | StoppedBy::MaxTime) {
+            break;
+        }
         let coded = coded_bits(&document.field, &quantisation, document.training.seed)?;
         let beside = 8.0 * length(&document, &quantisation)? - coded;
         let target = LatentTarget { price: LATER * pilot.price, bits: (8.0 * wanted - beside).max(wanted) };
@@ -71,6 +77,9 @@ pub(super) fn to_size(
         })?;
         (document, quantisation) = made(samples, options, &network, &settings, &trained)?;
         outcome = Outcome { seconds: outcome.seconds + trained.outcome.seconds, ..trained.outcome };
+        if length(&document, &quantisation)? >= LEAST * wanted || settings.max_seconds.is_some() {
+            break;
+        }
     }
     #[expect(clippy::cast_precision_loss, reason = "a size")]
     let most = bytes as f64;
