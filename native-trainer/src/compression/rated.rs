@@ -190,7 +190,7 @@ fn fitted(options: &EncodeOptions, info: &SignalInfo, bytes: u64) -> Result<Enco
 }
 
 /// An event of one part of a training as one of the whole.
-pub(super) fn of_all(event: Event, before: u64, all: u64) -> Event {
+fn of_all(event: Event, before: u64, all: u64) -> Event {
     match event {
         Event::Step { step, loss, psnr_db, learning_rate, seconds, samples_per_second, .. } => {
             Event::Step { step: before + step, steps: all, loss, psnr_db, learning_rate, seconds, samples_per_second }
@@ -206,6 +206,6 @@ pub(super) fn of_all(event: Event, before: u64, all: u64) -> Event {
     clippy::cast_precision_loss,
     reason = "a part of a count"
 )]
-pub(super) fn part(steps: u64, share: f64) -> u64 {
+fn part(steps: u64, share: f64) -> u64 {
     ((steps as f64 * share).round() as u64).clamp(1, steps.max(1))
 }

@@ -8,7 +8,9 @@
 mod arithmetic;
 mod layout;
 mod partition;
+mod price;
 mod rate;
+mod schedule;
 mod synthesis;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,15 +20,16 @@ use pulp::Arch;
 use rayon::iter::{IndexedParallelIterator, IntoParallelRefIterator, IntoParallelRefMutIterator, ParallelIterator};
 use rayon::slice::ParallelSliceMut;
 use tessera_core::codec::contexts::Context;
-use tessera_core::codec::{Coder, Quantisation};
 use tessera_core::eval::cpu::{SYNTHESIS_BLOCK, Synthesis, SynthesisBlock};
-use tessera_core::field::{Field, FieldSpec, StartRule, tensors};
+use tessera_core::field::{Field, FieldSpec};
 use tessera_core::grid::Grid;
 
 use self::arithmetic::hash;
 use self::layout::Layout;
 use self::partition::{Block, Partition, Rounding, exponent, scattered};
+use self::price::Price;
 use self::rate::{Weights, rate};
+use self::schedule::{Schedule, is_whole};
 use self::synthesis::Adam;
 use super::plan::{Event, Outcome, Settings, StoppedBy};
 use super::setup::{Snapshots, Workers};
@@ -38,63 +41,47 @@ const STEP: f32 = 2.9;
 const STEP_FALL: f32 = 0.75;
 /// What the network sees over what a latent means in a picture from 0 to 1.
 const CONTRAST: f32 = 3.0;
-/// Temperatures of soft rounding, and parameters of its noise, at the beginning and at the end.
-const TEMPERATURES: (f32, f32) = (0.4, 0.15);
-const NOISES: (f32, f32) = (2.0, 1.0);
-/// From which part of training on latents are whole numbers, and of that part from where on the network sees all samples.
-const WHOLE: f64 = 0.95;
-const ALL: f64 = 0.4;
-/// Rates at the beginning, and what is left of them before latents are whole: of latents (in steps of the quantisation), of the
-/// network, of contexts.
-const LATENT_RATES: (f32, f32) = (0.15, 0.05);
-const NETWORK_RATES: (f32, f32) = (0.015, 0.2);
-const CONTEXT_RATE: f32 = 5e-3;
-/// Rates while they are.
-const WHOLE_LATENT_RATE: f32 = 1e-3;
-const WHOLE_NETWORK_RATE: f32 = 3e-3;
-const WHOLE_CONTEXT_RATE: f32 = 2e-3;
-/// Samples by which the network moves at least, and how often while latents move once at most.
-const BATCH: usize = 4096;
-const BATCHES: usize = 64;
+const ENGINE: &str = "latents";
 /// Blocks of a task; the same for any number of threads, as sums depend on it.
 const TASK: usize = 16;
-/// How fast the price of a bit follows the size, from which part of training on, and how far it may go.
-const FOLLOWING: f64 = 0.08;
-/// Steps for which that is enough; fewer follow faster, up to so many times.
-const FOLLOWING_STEPS: f64 = 400.0;
-const FASTEST: f64 = 5.0;
-const FOLLOWS_FROM: f64 = 0.05;
-const FARTHEST: f64 = 256.0;
-/// Steps after which the size is known anew: latents are made whole for it, and now and then coded as well.
+/// Steps after which latents are made whole to be weighed.
 const WEIGHED_EVERY: u64 = 4;
-const CODED_EVERY: u64 = 48;
-/// Steps after which the quantisation's follow the price, and up to which part of training.
-const SCALED_EVERY: u64 = 16;
-const SCALED_UNTIL: f64 = 0.7;
+/// Rate of the contexts that they are weighed by then.
+const WEIGHED_RATE: f32 = 0.02;
+/// Steps after which the file is written to learn its size, and towards the end of training.
+const WRITTEN_EVERY: u64 = 48;
+const OFTEN_WRITTEN_EVERY: u64 = 8;
+const OFTEN_FROM: f64 = 0.85;
+/// Steps after which the quantisation's follow the price.
+const SCALED_EVERY: u64 = 8;
 
 /// What a field of latents is trained for.
-#[derive(Debug, Clone, Copy)]
-pub struct LatentTarget {
-    /// What a bit costs at the beginning: mean squared error of values from 0 to 1, times samples.
+#[derive(Clone, Copy)]
+pub struct LatentTarget<'a> {
+    /// What a bit costs at the beginning: mean squared error of values from 0 to 1, times samples. It follows the size.
     pub price: f64,
-    /// Bits that the coded latents are to take; the price follows.
-    pub bits: f64,
+    /// Bytes that the file is to take.
+    pub bytes: f64,
+    /// Bytes of the file that latents make.
+    pub written: &'a (dyn Fn(&Latents) -> Result<usize, TrainingError> + Sync),
+}
+
+impl std::fmt::Debug for LatentTarget<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LatentTarget").field("price", &self.price).field("bytes", &self.bytes).finish_non_exhaustive()
+    }
 }
 
 /// Trained latents.
 #[derive(Debug, Clone)]
 pub struct Latents {
-    /// The field; its latents are whole steps.
-    pub field: Field,
     /// Step of every level.
     pub steps: Vec<f32>,
     /// Context of every level.
     pub contexts: Vec<Context>,
-    /// Bits that the latents take, about.
-    pub bits: f64,
-    /// What a bit cost in the end.
+    /// What a bit costs.
     pub price: f64,
-    /// How training went.
+    /// How training went, with the field: its latents are whole steps.
     pub outcome: Outcome,
 }
 
@@ -106,7 +93,7 @@ pub struct LatentTraining<'a> {
     spec: FieldSpec,
     grid: Grid,
     settings: Settings,
-    target: LatentTarget,
+    target: LatentTarget<'a>,
     stop: &'a AtomicBool,
     layout: Layout,
     /// What the network sees for a step of a level.
@@ -115,13 +102,14 @@ pub struct LatentTraining<'a> {
     blocks: Vec<Block>,
     shared: Vec<f32>,
     shared_adam: Adam,
+    /// Contexts of what each step sees, and of whole latents, by which a file is written.
     contexts: Vec<Weights>,
     context_adam: Adam,
-    price: f64,
+    whole_contexts: Vec<Weights>,
+    whole_adam: Adam,
+    price: Price,
     /// Bits of whole latents, when they were last weighed.
-    bits: f64,
-    /// What coding takes of them.
-    ratio: f64,
+    weighed: f64,
     is_whole: bool,
 }
 
@@ -130,15 +118,8 @@ pub struct LatentTraining<'a> {
 struct Found {
     /// Mean squared error of values from 0 to 1.
     error: f64,
+    /// Bits of the latents that it began with.
     bits: f64,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Rates {
-    latents: f32,
-    network: f32,
-    contexts: f32,
-    batches: usize,
 }
 
 impl<'a> LatentTraining<'a> {
@@ -151,7 +132,7 @@ impl<'a> LatentTraining<'a> {
         grid: &Grid,
         spec: &FieldSpec,
         settings: &Settings,
-        target: LatentTarget,
+        target: LatentTarget<'a>,
         stop: &'a AtomicBool,
     ) -> Result<Self, TrainingError> {
         spec.validate()?;
@@ -214,11 +195,12 @@ impl<'a> LatentTraining<'a> {
             shared_adam: Adam::new(shared.len()),
             shared,
             context_adam: Adam::new(contexts.len() * Weights::COUNT),
+            whole_adam: Adam::new(contexts.len() * Weights::COUNT),
+            whole_contexts: contexts.clone(),
             contexts,
             layout,
-            price: target.price,
-            bits: target.bits,
-            ratio: 1.0,
+            price: Price::new(target.price, target.bytes, settings.steps),
+            weighed: 0.0,
             is_whole: false,
         })
     }
@@ -232,11 +214,11 @@ impl<'a> LatentTraining<'a> {
         let workers = Workers::new(&self.settings, &device)?;
         let clock = Instant::now();
         let name = workers.describe(&device);
-        on_event(Event::Started { device: name.clone(), engine: "latents".to_owned(), first_step: 0 });
+        on_event(Event::Started { device: name.clone(), engine: ENGINE.to_owned(), first_step: 0 });
         let mut snapshots = Snapshots::new(&self.settings);
         let steps = self.settings.steps.max(1);
         let mut best: Option<(f64, Kept)> = None;
-        let (mut step, mut last) = (0, Found { error: f64::NAN, bits: 0.0 });
+        let (mut step, mut psnr_db) = (0, f64::NAN);
         let mut stopped_by = StoppedBy::Steps;
         let mut forced = 0;
         let mut price_of_bits = None;
@@ -253,33 +235,35 @@ impl<'a> LatentTraining<'a> {
                 forced += 1;
                 progress = progress.clamp(0.99, 1.0);
             }
-            let before = (progress >= WHOLE).then(|| Kept {
-                latents: self.partitions.iter().map(|partition| partition.latents.clone()).collect(),
-                shared: self.shared.clone(),
-                contexts: self.contexts.clone(),
-            });
-            let found = workers.run(|| self.step(step, progress))?;
+            if is_whole(progress) && !self.is_whole {
+                self.is_whole = true;
+                self.contexts.clone_from(&self.whole_contexts);
+            }
+            let before = self.is_whole.then(|| self.kept(step));
+            let schedule = Schedule::at(progress, self.price.now, self.samples);
+            let found = workers.run(|| self.step(step, progress, &schedule))?;
             if !found.error.is_finite() {
-                let learning_rate = NETWORK_RATES.0.into();
+                let learning_rate = schedule.network.into();
                 return Err(TrainingError::Diverged { step, loss: found.error, learning_rate });
             }
-            last = found;
+            psnr_db = -10.0 * found.error.log10();
             step += 1;
             if let Some(before) = before {
-                let over = (found.bits / self.target.bits - 1.0).max(0.0);
+                let over = (self.price.size(found.bits) - 1.0).max(0.0);
                 // Beyond the size nothing counts but the size.
-                let price = *price_of_bits.get_or_insert(self.price);
+                let price = *price_of_bits.get_or_insert(self.price.now);
                 let cost = found.error + price * found.bits / self.samples as f64 + 1e3 * over;
                 if best.as_ref().is_none_or(|(least, _)| cost <= *least) {
-                    best = Some((cost, before));
+                    best = Some((cost, Kept { psnr_db, ..before }));
                 }
             }
+            workers.run(|| self.follow(step, progress, &found))?;
             on_event(Event::Step {
                 step,
                 steps,
                 loss: 4.0 * found.error,
-                psnr_db: -10.0 * found.error.log10(),
-                learning_rate: self.rates(progress).latents.into(),
+                psnr_db,
+                learning_rate: schedule.latents.into(),
                 seconds: clock.elapsed().as_secs_f64(),
                 samples_per_second: step as f64 * self.samples as f64 / clock.elapsed().as_secs_f64().max(1e-9),
             });
@@ -288,61 +272,49 @@ impl<'a> LatentTraining<'a> {
                 snapshots.taken();
             }
         }
+        let mut best_step = step;
         if let Some((_, kept)) = best {
             self.shared = kept.shared;
             self.contexts = kept.contexts;
             self.partitions.iter_mut().zip(kept.latents).for_each(|(partition, latents)| partition.latents = latents);
+            (best_step, psnr_db) = (kept.step, kept.psnr_db);
         }
-        let outcome = Outcome {
-            field: self.field()?,
-            steps: step,
-            seconds: clock.elapsed().as_secs_f64(),
-            best_step: step,
-            stopped_by,
-            device: name,
-            engine: "latents".to_owned(),
-            psnr_db: -10.0 * last.error.log10(),
-        };
+        let seconds = clock.elapsed().as_secs_f64();
+        let latents = self.latents(&self.contexts, step)?;
+        let outcome = Outcome { seconds, best_step, stopped_by, device: name, psnr_db, ..latents.outcome };
+        Ok(Latents { outcome, ..latents })
+    }
+
+    fn kept(&self, step: u64) -> Kept {
+        Kept {
+            step,
+            psnr_db: f64::NAN,
+            latents: self.partitions.iter().map(|partition| partition.latents.clone()).collect(),
+            shared: self.shared.clone(),
+            contexts: self.contexts.clone(),
+        }
+    }
+
+    /// What there is after `step` steps, to be written by these contexts.
+    fn latents(&self, contexts: &[Weights], step: u64) -> Result<Latents, TrainingError> {
         Ok(Latents {
-            field: outcome.field.clone(),
             steps: self.scales.clone(),
-            contexts: self.contexts.iter().map(Weights::context).collect(),
-            bits: last.bits,
-            price: self.price,
-            outcome,
+            contexts: contexts.iter().map(Weights::context).collect(),
+            price: self.price.now,
+            outcome: Outcome {
+                field: self.field()?,
+                steps: step,
+                seconds: 0.0,
+                best_step: step,
+                stopped_by: StoppedBy::Steps,
+                device: String::new(),
+                engine: ENGINE.to_owned(),
+                psnr_db: f64::NAN,
+            },
         })
     }
 
-    fn rates(&self, progress: f64) -> Rates {
-        let most = usize::try_from(self.samples).unwrap_or(usize::MAX) / BATCH;
-        let most = most.clamp(1, BATCHES);
-        if progress < WHOLE {
-            let part = narrow(progress / WHOLE);
-            let falling = 0.5 * (1.0 + (std::f32::consts::PI * part).cos());
-            let of = |(first, last): (f32, f32)| first * (last + (1.0 - last) * falling);
-            return Rates {
-                latents: of(LATENT_RATES),
-                network: of(NETWORK_RATES),
-                contexts: CONTEXT_RATE,
-                batches: most,
-            };
-        }
-        let part = ((progress - WHOLE) / (1.0 - WHOLE)).min(1.0);
-        let left = narrow(1.0 - part);
-        Rates {
-            latents: WHOLE_LATENT_RATE * left,
-            network: WHOLE_NETWORK_RATE * left,
-            contexts: WHOLE_CONTEXT_RATE,
-            batches: if part > ALL { 1 } else { most },
-        }
-    }
-
-    fn step(&mut self, step: u64, progress: f64) -> Result<Found, TrainingError> {
-        let part = narrow(progress / WHOLE).min(1.0);
-        let between = |(first, last): (f32, f32)| first + (last - first) * part;
-        let rounding =
-            if progress < WHOLE { Rounding::soft(between(TEMPERATURES), between(NOISES)) } else { Rounding::Whole };
-        let rates = self.rates(progress);
+    fn step(&mut self, step: u64, progress: f64, schedule: &Schedule) -> Result<Found, TrainingError> {
         let seed = hash(low_bits(self.settings.seed) ^ hash(low_bits(step + 1)));
         let layout = &self.layout;
         self.partitions.par_iter_mut().enumerate().for_each(|(number, partition)| {
@@ -350,18 +322,55 @@ impl<'a> LatentTraining<'a> {
             let seed = hash(seed.wrapping_add(low_bits(number as u64)));
             Arch::new().dispatch(
                 #[inline(always)]
-                || partition.round(layout, &rounding, seed),
+                || partition.round(layout, &schedule.rounding, seed),
             );
         });
-        let error = self.move_network(&rates, seed)?;
+        let error = self.move_network(schedule, seed)?;
         // Of what a bit costs and what errors cost, both over all samples.
-        let price = narrow(self.price * self.channels as f64);
-        let contexts = &self.contexts;
+        let price = narrow(self.price.now * self.channels as f64);
         let (layout, blocks, scales) = (&self.layout, &self.blocks, &self.scales);
-        let count = self.contexts.len();
+        self.partitions.par_iter_mut().for_each(|partition| partition.collect(layout, blocks, scales));
+        let (bits, by_weights) = self.bits(&self.contexts.clone(), price);
+        let number = i32::try_from(step + 1).unwrap_or(i32::MAX);
+        let layout = &self.layout;
+        self.partitions.par_iter_mut().for_each(|partition| {
+            Arch::new().dispatch(
+                #[inline(always)]
+                || partition.step(layout, schedule.latents, number),
+            );
+        });
+        moved(&mut self.contexts, &mut self.context_adam, &by_weights, schedule.contexts);
+        if !is_whole(progress) && step.is_multiple_of(SCALED_EVERY) {
+            self.rescale();
+        }
+        Ok(Found { error, bits })
+    }
+
+    /// Lets the price follow the size, after `step` steps.
+    fn follow(&mut self, step: u64, progress: f64, found: &Found) -> Result<(), TrainingError> {
+        if self.is_whole {
+            self.weighed = found.bits;
+        } else if step % WEIGHED_EVERY == 1 {
+            self.weighed = self.weigh();
+        }
+        let every = if progress < OFTEN_FROM { WRITTEN_EVERY } else { OFTEN_WRITTEN_EVERY };
+        if step.is_multiple_of(every) {
+            if !self.is_whole {
+                self.weighed = self.weigh();
+            }
+            let contexts = if self.is_whole { &self.contexts } else { &self.whole_contexts };
+            let bytes = (self.target.written)(&self.latents(contexts, step)?)?;
+            self.price.learn(self.weighed, bytes as f64);
+        }
+        self.price.follow(self.weighed, progress);
+        Ok(())
+    }
+
+    /// Bits of the current numbers, and the gradients of them by contexts. Adds `price` times theirs to those of the numbers.
+    fn bits(&mut self, contexts: &[Weights], price: f32) -> (f64, Vec<f32>) {
+        let layout = &self.layout;
         let of_partition = |partition: &mut Partition| {
-            let mut by_weights = vec![[0.0; Weights::COUNT]; count];
-            partition.collect(layout, blocks, scales);
+            let mut by_weights = vec![[0.0; Weights::COUNT]; contexts.len()];
             let Partition { numbers, gradient, .. } = partition;
             let bits = Arch::new().dispatch(
                 #[inline(always)]
@@ -370,77 +379,26 @@ impl<'a> LatentTraining<'a> {
             (bits, by_weights)
         };
         let costs: Vec<_> = self.partitions.par_iter_mut().map(of_partition).collect();
-        let number = i32::try_from(step + 1).unwrap_or(i32::MAX);
-        self.partitions.par_iter_mut().for_each(|partition| {
-            Arch::new().dispatch(
-                #[inline(always)]
-                || partition.step(layout, rates.latents, number),
-            );
-        });
-        let mut bits: f64 = costs.iter().map(|(bits, _)| bits).sum();
-        let mut by_weights = vec![0.0; count * Weights::COUNT];
+        let mut by_weights = vec![0.0; contexts.len() * Weights::COUNT];
         for (_, gradients) in &costs {
             by_weights.iter_mut().zip(gradients.iter().flatten()).for_each(|(sum, gradient)| *sum += gradient);
         }
-        let mut weights: Vec<f32> = self.contexts.iter().flat_map(|weights| weights.to_array()).collect();
-        self.context_adam.step(&mut weights, &by_weights, rates.contexts);
-        let (arrays, _) = weights.as_chunks::<{ Weights::COUNT }>();
-        self.contexts = arrays.iter().map(|array| Weights::from_array(*array)).collect();
-        if progress < WHOLE {
-            if step.is_multiple_of(WEIGHED_EVERY) {
-                self.bits = self.weighed();
-            }
-            if step % CODED_EVERY == CODED_EVERY - 1 {
-                self.ratio = self.coded()? / self.weighed().max(1.0);
-            }
-            bits = self.bits;
-        } else if !self.is_whole {
-            self.is_whole = true;
-            self.ratio = self.coded()? / self.weighed().max(1.0);
-        }
-        bits *= self.ratio;
-        if progress < SCALED_UNTIL && step.is_multiple_of(SCALED_EVERY) {
-            self.rescale();
-        }
-        if progress >= FOLLOWS_FROM {
-            let excess = (bits / self.target.bits - 1.0).clamp(-0.5, 0.5);
-            let (least, most) = (self.target.price / FARTHEST, self.target.price * FARTHEST);
-            let faster = (FOLLOWING_STEPS / self.settings.steps.max(1) as f64).clamp(1.0, FASTEST);
-            self.price = (self.price * (FOLLOWING * faster * excess).exp()).clamp(least, most);
-        }
-        Ok(Found { error, bits })
+        (costs.iter().map(|(bits, _)| bits).sum(), by_weights)
     }
 
-    /// Bits of latents that are whole.
-    fn weighed(&mut self) -> f64 {
-        let (layout, contexts) = (&self.layout, &self.contexts);
-        let of_partition = |partition: &mut Partition| {
-            partition.round(layout, &Rounding::Whole, 0);
-            // Nothing asks for gradients between steps.
-            let Partition { numbers, gradient, .. } = partition;
-            let mut by_weights = vec![[0.0; Weights::COUNT]; contexts.len()];
-            Arch::new().dispatch(
-                #[inline(always)]
-                || rate(layout, numbers, gradient, contexts, &mut by_weights, 0.0),
-            )
-        };
-        let bits: Vec<f64> = self.partitions.par_iter_mut().map(of_partition).collect();
-        bits.iter().sum()
-    }
-
-    /// Bits of the chunks of all partitions, as a file would have them.
-    fn coded(&self) -> Result<f64, TrainingError> {
-        let field = self.field()?;
-        let shared = vec![1.0; tensors(&self.spec.shared_layers()).len()];
-        let quantisation = Quantisation::new(&self.spec, StartRule::Zero, Coder::Static, &shared, &self.scales)?
-            .with_contexts(&self.spec, self.contexts.iter().map(Weights::context).collect())?;
-        let payloads = quantisation.code(&self.spec, &quantisation.numbers(&field, 0)?)?;
-        Ok(payloads.local.iter().map(|payload| 8.0 * payload.len() as f64).sum())
+    /// Bits of latents made whole, by contexts that learn from it.
+    fn weigh(&mut self) -> f64 {
+        let layout = &self.layout;
+        self.partitions.par_iter_mut().for_each(|partition| partition.round(layout, &Rounding::Whole, 0));
+        // Between steps nothing asks for gradients of numbers.
+        let (bits, by_weights) = self.bits(&self.whole_contexts.clone(), 1.0);
+        moved(&mut self.whole_contexts, &mut self.whole_adam, &by_weights, WEIGHED_RATE);
+        bits
     }
 
     /// Steps of the quantisation that suit the price; latents stay what they mean.
     fn rescale(&mut self) {
-        let scales = scales(&self.layout, self.price);
+        let scales = scales(&self.layout, self.price.now);
         let ratios: Vec<f32> = self.scales.iter().zip(&scales).map(|(old, new)| old / new).collect();
         let layout = &self.layout;
         self.partitions.par_iter_mut().for_each(|partition| partition.rescale(layout, &ratios));
@@ -448,11 +406,11 @@ impl<'a> LatentTraining<'a> {
     }
 
     /// Moves the network by every batch in turn, and leaves the gradients by interpolated latents in the blocks.
-    fn move_network(&mut self, rates: &Rates, seed: u32) -> Result<f64, TrainingError> {
+    fn move_network(&mut self, schedule: &Schedule, seed: u32) -> Result<f64, TrainingError> {
         let Self { layout, partitions, blocks, scales, spec, shared, shared_adam, .. } = self;
-        let length = blocks.len().div_ceil(rates.batches).next_multiple_of(TASK);
+        let length = blocks.len().div_ceil(schedule.batches).next_multiple_of(TASK);
         // Batches begin elsewhere in every step.
-        let first = if rates.batches > 1 { (seed as usize % length.div_ceil(TASK)) * TASK } else { 0 };
+        let first = if schedule.batches > 1 { (seed as usize % length.div_ceil(TASK)) * TASK } else { 0 };
         let first = first.min(blocks.len());
         let (head, tail) = blocks.split_at_mut(first);
         let batches = std::iter::once(head).chain(tail.chunks_mut(length)).filter(|batch| !batch.is_empty());
@@ -475,7 +433,7 @@ impl<'a> LatentTraining<'a> {
                 error += found.error;
                 gradient.iter_mut().zip(&found.shared).for_each(|(sum, gradient)| *sum += gradient);
             }
-            shared_adam.step(shared, &gradient, rates.network);
+            shared_adam.step(shared, &gradient, schedule.network);
         }
         Ok(error / (self.samples * self.channels as u64) as f64)
     }
@@ -511,9 +469,18 @@ fn scales(layout: &Layout, price: f64) -> Vec<f32> {
 /// What the best step had before it.
 #[derive(Debug)]
 struct Kept {
+    step: u64,
+    psnr_db: f64,
     latents: Vec<Vec<f32>>,
     shared: Vec<f32>,
     contexts: Vec<Weights>,
+}
+
+fn moved(contexts: &mut Vec<Weights>, adam: &mut Adam, gradient: &[f32], rate: f32) {
+    let mut weights: Vec<f32> = contexts.iter().flat_map(|weights| weights.to_array()).collect();
+    adam.step(&mut weights, gradient, rate);
+    let (arrays, _) = weights.as_chunks::<{ Weights::COUNT }>();
+    *contexts = arrays.iter().map(|array| Weights::from_array(*array)).collect();
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "the rounding is the point")]

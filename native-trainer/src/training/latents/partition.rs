@@ -10,6 +10,8 @@ use super::layout::{Layout, Taps, interpolate, spread};
 const FIRST_BETA: f32 = 0.9;
 const SECOND_BETA: f32 = 0.97;
 const EPSILON: f32 = 1e-9;
+/// Octaves by which rates rise with every level.
+const RATE_RISE: f32 = 0.25;
 
 /// How latents are made whole in a step.
 #[derive(Debug, Clone)]
@@ -131,7 +133,7 @@ impl Partition {
     pub(super) fn step(&mut self, layout: &Layout, rate: f32, step: i32) {
         let (correction, root) = (1.0 - FIRST_BETA.powi(step), 1.0 / (1.0 - SECOND_BETA.powi(step)));
         for level in &layout.levels {
-            let rate = rate * (0.5 * exponent(level.exponent)).exp2() / correction;
+            let rate = rate * (RATE_RISE * exponent(level.exponent)).exp2() / correction;
             let span = level.span.clone();
             let moments = self.first[span.clone()].iter_mut().zip(&mut self.second[span.clone()]);
             let gradients = self.gradient[span.clone()].iter().zip(&self.slopes[span.clone()]);
