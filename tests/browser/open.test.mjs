@@ -122,7 +122,7 @@ describe('opening', needs('sample'), () => {
 
 /** Opens the sample at 100 %, or what `make` writes into a folder and names, and returns the largest difference to the
  * program's picture. */
-async function differenceToProgram(gpu, make = () => samplePath()) {
+async function differenceToProgram(gpu, make = () => samplePath(), engine = gpu ? 'WebGPU' : 'CPU') {
   const folder = mkdtempSync(join(tmpdir(), 'tessera-browser-'));
   const path = make(folder);
   const browser = await launch({ gpu });
@@ -131,11 +131,13 @@ async function differenceToProgram(gpu, make = () => samplePath()) {
     tessera('decode', path, '-o', join(folder, 'expected.png'), '--quiet');
     const t = await openPage(browser, `${server.page}?url=/files/${sampleName}`);
     await t.opened();
-    if (gpu) await t.page.waitForFunction(() => document.querySelector('tessera-viewer').engine.engine === 'WebGPU', null, { timeout: 120_000 });
+    if (gpu) await t.page.waitForFunction((engine) => document.querySelector('tessera-viewer').engine.engine === engine, engine, { timeout: 120_000 });
     await t.viewer.locator('.stage').focus();
     await t.page.keyboard.press('1');
     await t.settled();
-    if (gpu) assert.equal(/read back/.test(await t.page.locator('#engine').getAttribute('title')), gpu !== 'draws');
+    const title = await t.page.locator('#engine').getAttribute('title');
+    if (engine === 'WebGPU') assert.equal(/read back/.test(title), gpu !== 'draws');
+    else if (gpu) assert.match(title, /encoding latents/);
     const worst = await worstDifference(t.page, gpu === 'draws' ? 'presented' : gpu ? 'webgpu' : 'cpu', readFileSync(join(folder, 'expected.png')), 1);
     await t.close();
     return worst;
@@ -174,6 +176,24 @@ describe('blended pictures', () => {
       assert.ok((await differenceToProgram(gpu, blended)) <= 1);
     });
   }
+});
+
+/** A picture of latents in partitions that it does not divide evenly, after a few steps. */
+function latents(folder) {
+  const path = join(folder, 'latents.inr');
+  tessera('encode', join(root, 'data/chart.png'), '-o', path, '--quiet', '--steps', '20', '--model', 'latents', '--bpp', '2', '--partition-size', '37x50');
+  assert.equal(JSON.parse(tessera('info', path, '--json')).model, 'latents');
+  return path;
+}
+
+describe('pictures of latents', () => {
+  test('are within 1/255 of the program', needs('program'), async () => {
+    assert.ok((await differenceToProgram(false, latents)) <= 1);
+  });
+
+  test('are left to the CPU by a device, which says so', needs('program', 'gpu'), async () => {
+    assert.ok((await differenceToProgram(true, latents, 'CPU')) <= 1);
+  });
 });
 
 describe('engines', () => {

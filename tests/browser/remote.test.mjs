@@ -12,6 +12,7 @@ import { serveRanges } from './support/ranges.mjs';
 // server of HTTP/1.1.
 const REGION = '150x70+64+192';
 const CROP = encodeURIComponent(REGION);
+const NAMES = ['many-f32', 'many-quantised', 'few-f32', 'few-quantised', 'latents'];
 const json = (...args) => JSON.parse(tessera(...args, '--json'));
 
 describe('a region by range', needs('program'), () => {
@@ -25,7 +26,8 @@ describe('a region by range', needs('program'), () => {
       tessera('encode', join(root, 'data/mosaic.png'), '-o', at(`${name}-f32`), '--quiet', '--steps', '6', '--partition-size', size);
       tessera('compress', at(`${name}-f32`), '-o', at(`${name}-quantised`), '--quiet', '--bits', '7', '--uniform');
     }
-    for (const name of ['many-f32', 'many-quantised', 'few-f32', 'few-quantised']) {
+    tessera('encode', join(root, 'data/mosaic.png'), '-o', at('latents'), '--quiet', '--steps', '10', '--partition-size', '64x64', '--model', 'latents', '--bpp', '1');
+    for (const name of NAMES) {
       tessera('crop', at(name), '-o', at(`${name}-cropped`), '--quiet', '--keep', REGION);
       const [whole, cropped] = [json('info', at(name)), json('info', at(`${name}-cropped`))];
       files[name] = { bytes: readFileSync(at(name)), cropped: readFileSync(at(`${name}-cropped`)), needed: whole.head_bytes + whole.shared_bytes + cropped.local_bytes, head: whole.head_bytes };
@@ -54,7 +56,7 @@ describe('a region by range', needs('program'), () => {
     return t.viewer.getByRole('alert').innerText();
   };
 
-  for (const name of ['many-f32', 'many-quantised', 'few-f32', 'few-quantised']) {
+  for (const name of NAMES) {
     test(`takes two round trips after the first and a fifth too much at most (${name})`, async () => {
       const { bytes, cropped, needed, head } = files[name];
       const server = await serveRanges(bytes, { page });
