@@ -85,6 +85,7 @@ fn what_they_are_not_for_is_said() {
         (&["a.png", "--model", "latents", "--bpp", "1", "--encoding", "nerf"], "--encoding"),
         (&["a.png", "--model", "latents", "--bpp", "1", "--preset", "paper"], "presets"),
         (&["a.png", "--model", "latents", "--bpp", "1", "--learning-rate", "1e-3"], "--learning-rate"),
+        (&["a.png", "--model", "latents", "--bpp", "1", "--l1", "1e-5"], "--l1"),
     ] {
         let said = place.fails(2, &[&["encode"], options, &["-o", "x.inr"]].concat());
         assert!(said.contains(words), "{options:?}: {said}");

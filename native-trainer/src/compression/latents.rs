@@ -9,14 +9,16 @@ use tessera_core::format::{Document, write_quantised};
 
 use super::{Probe, Rated};
 use crate::arguments::EncodeOptions;
-use crate::plan::{self, Network};
+use crate::plan::{self, Network, Rate};
 use crate::quality;
 use crate::samples::Samples;
-use crate::training::{Event, LatentTarget, LatentTraining, Latents, Settings, TrainingError};
+use crate::training::{Event, LatentAim, LatentTarget, LatentTraining, Latents, Measured, Settings, TrainingError};
 
 /// The price that training begins with, for a bit per sample, and how it falls with the rate.
 const PRICE: f64 = 8e-4;
 const PRICE_FALL: f64 = 1.6;
+/// The same for an error, of which the price is about this multiple.
+const PRICE_OF_ERROR: f64 = 2.0;
 /// The size that training aims at, as a share of the wanted one.
 const AIM: f64 = 0.99;
 /// Steps of shared weights that are tried: powers of two.
@@ -24,33 +26,48 @@ const EXPONENTS: std::ops::RangeInclusive<i32> = 3..=11;
 /// Partitions by which they are judged.
 const PROBED: usize = 16;
 
-/// One training for a file of at most `bytes` bytes.
-pub(super) fn to_size(
+/// One training for a file of at most so many bytes, or of about such a PSNR.
+pub(super) fn to_rate(
     samples: &Samples,
     options: &EncodeOptions,
     network: Network,
     settings: Settings,
-    bytes: u64,
+    rate: Rate,
     stop: &AtomicBool,
     on_event: &mut dyn FnMut(Event),
 ) -> Result<Rated> {
     #[expect(clippy::cast_precision_loss, reason = "sizes")]
-    let (wanted, count) = (AIM * bytes as f64, network.grid.samples() as f64);
-    let length = |latents: &Latents| -> Result<usize> {
+    let (aim, price) = match rate {
+        Rate::Bytes(bytes) => {
+            let wanted = AIM * bytes as f64;
+            let bits = 8.0 * wanted / network.grid.samples() as f64;
+            (LatentAim::Bytes(wanted), PRICE * bits.powf(-PRICE_FALL))
+        }
+        Rate::Quality(psnr_db) => {
+            let error = 10_f64.powf(-psnr_db / 10.0);
+            (LatentAim::Error(error), PRICE_OF_ERROR * error)
+        }
+    };
+    let measured = |latents: &Latents| -> Result<Measured> {
         let (document, quantisation) = made(samples, options, &network, &settings, latents)?;
-        Ok(write_quantised(&document, &quantisation)?.len())
+        let bytes = write_quantised(&document, &quantisation)?;
+        let error = match aim {
+            LatentAim::Bytes(_) => None,
+            LatentAim::Error(_) => Some(10_f64.powf(-quality::of_written(&bytes, samples)?.psnr_db / 10.0)),
+        };
+        #[expect(clippy::cast_precision_loss, reason = "a size")]
+        Ok(Measured { bytes: bytes.len() as f64, error })
     };
-    let target = LatentTarget {
-        price: PRICE * (8.0 * wanted / count).powf(-PRICE_FALL),
-        bytes: wanted,
-        written: &|latents| length(latents).map_err(|error| TrainingError::Settings(format!("{error:#}"))),
-    };
+    let written = |latents: &Latents| measured(latents).map_err(|error| TrainingError::Settings(format!("{error:#}")));
+    let target = LatentTarget { price, aim, written: &written };
     let training = LatentTraining::new(samples, &network.grid, &network.spec, &settings, target, stop)?;
     let latents = training.run(on_event)?;
     let (mut document, quantisation) = made(samples, options, &network, &settings, &latents)?;
-    document.field = thinned(&document, &quantisation, |document| {
-        Ok(write_quantised(document, &quantisation)?.len() as u64 <= bytes)
-    })?;
+    if let Rate::Bytes(bytes) = rate {
+        document.field = thinned(&document, &quantisation, |document| {
+            Ok(write_quantised(document, &quantisation)?.len() as u64 <= bytes)
+        })?;
+    }
     let mut outcome = latents.outcome;
     let numbers = quantisation.numbers(&document.field, document.training.seed)?;
     outcome.field = quantisation.field(&document.field, document.training.seed, &numbers)?;

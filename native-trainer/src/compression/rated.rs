@@ -8,7 +8,7 @@ use tessera_core::signal::SignalInfo;
 
 use super::{Pace, Retrained, Retraining};
 use crate::arguments::EncodeOptions;
-use crate::arguments::values::Count;
+use crate::arguments::values::{Count, ModelName};
 use crate::plan::{self, Network};
 use crate::quality::{self, Quality};
 use crate::samples::Samples;
@@ -60,6 +60,13 @@ pub fn encode_to_rate(
     begin: &mut dyn FnMut(u32, &Network, &mut Settings),
     on_event: &mut dyn FnMut(Event),
 ) -> Result<Rated> {
+    if options.model == Some(ModelName::Latents) {
+        // One training follows either.
+        let bytes = if let plan::Rate::Bytes(bytes) = rate { bytes } else { samples.info().samples() };
+        let (options, network, mut settings) = planned(samples, options, bytes)?;
+        begin(1, &network, &mut settings);
+        return super::latents::to_rate(samples, &options, network, settings, rate, stop, on_event);
+    }
     let wanted = match rate {
         plan::Rate::Bytes(bytes) => {
             return to_size(samples, options, bytes, 1.0, stop, &mut |n, s| begin(1, n, s), on_event);
@@ -120,15 +127,10 @@ fn to_size(
     on_event: &mut dyn FnMut(Event),
 ) -> Result<Rated> {
     let info = samples.info();
-    let options = fitted(options, info, bytes)?;
-    let network = plan::network_of(&options, samples)?;
-    let mut settings = plan::settings(&options, info, &network.grid)?;
+    let (options, network, mut settings) = planned(samples, options, bytes)?;
     settings.steps = part(settings.steps, share);
     settings.max_seconds = settings.max_seconds.map(|seconds| seconds * share);
     begin(&network, &mut settings);
-    if network.spec.pyramid().is_some() {
-        return super::latents::to_size(samples, &options, network, settings, bytes, stop, on_event);
-    }
     let plain = Settings {
         steps: part(settings.steps, WITHOUT_ROUNDING),
         warm_up: part(settings.steps, WARM_UP).min(MOST_WARM_UP),
@@ -178,6 +180,14 @@ fn to_size(
     // Measured, as steps may have been chosen anew at the end.
     let quality = quality::of_written(&bytes, samples)?;
     Ok(Rated { network, settings, outcome, bytes, quality })
+}
+
+/// What a file of so many bytes holds, and how that is trained.
+fn planned(samples: &Samples, options: &EncodeOptions, bytes: u64) -> Result<(EncodeOptions, Network, Settings)> {
+    let options = fitted(options, samples.info(), bytes)?;
+    let network = plan::network_of(&options, samples)?;
+    let settings = plan::settings(&options, samples.info(), &network.grid)?;
+    Ok((options, network, settings))
 }
 
 /// Options for a file of so many bytes.

@@ -29,11 +29,8 @@ pub(super) fn options(info: &SignalInfo) -> EncodeOptions {
     EncodeOptions { steps: Some(Count(steps(info, STEPS))), ..EncodeOptions::default() }
 }
 
-/// The grid and the pyramids of a picture.
-pub(super) fn network(options: &EncodeOptions, info: &SignalInfo) -> Result<Network> {
-    if info.kind != SignalKind::Picture {
-        return Err(usage_fault("--model latents is for pictures"));
-    }
+/// The first option that is for networks.
+fn unfit(options: &EncodeOptions) -> Option<&'static str> {
     let unfit = [
         ("--local-width", options.local_width.is_some()),
         ("--parameters", options.parameters.is_some()),
@@ -45,11 +42,22 @@ pub(super) fn network(options: &EncodeOptions, info: &SignalInfo) -> Result<Netw
         ("--activation", options.activation.is_some()),
         ("--recipe published", options.recipe == Some(RecipeName::Published)),
         ("--learning-rate", options.learning_rate.is_some()),
+        ("--l1", options.l1.is_some()),
+        ("--patience", options.patience.is_some()),
+        ("--early-stop", options.early_stop.is_some()),
         ("--sample-fraction", options.sample_fraction.is_some()),
         ("--overlap", options.overlap.is_some()),
         ("--device", !matches!(options.device, None | Some(DeviceName::Cpu | DeviceName::Auto))),
     ];
-    if let Some((option, _)) = unfit.iter().find(|(_, given)| *given) {
+    unfit.iter().find(|(_, given)| *given).map(|(option, _)| *option)
+}
+
+/// The grid and the pyramids of a picture.
+pub(super) fn network(options: &EncodeOptions, info: &SignalInfo) -> Result<Network> {
+    if info.kind != SignalKind::Picture {
+        return Err(usage_fault("--model latents is for pictures"));
+    }
+    if let Some(option) = unfit(options) {
         return Err(usage_fault(format!(
             "{option} and the presets that choose it are for networks; latents have --partitions, --partition-size, \
              --global-width, --hidden-layers and --steps"

@@ -54,7 +54,7 @@ pub use fused::Fused;
 pub use general::General;
 #[cfg(feature = "gpu")]
 pub use kernel::Kernel;
-pub use latents::{LatentTarget, LatentTraining, Latents};
+pub use latents::{LatentAim, LatentTarget, LatentTraining, Latents, Measured};
 pub use optimiser::{Adam, FusedAdam, Moments};
 pub use plan::{
     CheckpointSettings, DeviceChoice, EngineChoice, Event, Outcome, Recipe, Settings, StoppedBy, TrainingPlan,

@@ -60,15 +60,33 @@ const SCALED_EVERY: u64 = 8;
 pub struct LatentTarget<'a> {
     /// What a bit costs at the beginning: mean squared error of values from 0 to 1, times samples. It follows the size.
     pub price: f64,
-    /// Bytes that the file is to take.
+    /// What the price follows.
+    pub aim: LatentAim,
+    /// The file that latents make.
+    pub written: &'a (dyn Fn(&Latents) -> Result<Measured, TrainingError> + Sync),
+}
+
+/// What is wanted of the file.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum LatentAim {
+    /// So many bytes.
+    Bytes(f64),
+    /// This mean squared error of values from 0 to 1.
+    Error(f64),
+}
+
+/// What a file came to.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Measured {
+    /// Its bytes.
     pub bytes: f64,
-    /// Bytes of the file that latents make.
-    pub written: &'a (dyn Fn(&Latents) -> Result<usize, TrainingError> + Sync),
+    /// Mean squared error of values from 0 to 1, where that is what is wanted.
+    pub error: Option<f64>,
 }
 
 impl std::fmt::Debug for LatentTarget<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("LatentTarget").field("price", &self.price).field("bytes", &self.bytes).finish_non_exhaustive()
+        f.debug_struct("LatentTarget").field("price", &self.price).field("aim", &self.aim).finish_non_exhaustive()
     }
 }
 
@@ -199,7 +217,7 @@ impl<'a> LatentTraining<'a> {
             whole_contexts: contexts.clone(),
             contexts,
             layout,
-            price: Price::new(target.price, target.bytes, settings.steps),
+            price: Price::new(target.price, target.aim, settings.steps),
             weighed: 0.0,
             is_whole: false,
         })
@@ -249,8 +267,11 @@ impl<'a> LatentTraining<'a> {
             psnr_db = -10.0 * found.error.log10();
             step += 1;
             if let Some(before) = before {
-                let over = (self.price.size(found.bits) - 1.0).max(0.0);
                 // Beyond the size nothing counts but the size.
+                let over = match self.target.aim {
+                    LatentAim::Bytes(_) => self.price.excess(found.bits, found.error).max(0.0),
+                    LatentAim::Error(_) => 0.0,
+                };
                 let price = *price_of_bits.get_or_insert(self.price.now);
                 let cost = found.error + price * found.bits / self.samples as f64 + 1e3 * over;
                 if best.as_ref().is_none_or(|(least, _)| cost <= *least) {
@@ -271,6 +292,9 @@ impl<'a> LatentTraining<'a> {
                 on_event(Event::Snapshot { step, field: Box::new(self.field()?) });
                 snapshots.taken();
             }
+        }
+        if !self.is_whole {
+            self.contexts.clone_from(&self.whole_contexts);
         }
         let mut best_step = step;
         if let Some((_, kept)) = best {
@@ -359,10 +383,10 @@ impl<'a> LatentTraining<'a> {
                 self.weighed = self.weigh();
             }
             let contexts = if self.is_whole { &self.contexts } else { &self.whole_contexts };
-            let bytes = (self.target.written)(&self.latents(contexts, step)?)?;
-            self.price.learn(self.weighed, bytes as f64);
+            let file = (self.target.written)(&self.latents(contexts, step)?)?;
+            self.price.learn(self.weighed, found.error, file);
         }
-        self.price.follow(self.weighed, progress);
+        self.price.follow(self.price.excess(self.weighed, found.error), progress);
         Ok(())
     }
 
