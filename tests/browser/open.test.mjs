@@ -135,9 +135,8 @@ async function differenceToProgram(gpu, make = () => samplePath(), engine = gpu 
     await t.viewer.locator('.stage').focus();
     await t.page.keyboard.press('1');
     await t.settled();
-    const title = await t.page.locator('#engine').getAttribute('title');
-    if (engine === 'WebGPU') assert.equal(/read back/.test(title), gpu !== 'draws');
-    else if (gpu) assert.match(title, /encoding latents/);
+    if (engine === 'WebGPU') assert.equal(/read back/.test(await t.page.locator('#engine').getAttribute('title')), gpu !== 'draws');
+    else if (gpu) await t.page.waitForFunction(() => /encoding latents/.test(document.querySelector('#engine').title), null, { timeout: 60_000 });
     const worst = await worstDifference(t.page, gpu === 'draws' ? 'presented' : gpu ? 'webgpu' : 'cpu', readFileSync(join(folder, 'expected.png')), 1);
     await t.close();
     return worst;
