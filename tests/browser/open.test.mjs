@@ -132,11 +132,11 @@ async function differenceToProgram(gpu, make = () => samplePath(), engine = gpu 
     const t = await openPage(browser, `${server.page}?url=/files/${sampleName}`);
     await t.opened();
     if (gpu) await t.page.waitForFunction((engine) => document.querySelector('tessera-viewer').engine.engine === engine, engine, { timeout: 120_000 });
+    if (gpu && engine === 'CPU') await t.page.waitForFunction(() => /encoding latents/.test(document.querySelector('#engine').title), null, { timeout: 60_000 });
     await t.viewer.locator('.stage').focus();
     await t.page.keyboard.press('1');
     await t.settled();
     if (engine === 'WebGPU') assert.equal(/read back/.test(await t.page.locator('#engine').getAttribute('title')), gpu !== 'draws');
-    else if (gpu) await t.page.waitForFunction(() => /encoding latents/.test(document.querySelector('#engine').title), null, { timeout: 60_000 });
     const worst = await worstDifference(t.page, gpu === 'draws' ? 'presented' : gpu ? 'webgpu' : 'cpu', readFileSync(join(folder, 'expected.png')), 1);
     await t.close();
     return worst;
