@@ -19,7 +19,7 @@ fn sizes_are_kept_and_bytes_buy_quality() {
     let place = workplace("rgb8", 192, 128);
     let mut last = 0.0;
     for (bpp, most) in [("0.5", 1536.0), ("1.5", 4608.0), ("4", 12_288.0)] {
-        let report = place.json(&[&ENCODE[..], &["--bpp", bpp]].concat());
+        let report = place.json(&[&ENCODE[..], &["--bpp", bpp, "--steps", "150"]].concat());
         place.check_report(&report, "a.png", "a.inr");
         let bytes = number(&report, "bytes");
         assert!(bytes <= most && bytes > 0.93 * most, "{bpp}: {bytes} of {most}");
@@ -30,7 +30,7 @@ fn sizes_are_kept_and_bytes_buy_quality() {
     }
     // The same again, whatever the threads.
     let bytes = place.read("a.inr");
-    place.json(&[&ENCODE[..], &["--bpp", "4", "--threads", "1"]].concat());
+    place.json(&[&ENCODE[..], &["--bpp", "4", "--steps", "150", "--threads", "1"]].concat());
     assert_eq!(place.read("a.inr"), bytes);
 }
 

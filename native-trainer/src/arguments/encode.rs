@@ -239,7 +239,7 @@ pub struct EncodeOptions {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target_size: Option<Count>,
     /// Write a small file of about this quality, 0 to 100: a PSNR of 22 to 42 dB, 32 at 50. It takes two to four trainings,
-    /// each with the --steps and --max-time of its own
+    /// each with the --steps and --max-time of its own; of latents one
     #[arg(
         long,
         env = "TESSERA_QUALITY",

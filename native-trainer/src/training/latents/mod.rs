@@ -363,7 +363,7 @@ impl<'a> LatentTraining<'a> {
                 || partition.step(layout, schedule.latents, number),
             );
         });
-        moved(&mut self.contexts, &mut self.context_adam, &by_weights, schedule.contexts);
+        move_contexts(&mut self.contexts, &mut self.context_adam, &by_weights, schedule.contexts);
         if !is_whole(progress) && step.is_multiple_of(SCALED_EVERY) {
             self.rescale();
         }
@@ -416,7 +416,7 @@ impl<'a> LatentTraining<'a> {
         self.partitions.par_iter_mut().for_each(|partition| partition.round(layout, &Rounding::Whole, 0));
         // Between steps nothing asks for gradients of numbers.
         let (bits, by_weights) = self.bits(&self.whole_contexts.clone(), 1.0);
-        moved(&mut self.whole_contexts, &mut self.whole_adam, &by_weights, WEIGHED_RATE);
+        move_contexts(&mut self.whole_contexts, &mut self.whole_adam, &by_weights, WEIGHED_RATE);
         bits
     }
 
@@ -500,7 +500,8 @@ struct Kept {
     contexts: Vec<Weights>,
 }
 
-fn moved(contexts: &mut Vec<Weights>, adam: &mut Adam, gradient: &[f32], rate: f32) {
+/// Moves the contexts against their gradient.
+fn move_contexts(contexts: &mut Vec<Weights>, adam: &mut Adam, gradient: &[f32], rate: f32) {
     let mut weights: Vec<f32> = contexts.iter().flat_map(|weights| weights.to_array()).collect();
     adam.step(&mut weights, gradient, rate);
     let (arrays, _) = weights.as_chunks::<{ Weights::COUNT }>();

@@ -11,7 +11,7 @@ const NOISES: (f32, f32) = (2.0, 1.0);
 const WHOLE: f64 = 0.95;
 const ALL: f64 = 0.4;
 /// Rates of latents at the beginning and before they are whole, in steps of the quantisation. Where a bit is cheaper than this, steps are
-/// so fine that latents have many to go: they begin faster, up to so many times. 2 to 5 dB at 2 to 4 bits per sample.
+/// so fine that latents have many to go: they begin faster, up to so many times. 0.4 to 5 dB at 2 to 4 bits per sample.
 const LATENT_RATES: (f32, f32) = (0.3, 6e-3);
 const FASTER_BELOW: f64 = 5e-4;
 const FASTEST: f64 = 10.0;
