@@ -72,8 +72,9 @@ export function tessera(...args) {
 const QUIET = ['--no-sandbox', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
 const SOFTWARE_GPU = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader', '--enable-unsafe-swiftshader'];
 /** The browser itself draws with the software adapter too: only then does it show what a WebGPU device decoded without
- * reading it back. Without these, the page has to find out that it cannot. */
-const DRAWS_WITH_GPU = ['--use-vulkan=swiftshader', '--enable-features=Vulkan', '--use-angle=vulkan'];
+ * reading it back. Without these, the page has to find out that it cannot. ANGLE takes the SwiftShader that comes with
+ * Chromium: `vulkan` would look for the system's loader, and ends the GPU process where none is installed. */
+const DRAWS_WITH_GPU = ['--use-vulkan=swiftshader', '--enable-features=Vulkan', '--use-angle=swiftshader'];
 
 /** A browser, with WebGPU on a software adapter or without any adapter; `gpu: 'draws'` as most people have it, drawing
  * with the GPU as well; `gpu: 'real'` with the machine's own device. */
