@@ -12,7 +12,8 @@ fn workplace(kind: &str, columns: u32, rows: u32) -> Workplace {
     place
 }
 
-const ENCODE: [&str; 9] = ["encode", "a.png", "-o", "a.inr", "--force", "--progress", "none", "--model", "latents"];
+/// A picture of a size is latents where nothing else is said.
+const ENCODE: [&str; 7] = ["encode", "a.png", "-o", "a.inr", "--force", "--progress", "none"];
 
 #[test]
 fn sizes_are_kept_and_bytes_buy_quality() {
@@ -56,7 +57,7 @@ fn a_crop_is_a_copy_and_decodes_to_the_same_samples() {
 fn pictures_of_any_form_become_latents() {
     for (kind, columns, rows) in [("l8", 1, 1), ("rgb8", 300, 1), ("la8", 1, 70), ("rgb16", 67, 33)] {
         let place = workplace(kind, columns, rows);
-        place.done(&[&ENCODE[..], &["--target-size", "900", "--steps", "20"]].concat());
+        place.done(&[&ENCODE[..], &["--model", "latents", "--target-size", "900", "--steps", "20"]].concat());
         place.done(&["verify", "a.inr"]);
         assert!(place.read("a.inr").len() <= 900, "{kind}");
         place.done(&["decode", "a.inr", "-o", "b.png", "--force"]);
@@ -68,7 +69,7 @@ fn pictures_of_any_form_become_latents() {
 fn what_is_interrupted_is_a_file_of_the_size_all_the_same() {
     let place = workplace("rgb8", 192, 128);
     let options = ["--bpp", "2", "--steps", "1M", "--progress", "json", "--threads", "2"];
-    let arguments = ["encode", "a.png", "-o", "a.inr", "--model", "latents"];
+    let arguments = ["encode", "a.png", "-o", "a.inr"];
     let said = place.interrupted(&[&arguments[..], &options].concat(), 6);
     assert!(said.contains("interrupted after"), "{said}");
     place.done(&["verify", "a.inr"]);
@@ -91,7 +92,7 @@ fn what_they_are_not_for_is_said() {
         assert!(said.contains(words), "{options:?}: {said}");
         assert!(!place.path("x.inr").exists());
     }
-    place.done(&[&ENCODE[..], &["--bpp", "4", "--steps", "10"]].concat());
+    place.done(&[&ENCODE[..], &["--bpp", "8", "--steps", "10"]].concat());
     let said =
         place.fails(2, &["compress", "a.inr", "-o", "x.inr", "--against", "a.png", "--retrain", "5", "--bpp", "2"]);
     assert!(said.contains("latents"), "{said}");
@@ -102,4 +103,14 @@ fn a_quality_is_met() {
     let place = workplace("rgb8", 192, 128);
     let report = place.json(&[&ENCODE[..], &["--quality", "60", "--steps", "120"]].concat());
     assert!((number(&report, "psnr_db") - 34.0).abs() < 1.0, "{report}");
+    assert_eq!(report["model"], "latents");
+}
+
+#[test]
+fn few_bytes_and_what_is_said_of_networks_make_networks() {
+    let place = workplace("rgb8", 96, 64);
+    for options in [&["--target-size", "900"][..], &["--bpp", "3", "--local-width", "8"]] {
+        let report = place.json(&[&ENCODE[..], &["--steps", "20"], options].concat());
+        assert_eq!(report["model"], "per-partition", "{options:?}");
+    }
 }

@@ -1,4 +1,5 @@
-//! Files of a wanted size from the command line: what is asked for is what comes, and can be cropped.
+//! Files of a wanted size from the command line: what is asked for is what comes, and can be cropped. Pictures as networks
+//! here; as latents in `cli_latents.rs`.
 
 use serde_json::Value;
 use tessera_core::format::Reader;
@@ -13,8 +14,11 @@ fn workplace() -> Workplace {
     place
 }
 
+const ENCODE: [&str; 9] =
+    ["encode", "a.png", "-o", "a.inr", "--force", "--progress", "none", "--model", "per-partition"];
+
 fn encoded(place: &Workplace, options: &[&str]) -> Value {
-    let report = place.json(&[&["encode", "a.png", "-o", "a.inr", "--force", "--progress", "none"], options].concat());
+    let report = place.json(&[&ENCODE[..], options].concat());
     place.check_report(&report, "a.png", "a.inr");
     report
 }
@@ -83,9 +87,9 @@ fn a_small_file_is_cropped_by_copying() {
 #[test]
 fn what_is_interrupted_is_a_file_of_the_size_all_the_same() {
     let place = workplace();
-    let arguments =
-        ["encode", "a.png", "-o", "a.inr", "--bpp", "2", "--steps", "1M", "--progress", "json", "--threads", "2"];
-    let said = place.interrupted(&arguments, 6);
+    let options = ["--bpp", "2", "--steps", "1M", "--progress", "json", "--threads", "2"];
+    let arguments = ["encode", "a.png", "-o", "a.inr", "--model", "per-partition"];
+    let said = place.interrupted(&[&arguments[..], &options].concat(), 6);
     assert!(said.contains("interrupted after"), "{said}");
     place.done(&["verify", "a.inr"]);
     assert!(place.read("a.inr").len() <= 192 * 128 * 2 / 8);

@@ -219,11 +219,12 @@ pub struct EncodeOptions {
     pub voxels: Option<RawVoxels>,
 
     /// Stop after this many optimiser steps [default: 400, fewer above a million samples, shapes 250; with a size 1200, of
-    /// pictures 200 or 400 passes over the samples; published: 500, for sounds 1000, more above 262,144 samples]
+    /// pictures 400, as networks 200 or 400 passes over the samples; published: 500, for sounds 1000, more above 262,144 samples]
     #[arg(long, env = "TESSERA_STEPS", hide_env = true, value_name = "COUNT", help_heading = "Training")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub steps: Option<Count>,
-    /// Write a file of at most this many bits per sample: a network and weights of the size that it takes
+    /// Write a file of at most this many bits per sample: of a picture as latents, with an option of networks as a network of the
+    /// size that it takes, like other signals
     #[arg(
         long,
         env = "TESSERA_BPP",
@@ -238,8 +239,8 @@ pub struct EncodeOptions {
     #[arg(long, env = "TESSERA_TARGET_SIZE", hide_env = true, value_name = "BYTES", help_heading = "How small")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target_size: Option<Count>,
-    /// Write a small file of about this quality, 0 to 100: a PSNR of 22 to 42 dB, 32 at 50. It takes two to four trainings,
-    /// each with the --steps and --max-time of its own; of latents one
+    /// Write a small file of about this quality, 0 to 100: a PSNR of 22 to 42 dB, 32 at 50. As latents it takes one
+    /// training, as a network two to four, each with the --steps and --max-time of its own
     #[arg(
         long,
         env = "TESSERA_QUALITY",

@@ -60,12 +60,14 @@ pub fn encode_to_rate(
     begin: &mut dyn FnMut(u32, &Network, &mut Settings),
     on_event: &mut dyn FnMut(Event),
 ) -> Result<Rated> {
-    if options.model == Some(ModelName::Latents) {
+    // For a quality any size will do to tell what the file is to hold.
+    let bytes = if let plan::Rate::Bytes(bytes) = rate { bytes } else { samples.info().samples() };
+    let fit = fitted(options, samples.info(), bytes)?;
+    if fit.model == Some(ModelName::Latents) {
         // One training follows either.
-        let bytes = if let plan::Rate::Bytes(bytes) = rate { bytes } else { samples.info().samples() };
-        let (options, network, mut settings) = planned(samples, options, bytes)?;
+        let (network, mut settings) = planned(samples, &fit)?;
         begin(1, &network, &mut settings);
-        return super::latents::to_rate(samples, &options, network, settings, rate, stop, on_event);
+        return super::latents::to_rate(samples, &fit, network, settings, rate, stop, on_event);
     }
     let wanted = match rate {
         plan::Rate::Bytes(bytes) => {
@@ -127,7 +129,8 @@ fn to_size(
     on_event: &mut dyn FnMut(Event),
 ) -> Result<Rated> {
     let info = samples.info();
-    let (options, network, mut settings) = planned(samples, options, bytes)?;
+    let options = fitted(options, info, bytes)?;
+    let (network, mut settings) = planned(samples, &options)?;
     settings.steps = part(settings.steps, share);
     settings.max_seconds = settings.max_seconds.map(|seconds| seconds * share);
     begin(&network, &mut settings);
@@ -182,12 +185,11 @@ fn to_size(
     Ok(Rated { network, settings, outcome, bytes, quality })
 }
 
-/// What a file of so many bytes holds, and how that is trained.
-fn planned(samples: &Samples, options: &EncodeOptions, bytes: u64) -> Result<(EncodeOptions, Network, Settings)> {
-    let options = fitted(options, samples.info(), bytes)?;
-    let network = plan::network_of(&options, samples)?;
-    let settings = plan::settings(&options, samples.info(), &network.grid)?;
-    Ok((options, network, settings))
+/// What fitted options come to.
+fn planned(samples: &Samples, options: &EncodeOptions) -> Result<(Network, Settings)> {
+    let network = plan::network_of(options, samples)?;
+    let settings = plan::settings(options, samples.info(), &network.grid)?;
+    Ok((network, settings))
 }
 
 /// Options for a file of so many bytes.

@@ -9,7 +9,7 @@ use tessera_core::signal::{SignalInfo, SignalKind};
 use super::rated::{bits_per_sample, steps};
 use super::{Network, along_axes, blend};
 use crate::arguments::EncodeOptions;
-use crate::arguments::values::{Count, DeviceName, Partitions, RecipeName};
+use crate::arguments::values::{Count, DeviceName, ModelName, Partitions, RecipeName};
 use crate::errors::usage_fault;
 
 /// Samples of a partition's side, about.
@@ -21,12 +21,27 @@ const HIDDEN_LAYERS: u32 = 1;
 const COARSEST: u32 = 6;
 /// Bits per sample below which the finest level is not worth its time.
 const COARSE_BELOW: f64 = 0.15;
+/// Smaller files are networks, as contexts and steps of latents take 400 bytes.
+const LEAST_BYTES: u64 = 1_000;
 /// Steps of training.
 const STEPS: f64 = 400.0;
 
+/// Whether a file of `bytes` bytes holds latents: where they are asked for, and of pictures where nothing is said of the network
+/// or how it is trained.
+pub(super) fn chosen(options: &EncodeOptions, info: &SignalInfo, bytes: u64) -> bool {
+    let EncodeOptions { model, hidden_layers, global_width, recipe, .. } = options;
+    let free = model.is_none() && hidden_layers.is_none() && global_width.is_none() && recipe.is_none();
+    *model == Some(ModelName::Latents)
+        || free && info.kind == SignalKind::Picture && bytes >= LEAST_BYTES && unfit(options).is_none()
+}
+
 /// What a size means for latents.
 pub(super) fn options(info: &SignalInfo) -> EncodeOptions {
-    EncodeOptions { steps: Some(Count(steps(info, STEPS))), ..EncodeOptions::default() }
+    EncodeOptions {
+        model: Some(ModelName::Latents),
+        steps: Some(Count(steps(info, STEPS))),
+        ..EncodeOptions::default()
+    }
 }
 
 /// The first option that is for networks.
@@ -102,4 +117,41 @@ fn factors(shape: &[u32]) -> Vec<u32> {
         if f64::from(n) > SIDE { parts.max(2) } else { parts }
     };
     shape.iter().map(along).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::arguments::values::Preset;
+    use crate::config;
+    use tessera_core::signal::SampleFormat;
+
+    fn completed(options: EncodeOptions, info: &SignalInfo) -> EncodeOptions {
+        config::completed(EncodeOptions { target_size: Some(Count(24_576)), ..options }, info).unwrap()
+    }
+
+    #[test]
+    fn pictures_of_a_size_are_latents_unless_something_else_is_asked_for() {
+        let kodak = SignalInfo::picture(512, 768, 3, SampleFormat::U8).unwrap();
+        let default = EncodeOptions::default;
+        for (preset, steps) in [(Preset::Draft, 100), (Preset::Fast, 400), (Preset::Fine, 1_600)] {
+            let completed = completed(EncodeOptions { preset: Some(preset), ..default() }, &kodak);
+            assert_eq!((completed.model, completed.steps), (Some(ModelName::Latents), Some(Count(steps))));
+            assert_eq!(network(&completed, &kodak).unwrap().grid.factors(), [2, 3]);
+        }
+        for options in [
+            EncodeOptions { preset: Some(Preset::Light), ..default() },
+            EncodeOptions { preset: Some(Preset::Strumpler32), ..default() },
+            EncodeOptions { model: Some(ModelName::LocalGlobal), ..default() },
+            EncodeOptions { local_width: Some(12), ..default() },
+            EncodeOptions { hidden_layers: Some(2), ..default() },
+            EncodeOptions { l1: Some(1e-5), ..default() },
+        ] {
+            assert_ne!(completed(options.clone(), &kodak).model, Some(ModelName::Latents), "{options:?}");
+        }
+        let sound = SignalInfo::sound(44_100, 1, SampleFormat::U16, 44_100, 1.0).unwrap();
+        assert_eq!(completed(default(), &sound).model, None);
+        let few = EncodeOptions { target_size: Some(Count(LEAST_BYTES - 1)), ..default() };
+        assert_eq!(config::completed(few, &kodak).unwrap().model, Some(ModelName::PerPartition));
+    }
 }

@@ -120,7 +120,7 @@ pub fn bytes_of_rate(bits_per_sample: f64, samples: u64) -> u64 {
 
 /// The network and its training for a file of `bytes` bytes, under what was chosen.
 pub fn rated(info: &SignalInfo, chosen: &EncodeOptions, bytes: u64) -> EncodeOptions {
-    if chosen.model == Some(ModelName::Latents) {
+    if super::latents::chosen(chosen, info, bytes) {
         return super::latents::options(info);
     }
     let kind = info.kind;
@@ -229,10 +229,14 @@ mod tests {
         SignalInfo::picture(512, 768, 3, SampleFormat::U8).unwrap()
     }
 
+    fn networks() -> EncodeOptions {
+        EncodeOptions { model: Some(ModelName::PerPartition), ..EncodeOptions::default() }
+    }
+
     #[test]
     fn networks_grow_with_the_file_and_their_partitions_shrink() {
         let network = |bpp: f64| {
-            let options = EncodeOptions { bpp: Some(bpp), ..EncodeOptions::default() };
+            let options = EncodeOptions { bpp: Some(bpp), ..networks() };
             plan::network(&config::completed(options, &kodak()).unwrap(), &kodak()).unwrap()
         };
         let (small, large) = (network(0.1), network(1.0));
@@ -255,7 +259,7 @@ mod tests {
             (network.grid.factors().to_vec(), network.spec.first_omega, completed)
         };
         let grid = |options: &EncodeOptions| plan::network(options, &kodak()).unwrap().grid;
-        let (factors, omega, completed) = of(EncodeOptions::default(), 512, 768);
+        let (factors, omega, completed) = of(networks(), 512, 768);
         assert_eq!((factors, omega), (vec![1, 3], POOR.first_omega));
         // 43 shares of 131,072 samples, and a width of 33.
         assert_eq!(
@@ -263,7 +267,7 @@ mod tests {
             (Some(Count(8_600)), Some(POOR.rate_times_width / 33.0))
         );
         let size = Some(Extents(vec![128, 128]));
-        assert_eq!(of(EncodeOptions { partition_size: size, ..EncodeOptions::default() }, 512, 768).0, [4, 6]);
+        assert_eq!(of(EncodeOptions { partition_size: size, ..networks() }, 512, 768).0, [4, 6]);
         assert_eq!(plan::settings(&completed, &kodak(), &grid(&completed)).unwrap().shares, 43);
         let few = EncodeOptions { steps: Some(Count(1_200)), ..completed };
         assert_eq!(plan::settings(&few, &kodak(), &grid(&few)).unwrap().shares, 12);
@@ -275,7 +279,7 @@ mod tests {
             assert_eq!(factors.len(), 2, "{preset:?}");
         }
         for (rows, columns) in [(1, 1), (1, 900), (900, 1), (3, 200_000), (257, 256), (4_000, 6_000)] {
-            let (factors, _, completed) = of(EncodeOptions::default(), rows, columns);
+            let (factors, _, completed) = of(networks(), rows, columns);
             let divided = factors.iter().product::<u32>() > 1;
             assert!(divided == (rows.max(columns) > UNDIVIDED), "{rows}x{columns}: {factors:?}");
             let many = factors.iter().product::<u32>();
