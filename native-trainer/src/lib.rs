@@ -43,3 +43,4 @@ pub mod serve;
 pub mod signals;
 pub mod training;
 pub mod training_log;
+mod vectorised;

@@ -11,10 +11,11 @@
 
 use std::ops::Range;
 
-use pulp::Arch;
 use rayon::iter::{IndexedParallelIterator, ParallelIterator};
 use rayon::slice::{ParallelSlice, ParallelSliceMut};
 use tessera_core::field::FieldSpec;
+
+use crate::vectorised::vectorised;
 
 const BETA_1: f32 = 0.9;
 const BETA_2: f32 = 0.95;
@@ -103,7 +104,7 @@ impl Soap {
             turns: self.steps.is_multiple_of(INTERVAL),
             corrections: [1.0 - BETA_1.powi(power), 1.0 - BETA_2.powi(power)],
         };
-        let (layers, arch) = (&self.layers, Arch::new());
+        let layers = &self.layers;
         weights
             .par_chunks_exact_mut(self.network)
             .zip(gradient.par_chunks_exact(self.network))
@@ -113,7 +114,7 @@ impl Soap {
                     let rate = if index + 1 == layers.len() { LAST_LAYER * rate } else { rate };
                     let (weights, gradient) = (&mut weights[layer.weights.clone()], &gradient[layer.weights.clone()]);
                     let state = &mut state[layer.state.clone()];
-                    arch.dispatch(
+                    vectorised(
                         #[inline(always)]
                         || step.layer(layer, rate, weights, gradient, state, scratch),
                     );

@@ -37,7 +37,10 @@ impl WithSimd for Decoding<'_> {
                 continue;
             };
             let part = Part::new(field, axes, &levels, &chosen, latents);
-            part.rows(|place, inputs| network.run(simd, place, inputs, out));
+            part.rows(
+                #[inline(always)]
+                |place, nodes| network.run(simd, place, nodes, part.along_last(), out),
+            );
             network.flush(simd, out);
         }
     }
@@ -85,13 +88,18 @@ impl<'a> Part<'a> {
         }
     }
 
-    /// Calls `run` for every sample, row by row, with its place in the view and its number of every level.
-    fn rows(&self, mut run: impl FnMut(usize, &[f32])) {
+    /// By level, between which nodes the samples of a row lie.
+    fn along_last(&self) -> impl Iterator<Item = &[Between]> + Clone {
+        self.between.iter().map(|between| between.last().map_or(&[][..], Vec::as_slice))
+    }
+
+    /// Calls `run` for every row of samples, with the place of the first in the view and the row's nodes of every level.
+    #[inline(always)]
+    fn rows(&self, mut run: impl FnMut(usize, &[Vec<f32>])) {
         let Some((last, leading)) = self.places.split_last() else { return };
         let lengths: Vec<usize> = leading.iter().map(Range::len).collect();
         let mut nodes: Vec<Vec<f32>> =
             self.levels.iter().map(|level| vec![0.0; level.nodes.last().copied().unwrap_or(1)]).collect();
-        let mut inputs = vec![0.0; self.levels.len()];
         for index in product(&lengths) {
             for ((level, between), row) in self.levels.iter().zip(&self.between).zip(&mut nodes) {
                 self.row_of_nodes(level, &between[..leading.len()], &index, row);
@@ -99,13 +107,7 @@ impl<'a> Part<'a> {
             let first =
                 index.iter().zip(leading).zip(&self.sizes).fold(0, |sum, ((i, range), n)| sum * n + range.start + i);
             let start = first * self.sizes.last().copied().unwrap_or(1) + last.start;
-            for place in 0..last.len() {
-                for ((input, row), between) in inputs.iter_mut().zip(&nodes).zip(&self.between) {
-                    let (a, b, share) = between[leading.len()][place];
-                    *input = row[a] + share * (row[b] - row[a]);
-                }
-                run(start + place, &inputs);
-            }
+            run(start, &nodes);
         }
     }
 
@@ -168,18 +170,34 @@ impl<'a, S: Simd> Network<'a, S> {
         }
     }
 
-    /// Takes a sample; `out` gets those that waited as soon as they are a block.
+    /// Takes a row of samples from `place` on, that lie `between` these nodes of every level; `out` gets those that waited as soon
+    /// as they are a block.
     #[inline(always)]
-    fn run(&mut self, simd: S, place: usize, inputs: &[f32], out: &mut [f32]) {
+    fn run<'b>(
+        &mut self,
+        simd: S,
+        place: usize,
+        nodes: &[Vec<f32>],
+        between: impl Iterator<Item = &'b [Between]> + Clone,
+        out: &mut [f32],
+    ) {
         let columns = block_vectors::<S>() * S::F32_LANES;
-        let lane = self.places.len();
-        let rows = lanes_of_mut::<S>(&mut self.joined);
-        for (row, &input) in rows.chunks_exact_mut(columns).zip(inputs) {
-            row[lane] = input;
-        }
-        self.places.push(place);
-        if self.places.len() == columns {
-            self.flush(simd, out);
+        let samples = between.clone().next().map_or(0, <[Between]>::len);
+        let mut first = 0;
+        while first < samples {
+            let lane = self.places.len();
+            let end = samples.min(first + columns - lane);
+            let rows = lanes_of_mut::<S>(&mut self.joined).chunks_exact_mut(columns);
+            for ((row, nodes), between) in rows.zip(nodes).zip(between.clone()) {
+                for (input, &(a, b, share)) in row[lane..].iter_mut().zip(&between[first..end]) {
+                    *input = nodes[a] + share * (nodes[b] - nodes[a]);
+                }
+            }
+            self.places.extend(place + first..place + end);
+            if self.places.len() == columns {
+                self.flush(simd, out);
+            }
+            first = end;
         }
     }
 

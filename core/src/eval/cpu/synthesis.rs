@@ -197,15 +197,17 @@ fn errors<S: Simd>(output: &[S::f32s], block: &SynthesisBlock<'_>, deltas: &mut 
     let rows = lanes_of::<S>(output).chunks_exact(BLOCK).zip(block.targets.chunks_exact(BLOCK));
     let mut error = 0.0;
     for ((output, targets), deltas) in rows.zip(lanes_of_mut::<S>(deltas).chunks_exact_mut(BLOCK)) {
-        let mut sums = [0.0_f32; 16];
-        deltas.fill(0.0);
-        let samples = output.iter().zip(targets).zip(deltas).take(block.samples);
-        for (place, ((output, target), delta)) in samples.enumerate() {
-            let off = output - target;
-            *delta = 2.0 * off;
-            sums[place % 16] += off * off;
+        for ((output, target), delta) in output.iter().zip(targets).zip(&mut *deltas) {
+            *delta = 2.0 * (output - target);
         }
-        error += f64::from(sums.iter().sum::<f32>());
+        deltas[block.samples..].fill(0.0);
+        let mut sums = [0.0_f32; 16];
+        for deltas in deltas.as_chunks::<16>().0 {
+            for (sum, delta) in sums.iter_mut().zip(deltas) {
+                *sum += delta * delta;
+            }
+        }
+        error += 0.25 * f64::from(sums.iter().sum::<f32>());
     }
     error
 }

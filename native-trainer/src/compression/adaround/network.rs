@@ -2,13 +2,13 @@
 
 use std::sync::atomic::Ordering;
 
-use pulp::Arch;
 use tessera_core::codec::quantised::Network;
 use tessera_core::field::{FieldSpec, Layer};
 
 use super::blocks::{Blocks, Curve};
 use super::layer::Rounding;
 use super::{Learner, weight_step};
+use crate::vectorised::vectorised;
 
 /// How far from its number a weight stays, in steps; half a step is where it would be rounded to another.
 const WITHIN: f32 = 0.4;
@@ -67,7 +67,7 @@ impl<'a> Merging<'a> {
 impl Learner<'_> {
     /// Learns the rounding of the network in place `slot`.
     pub(super) fn network(&self, slot: usize) -> Rounded {
-        Arch::new().dispatch(
+        vectorised(
             #[inline(always)]
             || self.network_here(slot),
         )

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use tessera_core::eval::cpu::SYNTHESIS_BLOCK;
 use tessera_core::field::FieldSpec;
 use tessera_core::field::latents::{Between, between};
 
@@ -66,63 +67,219 @@ impl Layout {
     }
 }
 
-/// Between which nodes the samples of a partition lie, by level: rows, and columns.
-#[derive(Debug, Clone)]
-pub(super) struct Taps {
-    pub(super) rows: Vec<Between>,
-    pub(super) columns: Vec<Between>,
+/// Between which rows of nodes the rows of samples of a partition lie, by level.
+pub(super) fn rows_between(layout: &Layout, bounds: &[Range<u32>]) -> Vec<Vec<Between>> {
+    let rows = &bounds[0];
+    let of = |level: &Level| rows.clone().map(|row| between(rows, level.exponent, row.into())).collect();
+    layout.levels.iter().map(of).collect()
 }
 
-impl Taps {
-    pub(super) fn of(layout: &Layout, bounds: &[Range<u32>]) -> Vec<Self> {
-        let along = |axis: usize, exponent: u32| {
-            let range = &bounds[axis];
-            range.clone().map(|sample| between(range, exponent, sample.into())).collect()
-        };
-        let taps = |level: &Level| Self { rows: along(0, level.exponent), columns: along(1, level.exponent) };
-        layout.levels.iter().map(taps).collect()
+/// Sides up to which runs are done whole, into a buffer.
+const SHORT: usize = 4;
+/// Samples of a stretch, and those of its short runs that lie outside of it.
+const EXTENDED: usize = SYNTHESIS_BLOCK + 2 * SHORT;
+/// Nodes of a stretch with the copies beyond.
+const NODES: usize = SYNTHESIS_BLOCK / 2 + 3;
+/// Sums at a time.
+const LANES: usize = 8;
+
+/// A stretch of a row of samples as runs: those that lie between the same two nodes. Beyond the outermost nodes lie copies of them.
+struct Runs {
+    /// Samples of a run.
+    side: usize,
+    /// Of the first run, those that lie before the stretch.
+    before: usize,
+    /// The nodes without copies.
+    nodes: Range<usize>,
+    /// Whether there is a copy of the first before them, and of the last behind them.
+    copies: (bool, bool),
+}
+
+impl Runs {
+    #[inline(always)]
+    fn of(level: &Level, first: usize, samples: usize) -> Self {
+        let side = 1 << level.exponent;
+        let run = |sample: usize| (sample + side / 2) >> level.exponent;
+        let (from, to) = (run(first), run(first + samples - 1));
+        Self {
+            side,
+            before: first + side / 2 - from * side,
+            nodes: from.saturating_sub(1)..(to + 1).min(level.columns),
+            copies: (from == 0, to >= level.columns),
+        }
+    }
+
+    /// Where the nodes lie among those with copies, and how many these are.
+    #[inline(always)]
+    fn places(&self) -> (Range<usize>, usize) {
+        let start = usize::from(self.copies.0);
+        let end = start + self.nodes.len();
+        (start..end, end + usize::from(self.copies.1))
+    }
+
+    /// The stretches of the runs in a stretch of `samples`: where each begins within its run, and its samples.
+    #[inline(always)]
+    fn stretches(&self, samples: usize) -> impl Iterator<Item = (u16, Range<usize>)> + use<> {
+        let (side, mut before, mut done) = (self.side, self.before, 0);
+        std::iter::from_fn(move || {
+            let place = std::mem::take(&mut before);
+            let range = done..samples.min(done + side - place);
+            done = range.end;
+            (!range.is_empty()).then(|| (u16::try_from(place).unwrap_or(u16::MAX), range))
+        })
     }
 }
 
-/// Adds `scale` times what a level has at the samples of a row, from `first` on.
+/// Adds `scale` times what a level has at samples of a row, at most [`SYNTHESIS_BLOCK`] from `first` on, to `into`. The row lies `between`
+/// rows of nodes.
+#[inline(always)]
 pub(super) fn interpolate(
     level: &Level,
-    taps: &Taps,
+    between: &Between,
     numbers: &[f32],
-    row: usize,
     first: usize,
     scale: f32,
     into: &mut [f32],
 ) {
-    let (above, below, share) = taps.rows[row];
+    let &(above, below, part) = between;
     let (above, below) = (&numbers[level.nodes(above)], &numbers[level.nodes(below)]);
-    for (sample, &(left, right, part)) in into.iter_mut().zip(&taps.columns[first..]) {
-        let at = |node: usize| above[node] + share * (below[node] - above[node]);
-        let (left, right) = (at(left), at(right));
-        *sample += scale * (left + part * (right - left));
+    if level.exponent == 0 {
+        into.iter_mut().zip(&above[first..]).for_each(|(sample, node)| *sample += scale * node);
+        return;
+    }
+    let runs = Runs::of(level, first, into.len());
+    let (places, count) = runs.places();
+    let mut nodes = [0.0; NODES];
+    let rows = above[runs.nodes.clone()].iter().zip(&below[runs.nodes.clone()]);
+    for (node, (above, below)) in nodes[places].iter_mut().zip(rows) {
+        *node = scale * (above + part * (below - above));
+    }
+    if runs.copies.0 {
+        nodes[0] = nodes[1];
+    }
+    if runs.copies.1 {
+        nodes[count - 1] = nodes[count - 2];
+    }
+    let nodes = &nodes[..count];
+    match level.exponent {
+        1 => expanded::<2>(nodes, runs.before, into),
+        2 => expanded::<4>(nodes, runs.before, into),
+        _ => {
+            let slope = inverse(runs.side);
+            for ((place, range), pair) in runs.stretches(into.len()).zip(nodes.windows(2)) {
+                let rise = slope * (pair[1] - pair[0]);
+                for (place, sample) in (place..).zip(&mut into[range]) {
+                    *sample += pair[0] + rise * (f32::from(place) + 0.5);
+                }
+            }
+        }
     }
 }
 
+#[inline(always)]
+fn expanded<const SIDE: usize>(nodes: &[f32], before: usize, into: &mut [f32]) {
+    let mut samples = [0.0; EXTENDED];
+    let (runs, _) = samples.as_chunks_mut::<SIDE>();
+    let shares = shares::<SIDE>();
+    for ((run, low), high) in runs.iter_mut().zip(nodes).zip(&nodes[1..]) {
+        for (sample, share) in run.iter_mut().zip(shares) {
+            *sample = low + share * (high - low);
+        }
+    }
+    into.iter_mut().zip(&samples[before..]).for_each(|(into, sample)| *into += sample);
+}
+
+/// How far the samples of a run lie towards the next node.
+#[inline(always)]
+fn shares<const SIDE: usize>() -> [f32; SIDE] {
+    let mut places = 0_u16..;
+    std::array::from_fn(|_| (f32::from(places.next().unwrap_or(0)) + 0.5) * inverse(SIDE))
+}
+
+/// One over a power of two.
+#[inline(always)]
+#[expect(clippy::cast_precision_loss, reason = "a power of two")]
+pub(super) fn inverse(side: usize) -> f32 {
+    (side as f32).recip()
+}
+
 /// The way back of [`interpolate`]: adds to the gradients of nodes.
+#[inline(always)]
 pub(super) fn spread(
     level: &Level,
-    taps: &Taps,
+    between: &Between,
     gradient: &mut [f32],
-    row: usize,
     first: usize,
     scale: f32,
     from: &[f32],
 ) {
-    let (above, below, share) = taps.rows[row];
-    let (above, below) = (level.nodes(above).start, level.nodes(below).start);
-    for (sample, &(left, right, part)) in from.iter().zip(&taps.columns[first..]) {
-        let sample = scale * sample;
-        let (of_left, of_right) = (sample * (1.0 - part), sample * part);
-        gradient[above + left] += of_left * (1.0 - share);
-        gradient[above + right] += of_right * (1.0 - share);
-        gradient[below + left] += of_left * share;
-        gradient[below + right] += of_right * share;
+    let &(above, below, part) = between;
+    if level.exponent == 0 {
+        let nodes = &mut gradient[level.nodes(above)][first..];
+        nodes.iter_mut().zip(from).for_each(|(node, sample)| *node += scale * sample);
+        return;
     }
+    let runs = Runs::of(level, first, from.len());
+    let (places, count) = runs.places();
+    let mut nodes = [0.0; NODES];
+    match level.exponent {
+        1 => gathered::<2>(&mut nodes[..count], runs.before, from),
+        2 => gathered::<4>(&mut nodes[..count], runs.before, from),
+        _ => {
+            let slope = inverse(runs.side);
+            for (run, (place, range)) in runs.stretches(from.len()).enumerate() {
+                let (all, rising) = sums(place, &from[range]);
+                nodes[run] += all - slope * rising;
+                nodes[run + 1] += slope * rising;
+            }
+        }
+    }
+    if runs.copies.0 {
+        nodes[1] += nodes[0];
+    }
+    if runs.copies.1 {
+        nodes[count - 2] += nodes[count - 1];
+    }
+    let nodes = &nodes[places];
+    for (row, share) in [(above, 1.0 - part), (below, part)] {
+        let factor = scale * share;
+        let row = &mut gradient[level.nodes(row)][runs.nodes.clone()];
+        row.iter_mut().zip(nodes).for_each(|(gradient, node)| *gradient += factor * node);
+    }
+}
+
+#[inline(always)]
+fn gathered<const SIDE: usize>(nodes: &mut [f32], before: usize, from: &[f32]) {
+    let mut samples = [0.0; EXTENDED];
+    samples[before..][..from.len()].copy_from_slice(from);
+    let (runs, _) = samples.as_chunks::<SIDE>();
+    let shares = shares::<SIDE>();
+    let mut risen = 0.0;
+    for (node, run) in nodes.iter_mut().zip(runs) {
+        let all: f32 = run.iter().sum();
+        let rising: f32 = run.iter().zip(shares).map(|(sample, share)| sample * share).sum();
+        *node = all - rising + std::mem::replace(&mut risen, rising);
+    }
+}
+
+/// The sum of samples, and that of each times its place, the first being `place` and a half.
+#[inline(always)]
+fn sums(place: u16, samples: &[f32]) -> (f32, f32) {
+    let (mut all, mut rising) = ([0.0; LANES], [0.0; LANES]);
+    let (chunks, rest) = samples.as_chunks::<LANES>();
+    let mut at: [f32; LANES] = [0.5, 1.5, 2.5, 3.5, 4.5, 5.5, 6.5, 7.5].map(|lane| lane + f32::from(place));
+    for chunk in chunks {
+        for lane in 0..LANES {
+            all[lane] += chunk[lane];
+            rising[lane] += chunk[lane] * at[lane];
+            at[lane] += 8.0;
+        }
+    }
+    for (lane, sample) in rest.iter().enumerate() {
+        all[lane] += sample;
+        rising[lane] += sample * at[lane];
+    }
+    (all.iter().sum(), rising.iter().sum())
 }
 
 #[cfg(test)]
@@ -135,20 +292,20 @@ mod tests {
 
     #[test]
     fn interpolation_is_that_of_a_field_and_spreading_its_transpose() {
-        let grid = Grid::new(vec![11, 17], vec![2, 2], UNIT_RANGE).unwrap();
-        for partition in 0..4 {
+        let grid = Grid::new(vec![37, 151], vec![2, 2], UNIT_RANGE).unwrap();
+        for (partition, exponent) in (0..4).flat_map(|partition| (0..=6).map(move |exponent| (partition, exponent))) {
             let spec = FieldSpec {
                 model: Model::Latents,
                 hidden_layers: 0,
                 local_width: 1,
                 global_width: 1,
-                encoding: Encoding::Latents(Pyramid::new(&grid, 1, 1).unwrap()),
+                encoding: Encoding::Latents(Pyramid::new(&grid, 1, exponent).unwrap()),
                 activation: Activation::LeakyRelu,
                 ..FieldSpec::siren(2, 1, 1)
             };
             let layout = Layout::new(&spec);
             let bounds = grid.partition_box(partition);
-            let taps = Taps::of(&layout, &bounds);
+            let between = rows_between(&layout, &bounds);
             let level = &layout.levels[0];
             let mut random = SplitMix64(4);
             let mut numbers = vec![0.0; layout.len()];
@@ -162,19 +319,22 @@ mod tests {
             let wanted = reference::decode(&field, &View::region(&bounds)).unwrap();
             let (rows, columns) = (bounds[0].len(), bounds[1].len());
             let mut gradient = vec![0.0; layout.len()];
-            let (mut of_samples, mut of_nodes) = (0.0, 0.0);
+            let mut of_samples = 0.0;
             for row in 0..rows {
-                let mut found = vec![0.0; columns - 2];
-                interpolate(level, &taps[0], &numbers, row, 2, 1.0, &mut found);
-                for (a, b) in found.iter().zip(&wanted[row * columns + 2..]) {
-                    assert!((a - b).abs() < 1e-6, "{a} and {b}");
+                // Stretches from every place on, to the end of the row and short of it.
+                let first = row * 7 % columns;
+                let length = SYNTHESIS_BLOCK.min(columns - first);
+                let mut found = vec![0.0; if row % 3 == 0 { length.div_ceil(2) } else { length }];
+                interpolate(level, &between[0][row], &numbers, first, 1.5, &mut found);
+                for (a, b) in found.iter().zip(&wanted[row * columns + first..]) {
+                    assert!((a - 1.5 * b).abs() < 2e-6, "{exponent}, {row}: {a} and {b}");
                 }
                 let factors: Vec<f32> = found.iter().map(|_| random.uniform(1.0)).collect();
                 of_samples += found.iter().zip(&factors).map(|(a, b)| f64::from(a * b)).sum::<f64>();
-                spread(level, &taps[0], &mut gradient, row, 2, 1.0, &factors);
+                spread(level, &between[0][row], &mut gradient, first, 1.5, &factors);
             }
-            of_nodes += gradient.iter().zip(&numbers).map(|(a, b)| f64::from(a * b)).sum::<f64>();
-            assert!((of_samples - of_nodes).abs() < 1e-4, "{of_samples} and {of_nodes}");
+            let of_nodes: f64 = gradient.iter().zip(&numbers).map(|(a, b)| f64::from(a * b)).sum();
+            assert!((of_samples - of_nodes).abs() < 1e-4, "{exponent}: {of_samples} and {of_nodes}");
         }
     }
 }

@@ -16,7 +16,6 @@ mod synthesis;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use pulp::Arch;
 use rayon::iter::{IndexedParallelIterator, IntoParallelRefIterator, IntoParallelRefMutIterator, ParallelIterator};
 use rayon::slice::ParallelSliceMut;
 use tessera_core::codec::contexts::Context;
@@ -35,6 +34,7 @@ use super::plan::{Event, Outcome, Settings, StoppedBy};
 use super::setup::{Snapshots, Workers};
 use super::{DeviceChoice, OpenDevice, TrainingError};
 use crate::samples::Samples;
+use crate::vectorised::vectorised;
 
 /// Steps of the quantisation over the root of the price, at level 0, and octaves by which they fall with every level.
 const STEP: f32 = 2.9;
@@ -344,7 +344,7 @@ impl<'a> LatentTraining<'a> {
         self.partitions.par_iter_mut().enumerate().for_each(|(number, partition)| {
             partition.gradient.fill(0.0);
             let seed = hash(seed.wrapping_add(low_bits(number as u64)));
-            Arch::new().dispatch(
+            vectorised(
                 #[inline(always)]
                 || partition.round(layout, &schedule.rounding, seed),
             );
@@ -353,12 +353,17 @@ impl<'a> LatentTraining<'a> {
         // Of what a bit costs and what errors cost, both over all samples.
         let price = narrow(self.price.now * self.channels as f64);
         let (layout, blocks, scales) = (&self.layout, &self.blocks, &self.scales);
-        self.partitions.par_iter_mut().for_each(|partition| partition.collect(layout, blocks, scales));
+        self.partitions.par_iter_mut().for_each(|partition| {
+            vectorised(
+                #[inline(always)]
+                || partition.collect(layout, blocks, scales),
+            );
+        });
         let (bits, by_weights) = self.bits(&self.contexts.clone(), price);
         let number = i32::try_from(step + 1).unwrap_or(i32::MAX);
         let layout = &self.layout;
         self.partitions.par_iter_mut().for_each(|partition| {
-            Arch::new().dispatch(
+            vectorised(
                 #[inline(always)]
                 || partition.step(layout, schedule.latents, number),
             );
@@ -396,7 +401,7 @@ impl<'a> LatentTraining<'a> {
         let of_partition = |partition: &mut Partition| {
             let mut by_weights = vec![[0.0; Weights::COUNT]; contexts.len()];
             let Partition { numbers, gradient, .. } = partition;
-            let bits = Arch::new().dispatch(
+            let bits = vectorised(
                 #[inline(always)]
                 || rate(layout, numbers, gradient, contexts, &mut by_weights, price),
             );
@@ -413,7 +418,12 @@ impl<'a> LatentTraining<'a> {
     /// Bits of latents made whole, by contexts that learn from it.
     fn weigh(&mut self) -> f64 {
         let layout = &self.layout;
-        self.partitions.par_iter_mut().for_each(|partition| partition.round(layout, &Rounding::Whole, 0));
+        self.partitions.par_iter_mut().for_each(|partition| {
+            vectorised(
+                #[inline(always)]
+                || partition.round(layout, &Rounding::Whole, 0),
+            );
+        });
         // Between steps nothing asks for gradients of numbers.
         let (bits, by_weights) = self.bits(&self.whole_contexts.clone(), 1.0);
         move_contexts(&mut self.whole_contexts, &mut self.whole_adam, &by_weights, WEIGHED_RATE);
@@ -443,7 +453,7 @@ impl<'a> LatentTraining<'a> {
             let synthesis = Synthesis::new(spec, shared)?;
             let of_task = |task: &mut [Block]| {
                 for block in &mut *task {
-                    Arch::new().dispatch(
+                    vectorised(
                         #[inline(always)]
                         || block.load(layout, partitions, scales),
                     );

@@ -3,13 +3,16 @@
 use std::ops::Range;
 
 use tessera_core::eval::cpu::{SYNTHESIS_BLOCK, SynthesisBlock};
+use tessera_core::field::latents::Between;
 
 use super::arithmetic::{hash, tanh};
-use super::layout::{Layout, Taps, interpolate, spread};
+use super::layout::{Layout, interpolate, inverse, rows_between, spread};
 
 const FIRST_BETA: f32 = 0.9;
 const SECOND_BETA: f32 = 0.97;
 const EPSILON: f32 = 1e-9;
+/// Draws of a table of noise.
+const DRAWS: usize = 1024;
 /// Octaves by which rates rise with every level.
 const RATE_RISE: f32 = 0.25;
 
@@ -18,7 +21,7 @@ const RATE_RISE: f32 = 0.25;
 pub(super) enum Rounding {
     /// As C3 does it: pushed towards whole numbers by a soft step of this temperature, disturbed by noise of this table, and pushed
     /// once more.
-    Soft { temperature: f32, noise: Vec<f32> },
+    Soft { temperature: f32, noise: Box<[f32; DRAWS]> },
     /// Rounded; gradients pass through.
     Whole,
 }
@@ -27,11 +30,12 @@ impl Rounding {
     /// Noise of Kumaraswamy's distribution with this first parameter, around 0: 1 is even over a unit, 2 gathers in the middle.
     pub(super) fn soft(temperature: f32, parameter: f32) -> Self {
         let second = (2.0_f32.powf(parameter) * (parameter - 1.0) + 1.0) / parameter;
-        let noise = (0..1024_u16).map(|place| {
-            let share = (f32::from(place) + 0.5) / 1024.0;
+        let mut places = 0_u16..;
+        let noise = std::array::from_fn(|_| {
+            let share = (f32::from(places.next().unwrap_or(0)) + 0.5) * inverse(DRAWS);
             (1.0 - (1.0 - share).powf(second.recip())).powf(parameter.recip()) - 0.5
         });
-        Self::Soft { temperature, noise: noise.collect() }
+        Self::Soft { temperature, noise: Box::new(noise) }
     }
 }
 
@@ -39,7 +43,8 @@ impl Rounding {
 #[derive(Debug, Clone)]
 pub(super) struct Partition {
     pub(super) bounds: Vec<Range<u32>>,
-    pub(super) taps: Vec<Taps>,
+    /// `[level][row]`.
+    pub(super) between: Vec<Vec<Between>>,
     /// What is trained.
     pub(super) latents: Vec<f32>,
     /// As the current step sees them.
@@ -58,7 +63,7 @@ impl Partition {
     pub(super) fn new(layout: &Layout, bounds: Vec<Range<u32>>) -> Self {
         let zeros = vec![0.0; layout.len()];
         Self {
-            taps: Taps::of(layout, &bounds),
+            between: rows_between(layout, &bounds),
             bounds,
             latents: zeros.clone(),
             numbers: zeros.clone(),
@@ -80,7 +85,7 @@ impl Partition {
     pub(super) fn begin(&mut self, layout: &Layout, steps: &[f32], mut grey: Vec<f32>) {
         let [rows, columns] = self.sizes();
         let mut line = vec![0.0; columns];
-        for ((level, taps), step) in layout.levels.iter().zip(&self.taps).zip(steps) {
+        for ((level, between), step) in layout.levels.iter().zip(&self.between).zip(steps) {
             let side = 1 << level.exponent;
             for row in (0..rows).step_by(side) {
                 let nodes = level.nodes(row / side);
@@ -96,9 +101,11 @@ impl Partition {
                     self.latents[node] = sum / count / step;
                 }
             }
-            for (row, grey) in grey.chunks_exact_mut(columns).enumerate() {
+            for (grey, between) in grey.chunks_exact_mut(columns).zip(between) {
                 line.fill(0.0);
-                interpolate(level, taps, &self.latents, row, 0, *step, &mut line);
+                for (piece, line) in line.chunks_mut(SYNTHESIS_BLOCK).enumerate() {
+                    interpolate(level, between, &self.latents, piece * SYNTHESIS_BLOCK, *step, line);
+                }
                 grey.iter_mut().zip(&line).for_each(|(grey, known)| *grey -= known);
             }
         }
@@ -159,12 +166,14 @@ impl Partition {
     }
 
     /// Adds what the blocks of this partition have by their interpolated latents to the gradients of its numbers.
+    #[inline(always)]
     pub(super) fn collect(&mut self, layout: &Layout, blocks: &[Block], scales: &[f32]) {
         for &block in &self.blocks {
             let block = &blocks[block];
             let rows = block.inputs.chunks_exact(SYNTHESIS_BLOCK);
-            for (((level, taps), scale), row) in layout.levels.iter().zip(&self.taps).zip(scales).zip(rows) {
-                spread(level, taps, &mut self.gradient, block.row, block.first, *scale, &row[..block.samples]);
+            for (((level, between), scale), row) in layout.levels.iter().zip(&self.between).zip(scales).zip(rows) {
+                let between = &between[block.row];
+                spread(level, between, &mut self.gradient, block.first, *scale, &row[..block.samples]);
             }
         }
     }
@@ -176,7 +185,14 @@ pub(super) fn exponent(exponent: u32) -> f32 {
 }
 
 #[inline(always)]
-fn soft(temperature: f32, noise: &[f32], seed: u32, latents: &[f32], numbers: &mut [f32], slopes: &mut [f32]) {
+fn soft(
+    temperature: f32,
+    noise: &[f32; DRAWS],
+    seed: u32,
+    latents: &[f32],
+    numbers: &mut [f32],
+    slopes: &mut [f32],
+) {
     let inverse = temperature.recip();
     let norm = tanh(0.5 * inverse).recip();
     let pushed = |x: f32| {
@@ -187,7 +203,7 @@ fn soft(temperature: f32, noise: &[f32], seed: u32, latents: &[f32], numbers: &m
     let mut place = seed;
     for ((&latent, number), slope) in latents.iter().zip(numbers).zip(slopes) {
         place = place.wrapping_add(1);
-        let disturbance = noise[(hash(place) & 1023) as usize];
+        let disturbance = noise[hash(place) as usize % DRAWS];
         let (once, first) = pushed(latent);
         let (twice, second) = pushed(once + disturbance);
         *number = twice;
@@ -214,9 +230,10 @@ impl Block {
     pub(super) fn load(&mut self, layout: &Layout, partitions: &[Partition], scales: &[f32]) {
         let partition = &partitions[self.partition];
         let rows = self.inputs.chunks_exact_mut(SYNTHESIS_BLOCK);
-        for (((level, taps), scale), row) in layout.levels.iter().zip(&partition.taps).zip(scales).zip(rows) {
+        for (((level, between), scale), row) in layout.levels.iter().zip(&partition.between).zip(scales).zip(rows) {
             row.fill(0.0);
-            interpolate(level, taps, &partition.numbers, self.row, self.first, *scale, &mut row[..self.samples]);
+            let row = &mut row[..self.samples];
+            interpolate(level, &between[self.row], &partition.numbers, self.first, *scale, row);
         }
     }
 

@@ -12,6 +12,8 @@ use super::layout::{Layout, Level};
 /// Rows and columns to the neighbours, in the order of the contexts.
 const OFFSETS: [(isize, isize); NEIGHBOURS] =
     [(0, -1), (-1, 0), (-1, -1), (-1, 1), (0, -2), (-2, 0), (-1, -2), (-1, 2)];
+/// From a parent to those around it.
+const BESIDE: [(isize, isize); 4] = [(0, -1), (0, 1), (-1, 0), (1, 0)];
 /// The least scale that is coded.
 const LEAST: f32 = 0.05;
 const LANES: usize = 16;
@@ -70,8 +72,12 @@ struct Row {
     centres: Vec<f32>,
     by_scale: Vec<f32>,
     by_centre: Vec<f32>,
+    nats: Vec<f32>,
+    /// Magnitudes of the parents of a row, and means of those around them; their parts of the scales, and the gradients by these.
     nearest: Vec<f32>,
     around: Vec<f32>,
+    parents: Vec<f32>,
+    by_parents: Vec<f32>,
 }
 
 /// Bits of a partition's numbers. Adds `price` times their gradient to `gradient`, and to those of the weights.
@@ -116,8 +122,8 @@ fn of_level(
     row: &mut Row,
 ) -> f64 {
     let columns = level.columns;
-    let Row { scales, centres, by_scale, by_centre, nearest, around } = row;
-    for buffer in [&mut *scales, centres, by_scale, by_centre] {
+    let Row { scales, centres, by_scale, by_centre, nats, nearest, around, parents, by_parents: by_parent } = row;
+    for buffer in [&mut *scales, centres, by_scale, by_centre, nats] {
         buffer.clear();
         buffer.resize(columns, 0.0);
     }
@@ -136,30 +142,42 @@ fn of_level(
             }
         }
         if let Some(parent) = parent {
-            let above = parent.row((number / 2).cast_signed());
-            nearest.clear();
-            around.clear();
-            for node in above..above + parent.columns {
-                let magnitude = |place: usize| numbers[place].abs();
-                nearest.push(magnitude(node));
-                let beside = magnitude(node - 1) + magnitude(node + 1);
-                around.push(0.25 * (beside + magnitude(node - parent.stride) + magnitude(node + parent.stride)));
+            // Two rows have the same parents.
+            if number % 2 == 0 {
+                for buffer in [&mut *nearest, around, parents, by_parent] {
+                    buffer.clear();
+                    buffer.resize(parent.columns, 0.0);
+                }
+                let [first, second] = weights.parents;
+                let values = &numbers[shifted(parent, number / 2, (0, 0))];
+                nearest.iter_mut().zip(values).for_each(|(magnitude, value)| *magnitude = value.abs());
+                for beside in BESIDE {
+                    let values = &numbers[shifted(parent, number / 2, beside)];
+                    around.iter_mut().zip(values).for_each(|(sum, value)| *sum += 0.25 * value.abs());
+                }
+                let magnitudes = nearest.iter().zip(&*around);
+                parents.iter_mut().zip(magnitudes).for_each(|(sum, (a, b))| *sum = first * a + second * b);
             }
-            let [first, second] = weights.parents;
-            for (pair, (a, b)) in scales.chunks_mut(2).zip(nearest.iter().zip(&*around)) {
-                pair.iter_mut().for_each(|sum| *sum += first * a + second * b);
+            let (pairs, single) = scales.as_chunks_mut::<2>();
+            let (of_pairs, of_single) = parents.split_at(pairs.len());
+            for (pair, part) in pairs.iter_mut().zip(of_pairs) {
+                pair[0] += part;
+                pair[1] += part;
             }
+            single.iter_mut().zip(of_single).for_each(|(sum, part)| *sum += part);
         }
-        total += distribution(
+        distribution(
             &numbers[level.nodes(number)],
             &mut gradient[level.nodes(number)],
             scales,
             centres,
             by_scale,
             by_centre,
+            nats,
             price,
         );
-        by_base[0] += by_scale.iter().sum::<f32>();
+        total += f64::from(sum(nats));
+        by_base[0] += sum(by_scale);
         for (place, offset) in OFFSETS.iter().enumerate() {
             let span = shifted(level, number, *offset);
             let (values, gradient) = (&numbers[span.clone()], &mut gradient[span]);
@@ -176,16 +194,21 @@ fn of_level(
             }
         }
         if let Some(parent) = parent {
-            let above = parent.row((number / 2).cast_signed());
-            let [first, second] = weights.parents;
-            for (place, pair) in by_scale.chunks(2).enumerate() {
-                let delta: f32 = pair.iter().sum();
-                by_parents[0] += delta * nearest[place];
-                by_parents[1] += delta * around[place];
-                let node = above + place;
-                gradient[node] += first * delta * sign(numbers[node]);
-                for beside in [node - 1, node + 1, node - parent.stride, node + parent.stride] {
-                    gradient[beside] += 0.25 * second * delta * sign(numbers[beside]);
+            let (pairs, single) = by_scale.as_chunks::<2>();
+            let (of_pairs, of_single) = by_parent.split_at_mut(pairs.len());
+            of_pairs.iter_mut().zip(pairs).for_each(|(sum, [a, b])| *sum += a + b);
+            of_single.iter_mut().zip(single).for_each(|(sum, delta)| *sum += delta);
+            if number % 2 == 1 || number + 1 == level.rows {
+                let [first, second] = weights.parents;
+                by_parents[0] += products(by_parent, nearest, |value| value);
+                by_parents[1] += products(by_parent, around, |value| value);
+                let around = BESIDE.map(|beside| (beside, 0.25 * second));
+                for (offset, weight) in std::iter::once(((0, 0), first)).chain(around) {
+                    let span = shifted(parent, number / 2, offset);
+                    let values = gradient[span.clone()].iter_mut().zip(&numbers[span]);
+                    for ((gradient, &value), delta) in values.zip(&*by_parent) {
+                        *gradient += weight * delta * sign(value);
+                    }
                 }
             }
         }
@@ -207,8 +230,14 @@ fn products(factors: &[f32], values: &[f32], of: impl Fn(f32) -> f32) -> f32 {
     sums.iter().sum::<f32>() + left.sum::<f32>()
 }
 
+#[inline(always)]
+fn sum(values: &[f32]) -> f32 {
+    products(values, values, |_| 1.0)
+}
+
 /// Nats of a row, and the gradients by numbers, scales and centres.
 #[inline(always)]
+#[expect(clippy::too_many_arguments, reason = "rows of numbers")]
 fn distribution(
     numbers: &[f32],
     gradient: &mut [f32],
@@ -216,12 +245,12 @@ fn distribution(
     centres: &[f32],
     by_scale: &mut [f32],
     by_centre: &mut [f32],
+    nats: &mut [f32],
     price: f32,
-) -> f64 {
-    let mut sums = [0.0_f32; LANES];
+) {
     let count = numbers.len();
     let (gradient, scales, centres) = (&mut gradient[..count], &scales[..count], &centres[..count]);
-    let (by_scale, by_centre) = (&mut by_scale[..count], &mut by_centre[..count]);
+    let (by_scale, by_centre, nats) = (&mut by_scale[..count], &mut by_centre[..count], &mut nats[..count]);
     for place in 0..count {
         let scale = scales[place].max(LEAST);
         let live = if scales[place] > LEAST { 1.0 } else { 0.0 };
@@ -234,7 +263,7 @@ fn distribution(
         let (low, high) = (exp(-(0.5 - far).abs() * inverse), exp(-(0.5 + far) * inverse));
         let near = (1.0 - 0.5 * (low + high)).max(1e-7);
         let logarithm = -ln(if beyond { within } else { near });
-        let nats = if beyond { (far - 0.5) * inverse + logarithm + LN_2 } else { logarithm };
+        nats[place] = if beyond { (far - 0.5) * inverse + logarithm + LN_2 } else { logarithm };
         let by_far = if beyond { inverse } else { 0.5 * (low - high) * inverse / near };
         let squared = inverse * inverse;
         let by_size = if beyond {
@@ -242,13 +271,11 @@ fn distribution(
         } else {
             0.5 * (low * (0.5 - far) + high * (0.5 + far)) * squared / near
         };
-        sums[place % LANES] += nats;
         let by_number = by_far * side * price;
         gradient[place] += by_number;
         by_centre[place] = -by_number;
         by_scale[place] = by_size * live * price;
     }
-    f64::from(sums.iter().sum::<f32>())
 }
 
 #[cfg(test)]
