@@ -205,14 +205,7 @@ pub(super) fn inverse(side: usize) -> f32 {
 
 /// The way back of [`interpolate`]: adds to the gradients of nodes.
 #[inline(always)]
-pub(super) fn spread(
-    level: &Level,
-    between: &Between,
-    gradient: &mut [f32],
-    first: usize,
-    scale: f32,
-    from: &[f32],
-) {
+pub(super) fn spread(level: &Level, between: &Between, gradient: &mut [f32], first: usize, scale: f32, from: &[f32]) {
     let &(above, below, part) = between;
     if level.exponent == 0 {
         let nodes = &mut gradient[level.nodes(above)][first..];

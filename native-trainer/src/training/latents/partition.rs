@@ -185,14 +185,7 @@ pub(super) fn exponent(exponent: u32) -> f32 {
 }
 
 #[inline(always)]
-fn soft(
-    temperature: f32,
-    noise: &[f32; DRAWS],
-    seed: u32,
-    latents: &[f32],
-    numbers: &mut [f32],
-    slopes: &mut [f32],
-) {
+fn soft(temperature: f32, noise: &[f32; DRAWS], seed: u32, latents: &[f32], numbers: &mut [f32], slopes: &mut [f32]) {
     let inverse = temperature.recip();
     let norm = tanh(0.5 * inverse).recip();
     let pushed = |x: f32| {
