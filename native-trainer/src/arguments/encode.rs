@@ -219,7 +219,7 @@ pub struct EncodeOptions {
     pub voxels: Option<RawVoxels>,
 
     /// Stop after this many optimiser steps [default: 400, fewer above a million samples, shapes 250; with a size 1200, of
-    /// pictures 400, as networks 200 or 400 passes over the samples; published: 500, for sounds 1000, more above 262,144 samples]
+    /// pictures 800, as networks 200 or 400 passes over the samples; published: 500, for sounds 1000, more above 262,144 samples]
     #[arg(long, env = "TESSERA_STEPS", hide_env = true, value_name = "COUNT", help_heading = "Training")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub steps: Option<Count>,

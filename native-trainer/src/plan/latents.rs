@@ -24,7 +24,7 @@ const COARSE_BELOW: f64 = 0.15;
 /// Smaller files are networks, as contexts and steps of latents take 400 bytes.
 const LEAST_BYTES: u64 = 1_000;
 /// Steps of training.
-const STEPS: f64 = 400.0;
+const STEPS: f64 = 800.0;
 
 /// Whether a file of `bytes` bytes holds latents: where they are asked for, and of pictures where nothing is said of the network
 /// or how it is trained.
@@ -134,7 +134,7 @@ mod tests {
     fn pictures_of_a_size_are_latents_unless_something_else_is_asked_for() {
         let kodak = SignalInfo::picture(512, 768, 3, SampleFormat::U8).unwrap();
         let default = EncodeOptions::default;
-        for (preset, steps) in [(Preset::Draft, 100), (Preset::Fast, 400), (Preset::Fine, 1_600)] {
+        for (preset, steps) in [(Preset::Draft, 200), (Preset::Fast, 800), (Preset::Fine, 3_200)] {
             let completed = completed(EncodeOptions { preset: Some(preset), ..default() }, &kodak);
             assert_eq!((completed.model, completed.steps), (Some(ModelName::Latents), Some(Count(steps))));
             assert_eq!(network(&completed, &kodak).unwrap().grid.factors(), [2, 3]);

@@ -4,11 +4,10 @@ use super::{LatentAim, Measured};
 
 /// How fast the price follows the size at the beginning and at the end, and from which part of training on. Bits fall as latents learn, so
 /// that a price which follows slowly stays behind: files were up to 7 % too small.
-const FOLLOWING: (f64, f64) = (0.08, 0.32);
+const FOLLOWING: (f64, f64) = (0.04, 0.32);
 const FOLLOWS_FROM: f64 = 0.05;
-/// Steps for which that is enough; fewer follow faster, up to where the price would swing.
+/// More steps follow slower. Fewer do not follow faster, as latents do not either: the price would swing.
 const FOLLOWING_STEPS: f64 = 400.0;
-const FASTEST: f64 = 0.35;
 /// By how many octaves bits rise where the error falls by one.
 const BITS_OF_ERROR: f64 = 0.75;
 /// What counts of an excess, and how far the price may go.
@@ -28,16 +27,16 @@ pub(super) struct Price {
     beside: f64,
     /// The error of the file over that of a step.
     errors: f64,
-    /// By how much more an excess counts.
-    faster: f64,
+    /// By how much less an excess counts.
+    slower: f64,
 }
 
 impl Price {
     pub(super) fn new(first: f64, aim: LatentAim, steps: u64) -> Self {
         #[expect(clippy::cast_precision_loss, reason = "a count")]
-        let faster = (FOLLOWING_STEPS / steps.max(1) as f64).max(1.0);
+        let slower = (FOLLOWING_STEPS / steps.max(1) as f64).min(1.0);
         let beside = if let LatentAim::Bytes(bytes) = aim { BESIDE.min(4.0 * bytes) } else { BESIDE };
-        Self { now: first, first, aim, beside, errors: 1.0, faster }
+        Self { now: first, first, aim, beside, errors: 1.0, slower }
     }
 
     /// Takes in that latents weighed at so many bits, and a step's error, make such a file.
@@ -61,7 +60,7 @@ impl Price {
         }
         let excess = excess.clamp(-MOST_EXCESS, MOST_EXCESS);
         let following = FOLLOWING.0 + (FOLLOWING.1 - FOLLOWING.0) * progress.min(1.0);
-        let price = self.now * ((following * self.faster).min(FASTEST) * excess).exp();
+        let price = self.now * (following * self.slower * excess).exp();
         self.now = price.clamp(self.first / FARTHEST, self.first * FARTHEST);
     }
 }
