@@ -93,7 +93,7 @@ export interface FileInfo {
   empty: number;
   /** Samples around borders within which neighbours are blended, along each axis; none where it has no numbers. */
   blend: number[];
-  model: "siren" | "per-partition" | "local-global";
+  model: "siren" | "per-partition" | "local-global" | "latents";
   local_width: number;
   global_width: number;
   hidden_layers: number;

@@ -69,12 +69,33 @@ pub(super) fn encoding_text(spec: &FieldSpec) -> Option<String> {
         | Encoding::Gauss { scale, frequencies, .. } => (scale, frequencies),
         Encoding::Latents(pyramid) => {
             let (levels, finest) = (pyramid.levels, 1_u64 << pyramid.finest);
-            return Some(format!("{levels} levels of latents from every {finest} samples on"));
+            let nodes = if finest == 1 { "sample".to_owned() } else { format!("{finest}x{finest} samples") };
+            return Some(format!("{levels} levels of latents, the finest of one per {nodes}"));
         }
     };
     let (name, inputs) = (spec.encoding.name(), spec.encoded_inputs());
     let layers = if spec.activation == Activation::Relu { ", relu layers" } else { "" };
     Some(format!("{name} encoding (scale {scale}, {frequencies} frequencies, {inputs} inputs){layers}"))
+}
+
+/// `local width 14, global width 84, 3 hidden layers`: what there is of it.
+pub(super) fn network_text(spec: &FieldSpec) -> String {
+    let widths = match spec.encoding {
+        Encoding::Latents(_) => format!("synthesis network of width {}", spec.global_width),
+        _ if spec.has_global() => format!("local width {}, global width {}", spec.local_width, spec.global_width),
+        _ => format!("width {}", spec.local_width),
+    };
+    let layers = if spec.hidden_layers == 1 { "layer" } else { "layers" };
+    format!("{widths}, {} hidden {layers}", spec.hidden_layers)
+}
+
+/// The frequencies of sine layers: `omega 30`, or `omega 30 first, 1 hidden`. `None` of latents, which have none.
+pub(super) fn omega_text(spec: &FieldSpec) -> Option<String> {
+    match (spec.encoding, spec.first_omega, spec.hidden_omega) {
+        (Encoding::Latents(_), ..) => None,
+        (_, first, hidden) if first == hidden => Some(format!("omega {first}")),
+        (_, first, hidden) => Some(format!("omega {first} first, {hidden} hidden")),
+    }
 }
 
 /// `picture, 512 x 512, RGB, 8 bit`.

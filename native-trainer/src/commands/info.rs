@@ -8,7 +8,8 @@ use tessera_core::metrics;
 use tessera_core::signal::{ColourSpace, SignalInfo, SignalKind};
 
 use super::describe::{
-    LedgerPart, box_text, encoding_text, extents, kept_box, ledger, open, present_samples, seconds_text, signal_text,
+    LedgerPart, box_text, encoding_text, extents, kept_box, ledger, network_text, omega_text, open, present_samples,
+    seconds_text, signal_text,
 };
 use crate::arguments::InfoArguments;
 use crate::output::{read_input, shown};
@@ -34,6 +35,8 @@ struct InfoReport<'a> {
     activation: &'static str,
     #[serde(skip)]
     encoding_text: Option<String>,
+    #[serde(skip)]
+    network_text: String,
     coordinate_range: [f32; 2],
     macs_per_sample: u64,
     parameters: u64,
@@ -103,6 +106,11 @@ pub(super) fn run(arguments: &InfoArguments, reporter: &Reporter) -> Result<()> 
         encoded_inputs: spec.encoded_inputs(),
         activation: spec.activation.name(),
         encoding_text: encoding_text(spec),
+        network_text: std::iter::once(spec.model.name().to_owned())
+            .chain([network_text(spec)])
+            .chain(omega_text(spec))
+            .collect::<Vec<_>>()
+            .join(", "),
         coordinate_range: grid.range(),
         macs_per_sample: spec.multiply_adds_per_sample(),
         parameters: reader.parameters(),
@@ -156,21 +164,11 @@ fn text(report: &InfoReport<'_>) -> String {
         |bytes: u64| format!("{:>10}  {:>5.1} %", human_bytes(bytes), bytes as f64 / report.bytes as f64 * 100.0);
     let empty = report.empty_partitions.unwrap_or(0);
     let complete = (report.kept_partitions + empty) as u64 == u64::from(report.partitions);
-    let widths = if report.global_width > 0 {
-        format!("local width {}, global width {}", report.local_width, report.global_width)
-    } else {
-        format!("width {}", report.local_width)
-    };
     let colour = match report.signal.colour {
         ColourSpace::None | ColourSpace::Srgb => "",
         ColourSpace::Linear => ", linear light",
         ColourSpace::Distance => ", signed distance",
         ColourSpace::Unknown => ", colours of a profile that was not kept",
-    };
-    let omegas = if report.first_omega == report.hidden_omega {
-        report.first_omega.to_string()
-    } else {
-        format!("{} first, {} hidden", report.first_omega, report.hidden_omega)
     };
     let kept = if complete && empty == 0 {
         format!("all {}", report.partitions)
@@ -191,10 +189,7 @@ fn text(report: &InfoReport<'_>) -> String {
         .with("file", format_args!("{}, format {}, id {}", report.file, report.format_version, report.file_id))
         .with("signal", format_args!("{}{colour}", signal_text(report.signal)))
         .with_some("placement", placement)
-        .with(
-            "network",
-            format_args!("{}, {widths}, {} hidden layers, omega {omegas}", report.model, report.hidden_layers),
-        )
+        .with("network", &report.network_text)
         .with_some("encoding", report.encoding_text.as_ref())
         .with("partitions", format_args!("{}{}, present: {kept}", extents(report.factors), axes(report.signal.kind)))
         .with_some("blended", blend)

@@ -6,7 +6,7 @@ import { bytes, decibels, duration, exactBytes, integer } from '../viewer/text';
 import { list, type Row, section, text } from './parts';
 import { RivalsSection } from './rivals';
 
-const MODELS: Readonly<Record<string, string>> = { siren: 'SIREN', 'per-partition': 'SIREN per partition', 'local-global': 'Local-Global SIREN' };
+const MODELS: Readonly<Record<string, string>> = { siren: 'SIREN', 'per-partition': 'SIREN per partition', 'local-global': 'Local-Global SIREN', latents: 'latent grids' };
 const CHANNELS: Readonly<Record<number, string>> = { 1: 'grey', 2: 'grey and opacity', 3: 'RGB', 4: 'RGB and opacity' };
 const FORMATS: Readonly<Record<string, string>> = { u8: '8 bit', u16: '16 bit', f32: 'float' };
 const AMPLITUDE: Readonly<Record<number, string>> = { 1: 'mono', 2: 'stereo' };
@@ -92,10 +92,12 @@ export class Panel {
   }
 
   #bytes(info: FileInfo): HTMLElement {
+    const one = info.present === 1;
+    const [shared, local] = isLatents(info) ? ['Synthesis network', one ? 'pyramid of latents' : 'pyramids of latents'] : ['Global network', one ? 'local network' : 'local networks'];
     const parts = [
       ['head', 'Header and index', info.head_bytes],
-      ['global', 'Global network', info.shared_bytes],
-      ['local', `${integer(info.present)} local ${info.present === 1 ? 'network' : 'networks'}`, info.local_bytes],
+      ['global', shared, info.shared_bytes],
+      ['local', `${integer(info.present)} ${local}`, info.local_bytes],
     ] as const;
     const bar = document.createElement('div');
     bar.className = 'bytes-bar';
@@ -127,10 +129,7 @@ export class Panel {
       ['Parts', info.present < info.partitions ? `${integer(info.present)} of ${parts}` : parts],
       ...(info.empty > 0 ? [['Empty parts', integer(info.empty)] as Row] : []),
       ...(info.blend.length > 0 ? [['Blended', `within ${[...info.blend].reverse().map(integer).join(' × ')} samples of borders`] as Row] : []),
-      ...(info.local_width > 0 ? [['Local width', integer(info.local_width)] as Row] : []),
-      ...(info.global_width > 0 ? [['Global width', integer(info.global_width)] as Row] : []),
-      ['Hidden layers', integer(info.hidden_layers)],
-      ['Omega', info.first_omega === info.hidden_omega ? short(info.first_omega) : `${short(info.first_omega)}, then ${short(info.hidden_omega)}`],
+      ...widths(info),
       ['Parameters', integer(info.parameters)],
       ['Multiply-adds', `${integer(info.macs_per_sample)} per ${sample(info)}`],
       ['Weights', info.coding],
@@ -160,6 +159,22 @@ export class Panel {
       q ? [[`${label} PSNR`, decibels(q.psnrDb)], [`${label} SSIM`, q.ssim === null ? 'parts are missing' : q.ssim.toFixed(4)]] : [];
     return [section('Quality', list([['Original', compareTool.original.name], ...rows('Whole', compareTool.result.whole), ...rows('Visible', compareTool.visible)]))];
   }
+}
+
+function isLatents(info: FileInfo): boolean {
+  return info.model === 'latents';
+}
+
+function widths(info: FileInfo): Row[] {
+  const layers: Row = ['Hidden layers', integer(info.hidden_layers)];
+  if (isLatents(info)) return [['Levels', integer(info.local_width)], ['Width', integer(info.global_width)], layers];
+  const { first_omega: first, hidden_omega: hidden } = info;
+  return [
+    ...(info.local_width > 0 ? [['Local width', integer(info.local_width)] as Row] : []),
+    ...(info.global_width > 0 ? [['Global width', integer(info.global_width)] as Row] : []),
+    layers,
+    ['Omega', first === hidden ? short(first) : `${short(first)}, then ${short(hidden)}`],
+  ];
 }
 
 function sample(info: FileInfo): string {

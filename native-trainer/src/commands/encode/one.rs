@@ -8,7 +8,7 @@ use serde::Serialize;
 use tessera_core::format::{self, ChunkCoding, WeightCoding};
 use tessera_core::metrics;
 
-use super::super::describe::{encoding_text, extents, signal_text};
+use super::super::describe::{encoding_text, extents, network_text, signal_text};
 use super::watch::{SNAPSHOT_EVERY_SECONDS, Watch};
 use crate::arguments::values::WeightsName;
 use crate::arguments::{EncodeArguments, EncodeOptions};
@@ -307,7 +307,7 @@ fn plain(
         resume: arguments.resume,
     });
     settings.snapshot_every_seconds = snapshot_every(job, arguments);
-    reporter.say(network_text(&network));
+    reporter.say(plan_text(&network));
     let training = TrainingPlan {
         samples: samples.clone(),
         grid: network.grid.clone(),
@@ -337,7 +337,7 @@ fn rated(
             let what = if trial == 1 { "a short training first" } else { "a training" };
             reporter.say(format_args!("{what} for {psnr_db:.1} dB"));
         }
-        reporter.say(network_text(network));
+        reporter.say(plan_text(network));
     };
     let made = encode_to_rate(samples, asked, rate, stop, &mut begin, on_event)?;
     let Rated { network, settings, outcome, bytes: written, quality } = made;
@@ -368,7 +368,7 @@ fn check_rate(rate: Option<Rate>, job: &Job, arguments: &EncodeArguments) -> Res
     Ok(())
 }
 
-fn network_text(network: &Network) -> String {
+fn plan_text(network: &Network) -> String {
     let (grid, spec) = (&network.grid, &network.spec);
     let filled = if network.networks == u64::from(grid.partitions()) {
         String::new()
@@ -376,17 +376,12 @@ fn network_text(network: &Network) -> String {
         format!(" ({} with a network)", network.networks)
     };
     let parameters = grouped(network.parameters());
-    let widths = if spec.has_global() {
-        format!("local width {}, global width {}", spec.local_width, spec.global_width)
-    } else {
-        format!("width {}", spec.local_width)
-    };
     format!(
-        "{}: {} partitions{filled}, {}{widths}, {} hidden layers, {parameters} parameters, {} multiply-adds per sample",
+        "{}: {} partitions{filled}, {}{}, {parameters} parameters, {} multiply-adds per sample",
         spec.model.name(),
         extents(grid.factors()),
         encoding_text(spec).map_or_else(String::new, |text| format!("{text}, ")),
-        spec.hidden_layers,
+        network_text(spec),
         grouped(spec.multiply_adds_per_sample())
     )
 }
