@@ -16,21 +16,23 @@ pub struct Comparison {
     pub against: String,
     /// Where that comes from: a file, or this run.
     pub source: String,
-    /// Mean difference of the rate in percent, below 0 where the codec needs less; none where curves do not meet.
+    /// Mean difference of the rate in percent, below 0 where the codec needs less; none where curves do not meet. Of the same
+    /// pictures the mean of each one's, as curves of means would compare rates of some pictures with those of others: one codec is
+    /// told a rate, and another a quality, which takes many bits of some pictures and few of others.
     pub bd_rate_percent: Option<f64>,
-    /// The PSNR in dB from which and to which both curves reach.
+    /// The PSNR in dB from which and to which both curves reach, for any of the pictures.
     pub from_db: Option<f64>,
     /// See `from_db`.
     pub to_db: Option<f64>,
-    /// Pictures of this run in the mean curve.
+    /// Pictures of this run that are compared.
     pub pictures: usize,
-    /// Whether the other curve is the mean over the same pictures. Means in a file are over its own set.
+    /// Whether the other codec is known by the same pictures. Means in a file are over its own set.
     pub same_pictures: bool,
     /// What else is to know.
     pub note: String,
 }
 
-/// Compares mean curves. Where both name their pictures, means are over those that both have at every setting.
+/// Compares curves: of means, or where both name their pictures of each that both have at every setting.
 pub fn compare(measured: &[Curve], references: &[Curve]) -> Vec<Comparison> {
     let mut comparisons = Vec::new();
     for curve in measured {
@@ -45,28 +47,36 @@ fn one(curve: &Curve, against: &Curve) -> Comparison {
     let others = against.complete_pictures();
     let common: BTreeSet<&str> =
         others.as_ref().map_or_else(|| own.clone(), |others| own.intersection(others).copied().collect());
-    let rate = bd_rate(&curve.mean(&common), &against.mean(&common));
     let same_pictures = others.is_some();
-    let note = match (&rate, same_pictures) {
-        _ if common.is_empty() => "no picture in common that has all settings".to_owned(),
-        (Err(error), _) => error.to_string(),
-        (Ok(_), false) => {
-            format!("curves of {} are means over its own pictures, not over those of this run", against.source)
-        }
-        (Ok(_), true) => String::new(),
+    let over = |pictures: &BTreeSet<&str>| bd_rate(&curve.mean(pictures), &against.mean(pictures));
+    let rates: Vec<_> = if same_pictures {
+        common.iter().map(|picture| over(&BTreeSet::from([*picture]))).collect()
+    } else {
+        vec![over(&common)]
     };
-    let found = rate.ok().map(|BdRate { percent, psnr_db: (from, to) }| (percent, from, to));
+    let note = match rates.iter().find_map(|rate| rate.as_ref().err()) {
+        _ if common.is_empty() => "no picture in common that has all settings".to_owned(),
+        Some(error) => error.to_string(),
+        None if same_pictures => String::new(),
+        None => format!("curves of {} are means over its own pictures, not over those of this run", against.source),
+    };
+    let found: Vec<BdRate> = rates.into_iter().filter_map(Result::ok).collect();
     Comparison {
         codec: curve.codec.clone(),
         against: against.codec.clone(),
         source: against.source.clone(),
-        bd_rate_percent: found.map(|f| f.0),
-        from_db: found.map(|f| f.1),
-        to_db: found.map(|f| f.2),
-        pictures: common.len(),
+        bd_rate_percent: mean(found.iter().map(|rate| rate.percent)),
+        from_db: found.iter().map(|rate| rate.psnr_db.0).reduce(f64::min),
+        to_db: found.iter().map(|rate| rate.psnr_db.1).reduce(f64::max),
+        pictures: if same_pictures { found.len() } else { common.len() },
         same_pictures,
         note,
     }
+}
+
+fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
+    let (sum, count) = values.fold((0.0, 0.0), |(sum, count), value| (sum + value, count + 1.0));
+    (count > 0.0).then(|| sum / count)
 }
 
 #[cfg(test)]
@@ -91,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn means_are_over_the_same_pictures() {
+    fn pictures_are_compared_with_themselves() {
         let rates = [0.1, 0.3, 1.0];
         let mut all = points("a", "tessera", 1.0, &rates);
         all.extend(points("b", "tessera", 1.0, &rates[..2]));
@@ -110,6 +120,12 @@ mod tests {
         let jpeg = named("tessera", "jpeg");
         assert!((jpeg.bd_rate_percent.unwrap() + 50.0).abs() < 1e-9 && jpeg.pictures == 1 && jpeg.same_pictures);
         assert!((named("jpeg", "tessera").bd_rate_percent.unwrap() - 100.0).abs() < 1e-9);
+        let mut two = all.clone();
+        two.extend(points("d", "tessera", 1.0, &rates));
+        two.extend(points("d", "jpeg", 4.0, &rates));
+        let found = compare(&of_points(&two), &[]);
+        let jpeg = found.iter().find(|c| c.codec == "tessera").unwrap();
+        assert!((jpeg.bd_rate_percent.unwrap() + 62.5).abs() < 1e-9 && jpeg.pictures == 2);
         // Against means, all complete pictures count: rates of 1 and 3 on average, to 4.
         let old = named("tessera", "old");
         assert!((old.bd_rate_percent.unwrap() + 50.0).abs() < 1e-9 && old.pictures == 2 && !old.same_pictures);
