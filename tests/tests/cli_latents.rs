@@ -107,6 +107,32 @@ fn a_quality_is_met() {
 }
 
 #[test]
+fn time_may_end_a_training_and_sizes_are_kept_all_the_same() {
+    let place = workplace("rgb8", 192, 128);
+    let report = place.json(&[&ENCODE[..], &["--bpp", "2", "--steps", "1M", "--max-time", "4s"]].concat());
+    let (bytes, most) = (number(&report, "bytes"), 6144.0);
+    assert!(bytes <= most && bytes > 0.9 * most, "{bytes} of {most}");
+}
+
+#[test]
+fn narrow_partitions_are_as_good_as_wide_ones() {
+    // 65 and 64 columns: the last nodes of the wide one are none of the narrow one's.
+    let place = workplace("rgb8", 129, 64);
+    let across = place.json(&[&ENCODE[..], &["--bpp", "3", "--steps", "150", "--partitions", "1x2"]].concat());
+    image::open(place.path("a.png")).unwrap().rotate90().save(place.path("a.png")).unwrap();
+    let along = place.json(&[&ENCODE[..], &["--bpp", "3", "--steps", "150", "--partitions", "2x1"]].concat());
+    let (across, along) = (number(&across, "psnr_db"), number(&along, "psnr_db"));
+    assert!((across - along).abs() < 1.5, "{across} and {along}");
+}
+
+#[test]
+fn a_quality_of_few_samples_is_one_of_networks() {
+    let place = workplace("rgb8", 30, 30);
+    let report = place.json(&[&ENCODE[..], &["--quality", "50", "--steps", "60"]].concat());
+    assert_eq!(report["model"], "per-partition");
+}
+
+#[test]
 fn few_bytes_and_what_is_said_of_networks_make_networks() {
     let place = workplace("rgb8", 96, 64);
     for options in [&["--target-size", "900"][..], &["--bpp", "3", "--local-width", "8"]] {

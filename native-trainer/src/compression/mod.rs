@@ -22,6 +22,6 @@ pub use allocation::Allocation;
 use bits::steps_for_bits;
 pub use probe::Probe;
 pub use published::PublishedRate;
-pub use rated::{Rated, encode_to_rate};
+pub use rated::{Rated, encode_to_rate, fitted_to_rate};
 pub use retrain::{Pace, RateTerm, Retrained, Retraining};
 pub use target::{Target, Wanted};

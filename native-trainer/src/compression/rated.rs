@@ -60,15 +60,15 @@ pub fn encode_to_rate(
     begin: &mut dyn FnMut(u32, &Network, &mut Settings),
     on_event: &mut dyn FnMut(Event),
 ) -> Result<Rated> {
-    // For a quality any size will do to tell what the file is to hold.
-    let bytes = if let plan::Rate::Bytes(bytes) = rate { bytes } else { samples.info().samples() };
-    let fit = fitted(options, samples.info(), bytes)?;
+    let fit = fitted_to_rate(options, samples.info(), rate)?;
     if fit.model == Some(ModelName::Latents) {
         // One training follows either.
         let (network, mut settings) = planned(samples, &fit)?;
         begin(1, &network, &mut settings);
         return super::latents::to_rate(samples, &fit, network, settings, rate, stop, on_event);
     }
+    // Every trial makes the same kind of file.
+    let options = &EncodeOptions { model: fit.model, ..options.clone() };
     let wanted = match rate {
         plan::Rate::Bytes(bytes) => {
             return to_size(samples, options, bytes, 1.0, stop, &mut |n, s| begin(1, n, s), on_event);
@@ -183,6 +183,22 @@ fn to_size(
     // Measured, as steps may have been chosen anew at the end.
     let quality = quality::of_written(&bytes, samples)?;
     Ok(Rated { network, settings, outcome, bytes, quality })
+}
+
+/// Options completed for a file of this rate. A quality is not known to take so many bytes, but what the file is to hold.
+///
+/// # Errors
+/// Those of [`crate::config::completed`].
+pub fn fitted_to_rate(options: &EncodeOptions, info: &SignalInfo, rate: plan::Rate) -> Result<EncodeOptions> {
+    if let plan::Rate::Bytes(bytes) = rate {
+        return fitted(options, info, bytes);
+    }
+    let fit = fitted(options, info, info.samples())?;
+    if fit.model == Some(ModelName::Latents) {
+        return Ok(fit);
+    }
+    let options = EncodeOptions { model: fit.model, ..options.clone() };
+    fitted(&options, info, plan::bytes_of_rate(GUESS, info.samples()))
 }
 
 /// What fitted options come to.

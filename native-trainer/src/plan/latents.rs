@@ -21,8 +21,13 @@ const HIDDEN_LAYERS: u32 = 1;
 const COARSEST: u32 = 6;
 /// Bits per sample below which the finest level is not worth its time.
 const COARSE_BELOW: f64 = 0.15;
-/// Smaller files are networks, as contexts and steps of latents take 400 bytes.
-const LEAST_BYTES: u64 = 1_000;
+/// Smaller files are networks: what latents take besides, for each partition and, as no file holds more to a byte, for each latent.
+/// A tenth more, and they are the better ones.
+const BESIDE: f64 = 700.0;
+const OF_PARTITION: f64 = 8.0;
+const OF_LATENT: f64 = 1.0 / 128.0;
+const ROOM: f64 = 1.1;
+const LEAST_BYTES: f64 = 1_000.0;
 /// Steps of training.
 const STEPS: f64 = 800.0;
 
@@ -32,7 +37,16 @@ pub(super) fn chosen(options: &EncodeOptions, info: &SignalInfo, bytes: u64) -> 
     let EncodeOptions { model, hidden_layers, global_width, recipe, .. } = options;
     let free = model.is_none() && hidden_layers.is_none() && global_width.is_none() && recipe.is_none();
     *model == Some(ModelName::Latents)
-        || free && info.kind == SignalKind::Picture && bytes >= LEAST_BYTES && unfit(options).is_none()
+        || free && info.kind == SignalKind::Picture && is_enough(bytes, info) && unfit(options).is_none()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
+fn is_enough(bytes: u64, info: &SignalInfo) -> bool {
+    let (bytes, samples) = (bytes as f64, info.samples() as f64);
+    let partitions: f64 = factors(&info.shape).into_iter().map(f64::from).product();
+    // All levels from the finest on.
+    let latents = samples * 4.0 / 3.0 / if 8.0 * bytes < COARSE_BELOW * samples { 4.0 } else { 1.0 };
+    bytes >= (ROOM * (BESIDE + OF_PARTITION * partitions + OF_LATENT * latents)).max(LEAST_BYTES)
 }
 
 /// What a size means for latents.
@@ -54,6 +68,8 @@ fn unfit(options: &EncodeOptions) -> Option<&'static str> {
         ("--first-omega", options.first_omega.is_some()),
         ("--hidden-omega", options.hidden_omega.is_some()),
         ("--encoding", options.encoding.is_some()),
+        ("--encoding-scale", options.encoding_scale.is_some()),
+        ("--frequencies", options.frequencies.is_some()),
         ("--activation", options.activation.is_some()),
         ("--recipe published", options.recipe == Some(RecipeName::Published)),
         ("--learning-rate", options.learning_rate.is_some()),
@@ -151,7 +167,9 @@ mod tests {
         }
         let sound = SignalInfo::sound(44_100, 1, SampleFormat::U16, 44_100, 1.0).unwrap();
         assert_eq!(completed(default(), &sound).model, None);
-        let few = EncodeOptions { target_size: Some(Count(LEAST_BYTES - 1)), ..default() };
-        assert_eq!(config::completed(few, &kodak).unwrap().model, Some(ModelName::PerPartition));
+        for (bytes, model) in [(1_900, ModelName::PerPartition), (2_000, ModelName::Latents)] {
+            let few = EncodeOptions { target_size: Some(Count(bytes)), ..default() };
+            assert_eq!(config::completed(few, &kodak).unwrap().model, Some(model), "{bytes}");
+        }
     }
 }

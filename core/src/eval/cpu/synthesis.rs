@@ -69,7 +69,7 @@ impl<'a> Synthesis<'a> {
     /// Errors and gradients of some blocks.
     ///
     /// # Panics
-    /// For rows of another length.
+    /// For rows of another length, and more samples than a row has.
     pub fn gradients(&self, blocks: &mut [SynthesisBlock<'_>]) -> SynthesisGradients {
         Arch::new().dispatch(Pass { network: self, blocks, backward: true })
     }
@@ -77,7 +77,7 @@ impl<'a> Synthesis<'a> {
     /// The sum of squared errors of some blocks.
     ///
     /// # Panics
-    /// For rows of another length.
+    /// For rows of another length, and more samples than a row has.
     pub fn error(&self, blocks: &mut [SynthesisBlock<'_>]) -> f64 {
         Arch::new().dispatch(Pass { network: self, blocks, backward: false }).error
     }

@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use anyhow::Result;
 use serde::Serialize;
+use tessera_core::field::Model;
 use tessera_core::format::{self, ChunkCoding, WeightCoding};
 use tessera_core::metrics;
 
@@ -12,7 +13,7 @@ use super::super::describe::{encoding_text, extents, network_text, signal_text};
 use super::watch::{SNAPSHOT_EVERY_SECONDS, Watch};
 use crate::arguments::values::WeightsName;
 use crate::arguments::{EncodeArguments, EncodeOptions};
-use crate::compression::{Rated, encode_to_rate};
+use crate::compression::{Rated, encode_to_rate, fitted_to_rate};
 use crate::errors::{Fault, usage_fault};
 use crate::media::clip::{self, ClipFile};
 use crate::media::{Source, read_source};
@@ -98,7 +99,7 @@ pub(super) fn encode(job: &Job, arguments: &EncodeArguments, reporter: &Reporter
     let rate = plan::rate(&asked, &info)?;
     check_rate(rate, job, arguments)?;
     // What cannot be planned is said before a log or a page is begun.
-    let planned = Planned::new(&asked, &source)?;
+    let planned = Planned::new(&asked, rate, &source)?;
 
     let watch = arguments.watch.then(|| Watch::start(job, source.info(), arguments, stop, reporter)).transpose()?;
     let mut log = job.log_dir.as_deref().map(|folder| log(folder, &source)).transpose()?;
@@ -284,10 +285,14 @@ struct Planned {
 }
 
 impl Planned {
-    fn new(asked: &EncodeOptions, samples: &Samples) -> Result<Self> {
-        let options = config::completed(asked.clone(), samples.info())?;
+    fn new(asked: &EncodeOptions, rate: Option<Rate>, samples: &Samples) -> Result<Self> {
+        let info = samples.info();
+        let options = match rate {
+            Some(rate) => fitted_to_rate(asked, info, rate)?,
+            None => config::completed(asked.clone(), info)?,
+        };
         let network = plan::network_of(&options, samples)?;
-        let settings = plan::settings(&options, samples.info(), &network.grid)?;
+        let settings = plan::settings(&options, info, &network.grid)?;
         Ok(Self { options, network, settings })
     }
 }
@@ -334,7 +339,8 @@ fn rated(
     let mut begin = |trial: u32, network: &Network, settings: &mut Settings| {
         settings.snapshot_every_seconds = snapshot_every(job, arguments);
         if let Rate::Quality(psnr_db) = rate {
-            let what = if trial == 1 { "a short training first" } else { "a training" };
+            let short = trial == 1 && network.spec.model != Model::Latents;
+            let what = if short { "a short training first" } else { "a training" };
             reporter.say(format_args!("{what} for {psnr_db:.1} dB"));
         }
         reporter.say(plan_text(network));

@@ -34,6 +34,13 @@ pub(super) fn tanh(x: f32) -> f32 {
     1.0 - 2.0 / (exp(2.0 * x) + 1.0)
 }
 
+/// One over a power of two.
+#[inline(always)]
+#[expect(clippy::cast_precision_loss, reason = "a power of two")]
+pub(super) fn inverse(power: usize) -> f32 {
+    (power as f32).recip()
+}
+
 /// A hash of 32 bits.
 #[inline(always)]
 pub(super) fn hash(mut x: u32) -> u32 {

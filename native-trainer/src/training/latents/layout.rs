@@ -6,6 +6,8 @@ use tessera_core::eval::cpu::SYNTHESIS_BLOCK;
 use tessera_core::field::FieldSpec;
 use tessera_core::field::latents::{Between, between};
 
+use super::arithmetic::inverse;
+
 /// Rows above and columns on either side of a level that stay zero; a row below.
 const MARGIN: usize = 2;
 
@@ -28,6 +30,7 @@ impl Level {
     }
 
     /// The nodes of a row.
+    #[inline(always)]
     pub(super) fn nodes(&self, row: usize) -> Range<usize> {
         let start = self.row(row.cast_signed());
         start..start + self.columns
@@ -74,6 +77,11 @@ pub(super) fn rows_between(layout: &Layout, bounds: &[Range<u32>]) -> Vec<Vec<Be
     layout.levels.iter().map(of).collect()
 }
 
+/// Columns of nodes of a partition, by level.
+pub(super) fn columns(layout: &Layout, bounds: &[Range<u32>]) -> Vec<usize> {
+    layout.levels.iter().map(|level| bounds[1].len().div_ceil(1 << level.exponent)).collect()
+}
+
 /// Sides up to which runs are done whole, into a buffer.
 const SHORT: usize = 4;
 /// Samples of a stretch, and those of its short runs that lie outside of it.
@@ -97,15 +105,15 @@ struct Runs {
 
 impl Runs {
     #[inline(always)]
-    fn of(level: &Level, first: usize, samples: usize) -> Self {
+    fn of(level: &Level, columns: usize, first: usize, samples: usize) -> Self {
         let side = 1 << level.exponent;
         let run = |sample: usize| (sample + side / 2) >> level.exponent;
         let (from, to) = (run(first), run(first + samples - 1));
         Self {
             side,
             before: first + side / 2 - from * side,
-            nodes: from.saturating_sub(1)..(to + 1).min(level.columns),
-            copies: (from == 0, to >= level.columns),
+            nodes: from.saturating_sub(1)..(to + 1).min(columns),
+            copies: (from == 0, to >= columns),
         }
     }
 
@@ -131,11 +139,12 @@ impl Runs {
 }
 
 /// Adds `scale` times what a level has at samples of a row, at most [`SYNTHESIS_BLOCK`] from `first` on, to `into`. The row lies `between`
-/// rows of nodes.
+/// rows of nodes, of which the partition has so many `columns`: a narrow one may have fewer than the level.
 #[inline(always)]
 pub(super) fn interpolate(
     level: &Level,
     between: &Between,
+    columns: usize,
     numbers: &[f32],
     first: usize,
     scale: f32,
@@ -147,7 +156,7 @@ pub(super) fn interpolate(
         into.iter_mut().zip(&above[first..]).for_each(|(sample, node)| *sample += scale * node);
         return;
     }
-    let runs = Runs::of(level, first, into.len());
+    let runs = Runs::of(level, columns, first, into.len());
     let (places, count) = runs.places();
     let mut nodes = [0.0; NODES];
     let rows = above[runs.nodes.clone()].iter().zip(&below[runs.nodes.clone()]);
@@ -196,23 +205,24 @@ fn shares<const SIDE: usize>() -> [f32; SIDE] {
     std::array::from_fn(|_| (f32::from(places.next().unwrap_or(0)) + 0.5) * inverse(SIDE))
 }
 
-/// One over a power of two.
-#[inline(always)]
-#[expect(clippy::cast_precision_loss, reason = "a power of two")]
-pub(super) fn inverse(side: usize) -> f32 {
-    (side as f32).recip()
-}
-
 /// The way back of [`interpolate`]: adds to the gradients of nodes.
 #[inline(always)]
-pub(super) fn spread(level: &Level, between: &Between, gradient: &mut [f32], first: usize, scale: f32, from: &[f32]) {
+pub(super) fn spread(
+    level: &Level,
+    between: &Between,
+    columns: usize,
+    gradient: &mut [f32],
+    first: usize,
+    scale: f32,
+    from: &[f32],
+) {
     let &(above, below, part) = between;
     if level.exponent == 0 {
         let nodes = &mut gradient[level.nodes(above)][first..];
         nodes.iter_mut().zip(from).for_each(|(node, sample)| *node += scale * sample);
         return;
     }
-    let runs = Runs::of(level, first, from.len());
+    let runs = Runs::of(level, columns, first, from.len());
     let (places, count) = runs.places();
     let mut nodes = [0.0; NODES];
     match level.exponent {
@@ -285,20 +295,22 @@ mod tests {
 
     #[test]
     fn interpolation_is_that_of_a_field_and_spreading_its_transpose() {
-        let grid = Grid::new(vec![37, 151], vec![2, 2], UNIT_RANGE).unwrap();
-        for (partition, exponent) in (0..4).flat_map(|partition| (0..=6).map(move |exponent| (partition, exponent))) {
+        // Of 65 and 64 columns: a node more at every level.
+        let grids = [151, 129].map(|columns| Grid::new(vec![37, columns], vec![2, 2], UNIT_RANGE).unwrap());
+        for (place, exponent) in (0..8).flat_map(|place| (0..=6).map(move |exponent| (place, exponent))) {
+            let (grid, partition) = (&grids[place / 4], u32::try_from(place % 4).unwrap());
             let spec = FieldSpec {
                 model: Model::Latents,
                 hidden_layers: 0,
                 local_width: 1,
                 global_width: 1,
-                encoding: Encoding::Latents(Pyramid::new(&grid, 1, exponent).unwrap()),
+                encoding: Encoding::Latents(Pyramid::new(grid, 1, exponent).unwrap()),
                 activation: Activation::LeakyRelu,
                 ..FieldSpec::siren(2, 1, 1)
             };
             let layout = Layout::new(&spec);
             let bounds = grid.partition_box(partition);
-            let between = rows_between(&layout, &bounds);
+            let (between, nodes) = (rows_between(&layout, &bounds), columns(&layout, &bounds)[0]);
             let level = &layout.levels[0];
             let mut random = SplitMix64(4);
             let mut numbers = vec![0.0; layout.len()];
@@ -318,13 +330,13 @@ mod tests {
                 let first = row * 7 % columns;
                 let length = SYNTHESIS_BLOCK.min(columns - first);
                 let mut found = vec![0.0; if row % 3 == 0 { length.div_ceil(2) } else { length }];
-                interpolate(level, &between[0][row], &numbers, first, 1.5, &mut found);
+                interpolate(level, &between[0][row], nodes, &numbers, first, 1.5, &mut found);
                 for (a, b) in found.iter().zip(&wanted[row * columns + first..]) {
                     assert!((a - 1.5 * b).abs() < 2e-6, "{exponent}, {row}: {a} and {b}");
                 }
                 let factors: Vec<f32> = found.iter().map(|_| random.uniform(1.0)).collect();
                 of_samples += found.iter().zip(&factors).map(|(a, b)| f64::from(a * b)).sum::<f64>();
-                spread(level, &between[0][row], &mut gradient, first, 1.5, &factors);
+                spread(level, &between[0][row], nodes, &mut gradient, first, 1.5, &factors);
             }
             let of_nodes: f64 = gradient.iter().zip(&numbers).map(|(a, b)| f64::from(a * b)).sum();
             assert!((of_samples - of_nodes).abs() < 1e-4, "{exponent}: {of_samples} and {of_nodes}");

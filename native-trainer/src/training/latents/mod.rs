@@ -217,7 +217,7 @@ impl<'a> LatentTraining<'a> {
             whole_contexts: contexts.clone(),
             contexts,
             layout,
-            price: Price::new(target.price, target.aim, settings.steps),
+            price: Price::new(target.price, target.aim),
             weighed: 0.0,
             is_whole: false,
         })

@@ -5,8 +5,8 @@ use std::ops::Range;
 use tessera_core::eval::cpu::{SYNTHESIS_BLOCK, SynthesisBlock};
 use tessera_core::field::latents::Between;
 
-use super::arithmetic::{hash, tanh};
-use super::layout::{Layout, interpolate, inverse, rows_between, spread};
+use super::arithmetic::{hash, inverse, tanh};
+use super::layout::{Layout, columns, interpolate, rows_between, spread};
 
 const FIRST_BETA: f32 = 0.9;
 const SECOND_BETA: f32 = 0.97;
@@ -45,6 +45,8 @@ pub(super) struct Partition {
     pub(super) bounds: Vec<Range<u32>>,
     /// `[level][row]`.
     pub(super) between: Vec<Vec<Between>>,
+    /// Columns of nodes, by level.
+    pub(super) columns: Vec<usize>,
     /// What is trained.
     pub(super) latents: Vec<f32>,
     /// As the current step sees them.
@@ -64,6 +66,7 @@ impl Partition {
         let zeros = vec![0.0; layout.len()];
         Self {
             between: rows_between(layout, &bounds),
+            columns: columns(layout, &bounds),
             bounds,
             latents: zeros.clone(),
             numbers: zeros.clone(),
@@ -85,7 +88,8 @@ impl Partition {
     pub(super) fn begin(&mut self, layout: &Layout, steps: &[f32], mut grey: Vec<f32>) {
         let [rows, columns] = self.sizes();
         let mut line = vec![0.0; columns];
-        for ((level, between), step) in layout.levels.iter().zip(&self.between).zip(steps) {
+        let levels = layout.levels.iter().zip(&self.between).zip(&self.columns);
+        for (((level, between), &nodes), step) in levels.zip(steps) {
             let side = 1 << level.exponent;
             for row in (0..rows).step_by(side) {
                 let nodes = level.nodes(row / side);
@@ -104,7 +108,7 @@ impl Partition {
             for (grey, between) in grey.chunks_exact_mut(columns).zip(between) {
                 line.fill(0.0);
                 for (piece, line) in line.chunks_mut(SYNTHESIS_BLOCK).enumerate() {
-                    interpolate(level, between, &self.latents, piece * SYNTHESIS_BLOCK, *step, line);
+                    interpolate(level, between, nodes, &self.latents, piece * SYNTHESIS_BLOCK, *step, line);
                 }
                 grey.iter_mut().zip(&line).for_each(|(grey, known)| *grey -= known);
             }
@@ -171,9 +175,10 @@ impl Partition {
         for &block in &self.blocks {
             let block = &blocks[block];
             let rows = block.inputs.chunks_exact(SYNTHESIS_BLOCK);
-            for (((level, between), scale), row) in layout.levels.iter().zip(&self.between).zip(scales).zip(rows) {
+            let levels = layout.levels.iter().zip(&self.between).zip(&self.columns);
+            for ((((level, between), &nodes), scale), row) in levels.zip(scales).zip(rows) {
                 let between = &between[block.row];
-                spread(level, between, &mut self.gradient, block.first, *scale, &row[..block.samples]);
+                spread(level, between, nodes, &mut self.gradient, block.first, *scale, &row[..block.samples]);
             }
         }
     }
@@ -223,10 +228,11 @@ impl Block {
     pub(super) fn load(&mut self, layout: &Layout, partitions: &[Partition], scales: &[f32]) {
         let partition = &partitions[self.partition];
         let rows = self.inputs.chunks_exact_mut(SYNTHESIS_BLOCK);
-        for (((level, between), scale), row) in layout.levels.iter().zip(&partition.between).zip(scales).zip(rows) {
+        let levels = layout.levels.iter().zip(&partition.between).zip(&partition.columns);
+        for ((((level, between), &nodes), scale), row) in levels.zip(scales).zip(rows) {
             row.fill(0.0);
             let row = &mut row[..self.samples];
-            interpolate(level, &between[self.row], &partition.numbers, self.first, *scale, row);
+            interpolate(level, &between[self.row], nodes, &partition.numbers, self.first, *scale, row);
         }
     }
 

@@ -27,16 +27,14 @@ pub(super) struct Price {
     beside: f64,
     /// The error of the file over that of a step.
     errors: f64,
-    /// By how much less an excess counts.
-    slower: f64,
+    /// The part of the training up to which it followed.
+    progress: f64,
 }
 
 impl Price {
-    pub(super) fn new(first: f64, aim: LatentAim, steps: u64) -> Self {
-        #[expect(clippy::cast_precision_loss, reason = "a count")]
-        let slower = (FOLLOWING_STEPS / steps.max(1) as f64).min(1.0);
+    pub(super) fn new(first: f64, aim: LatentAim) -> Self {
         let beside = if let LatentAim::Bytes(bytes) = aim { BESIDE.min(4.0 * bytes) } else { BESIDE };
-        Self { now: first, first, aim, beside, errors: 1.0, slower }
+        Self { now: first, first, aim, beside, errors: 1.0, progress: 0.0 }
     }
 
     /// Takes in that latents weighed at so many bits, and a step's error, make such a file.
@@ -55,12 +53,15 @@ impl Price {
 
     /// Follows the excess, at this part of the training.
     pub(super) fn follow(&mut self, excess: f64, progress: f64) {
+        let part = progress - std::mem::replace(&mut self.progress, progress);
         if progress < FOLLOWS_FROM {
             return;
         }
+        // Not of the steps that are planned: time may end the training before them.
+        let slower = (FOLLOWING_STEPS * part).clamp(0.0, 1.0);
         let excess = excess.clamp(-MOST_EXCESS, MOST_EXCESS);
         let following = FOLLOWING.0 + (FOLLOWING.1 - FOLLOWING.0) * progress.min(1.0);
-        let price = self.now * (following * self.slower * excess).exp();
+        let price = self.now * (following * slower * excess).exp();
         self.now = price.clamp(self.first / FARTHEST, self.first * FARTHEST);
     }
 }
@@ -71,8 +72,8 @@ mod tests {
 
     #[test]
     fn the_price_finds_the_size() {
-        for (first, steps) in [(1e-6, 400), (1e-3, 400), (1.0, 400), (1e-3, 120)] {
-            let mut price = Price::new(first, LatentAim::Bytes(3_000.0), steps);
+        for (first, steps) in [(1e-6, 400), (1e-3, 400), (1.0, 400), (1e-3, 120), (1e-3, 4_000)] {
+            let mut price = Price::new(first, LatentAim::Bytes(3_000.0));
             // Bits fall with the price, late.
             let mut bits = 80_000.0;
             for step in 0..steps {

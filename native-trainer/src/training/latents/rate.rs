@@ -77,7 +77,7 @@ struct Row {
     nearest: Vec<f32>,
     around: Vec<f32>,
     parents: Vec<f32>,
-    by_parents: Vec<f32>,
+    by_parent: Vec<f32>,
 }
 
 /// Bits of a partition's numbers. Adds `price` times their gradient to `gradient`, and to those of the weights.
@@ -99,6 +99,7 @@ pub(super) fn rate(
     bits * f64::from(LOG2_E)
 }
 
+#[inline(always)]
 fn shifted(level: &Level, row: usize, (down, right): (isize, isize)) -> std::ops::Range<usize> {
     let start = level.row(row.cast_signed() + down).saturating_add_signed(right);
     start..start + level.columns
@@ -122,7 +123,7 @@ fn of_level(
     row: &mut Row,
 ) -> f64 {
     let columns = level.columns;
-    let Row { scales, centres, by_scale, by_centre, nats, nearest, around, parents, by_parents: by_parent } = row;
+    let Row { scales, centres, by_scale, by_centre, nats, nearest, around, parents, by_parent } = row;
     for buffer in [&mut *scales, centres, by_scale, by_centre, nats] {
         buffer.clear();
         buffer.resize(columns, 0.0);
