@@ -133,8 +133,6 @@ async function differenceToProgram(gpu, make = () => samplePath(), engine = gpu 
     await t.opened();
     if (gpu) await t.page.waitForFunction((engine) => document.querySelector('tessera-viewer').engine.engine === engine, engine, { timeout: 120_000 });
     if (gpu && engine === 'CPU') await t.page.waitForFunction(() => /encoding latents/.test(document.querySelector('#engine').title), null, { timeout: 60_000 });
-    // What was begun before the engine was known.
-    await t.settled();
     await t.viewer.locator('.stage').focus();
     await t.page.keyboard.press('1');
     await t.settled();

@@ -6,10 +6,12 @@ import { Screen } from './screen';
 
 // The screen only passes pixels on; a canvas that swallows every call is enough here.
 const context = new Proxy({}, { get: () => () => undefined, set: () => true });
-class FakeCanvas {
+class FakeCanvas extends EventTarget {
   hidden = false;
   readonly style = { setProperty: () => undefined };
-  constructor(public width = 1, public height = 1) {}
+  constructor(public width = 1, public height = 1) {
+    super();
+  }
   getContext() { return context; }
 }
 vi.stubGlobal('OffscreenCanvas', FakeCanvas);
@@ -20,6 +22,8 @@ vi.stubGlobal('cancelAnimationFrame', () => undefined);
 describe('screen', () => {
   let asked: readonly Omit<TileRequest, 'frame'>[] = [];
   let screen: Screen;
+  let picture: FakeCanvas;
+  let painted = 0;
 
   const show = (generation: number) => {
     screen.reset({ width: 64, height: 64 }, generation);
@@ -35,9 +39,10 @@ describe('screen', () => {
   beforeEach(() => {
     vi.useFakeTimers();
     const canvas = () => new FakeCanvas() as unknown as HTMLCanvasElement;
-    screen = new Screen(canvas(), canvas(), canvas(), {
+    picture = new FakeCanvas();
+    screen = new Screen(picture as unknown as HTMLCanvasElement, canvas(), canvas(), {
       request: (tiles) => { asked = tiles; },
-      drawUnder: () => {}, drawOver: () => {}, drawOverlay: () => {}, moved: () => {}, quality: () => {},
+      drawUnder: () => { painted += 1; }, drawOver: () => {}, drawOverlay: () => {}, moved: () => {}, quality: () => {},
     });
     screen.resize(100, 100, 1);
     return () => vi.useRealTimers();
@@ -60,5 +65,19 @@ describe('screen', () => {
     for (const tile of before) expect(answer(tile)).toBe(false);
     expect(screen.complete).toBe(false);
     for (const tile of asked) expect(answer(tile)).toBe(true);
+  });
+
+  it('draws again what the browser lost, and is not complete before', () => {
+    show(1);
+    for (const tile of asked) answer(tile);
+    vi.runAllTimers();
+    screen.paint();
+    picture.dispatchEvent(new Event('contextlost'));
+    expect(screen.complete).toBe(false);
+    const before = painted;
+    vi.stubGlobal('requestAnimationFrame', (paint: () => void) => (paint(), 0));
+    picture.dispatchEvent(new Event('contextrestored'));
+    expect(painted).toBe(before + 1);
+    expect(screen.complete).toBe(true);
   });
 });

@@ -42,6 +42,8 @@ export class Screen {
   #total = 0;
   /** Frames pass by too fast for tiles. */
   #passing = false;
+  /** The browser took the canvas away for now, and what is drawn on it is lost. */
+  #lost = false;
   #frame = 0;
   #settling: ReturnType<typeof setTimeout> | undefined;
 
@@ -52,6 +54,10 @@ export class Screen {
     this.#hooks = hooks;
     this.#context = picture.getContext('2d', { willReadFrequently: false }) as CanvasRenderingContext2D;
     this.#overlayContext = overlay.getContext('2d') as CanvasRenderingContext2D;
+    // A browser whose GPU process ended, or that tried in vain to present from a device, gives emptied canvases back.
+    picture.addEventListener('contextlost', () => (this.#lost = true));
+    picture.addEventListener('contextrestored', () => (this.#lost = false));
+    for (const canvas of [picture, overlay]) canvas.addEventListener('contextrestored', () => this.invalidate());
   }
 
   get view(): View {
@@ -75,8 +81,9 @@ export class Screen {
   get nearest(): boolean {
     return this.#nearest;
   }
+  /** All of the view is on the screen at full quality. */
   get complete(): boolean {
-    return this.#wanted.size === 0 && this.#settling === undefined;
+    return this.#wanted.size === 0 && this.#settling === undefined && !this.#lost;
   }
 
   set nearest(nearest: boolean) {

@@ -82,6 +82,7 @@ export class ShapeStage implements Stage {
     const canvas = this.element.querySelector('canvas.scene') as HTMLCanvasElement;
     const renderer = WebGlRenderer.create(canvas) ?? SoftwareRenderer.create(canvas);
     if (!renderer) throw new Error('The browser gave no canvas to draw a shape on.');
+    canvas.addEventListener('contextrestored', () => this.#invalidate());
     canvas.addEventListener('webglcontextlost', (event) => {
       // A lost context is not waited for: it may never come back.
       event.preventDefault();

@@ -60,7 +60,11 @@ export class SoundStage implements Stage {
     this.element = host.frame.querySelector('.stage.sound') as HTMLElement;
     host.root.querySelector('.bar')?.insertAdjacentHTML('afterbegin', TOOLBAR);
     this.toolbar = host.root.querySelector('.bar > .player') as HTMLElement;
-    const context = (name: string) => (this.element.querySelector(`canvas.${name}`) as HTMLCanvasElement).getContext('2d') as CanvasRenderingContext2D;
+    const context = (name: string) => {
+      const canvas = this.element.querySelector(`canvas.${name}`) as HTMLCanvasElement;
+      canvas.addEventListener('contextrestored', () => this.#invalidate());
+      return canvas.getContext('2d') as CanvasRenderingContext2D;
+    };
     this.#wave = context('wave');
     this.#marks = context('marks');
     this.#region = new TimeRegion(this.element.querySelector('.handles') as HTMLElement, host.crop, 'columns', {

@@ -63,7 +63,9 @@ export class VideoStage implements Stage {
     host.root.adoptedStyleSheets = [...host.root.adoptedStyleSheets, sheet];
     this.element.insertAdjacentHTML('afterend', STRIP);
     this.#strip = host.frame.querySelector('.strip') as HTMLElement;
-    this.#times = (this.#strip.querySelector('canvas') as HTMLCanvasElement).getContext('2d') as CanvasRenderingContext2D;
+    const times = this.#strip.querySelector('canvas') as HTMLCanvasElement;
+    times.addEventListener('contextrestored', () => this.#drawStrip());
+    this.#times = times.getContext('2d') as CanvasRenderingContext2D;
     host.root.querySelector('.bar')?.insertAdjacentHTML('afterbegin', TOOLBAR);
     this.toolbar = host.root.querySelector('.bar > .clip') as HTMLElement;
     this.#region = new TimeRegion(this.#strip.querySelector('.handles') as HTMLElement, host.crop, 'planes', {
