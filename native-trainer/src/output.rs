@@ -92,6 +92,31 @@ impl Destination {
         Ok(Self { path: path.to_owned(), force })
     }
 
+    /// A folder of files: one that is not there yet or is empty, with `force` also one in which every file is one of `ours`.
+    ///
+    /// # Errors
+    /// [`Fault::Usage`] for any other.
+    pub fn folder(path: &Path, force: bool, ours: impl Fn(&str) -> bool) -> Result<Self> {
+        if !path.is_dir() {
+            return Self::new(path, force, false);
+        }
+        let unreadable = || format!("cannot read the folder {}", path.display());
+        for entry in fs::read_dir(path).with_context(unreadable)? {
+            let name = entry.with_context(unreadable)?.file_name();
+            if !ours(&name.to_string_lossy()) {
+                return Err(usage_fault(format!(
+                    "{} is a folder with files of others ({}): name an empty one, or one that is not there",
+                    path.display(),
+                    name.display()
+                )));
+            }
+            if !force {
+                return Err(usage_fault(format!("{} has files in it; --force replaces them", path.display())));
+            }
+        }
+        Ok(Self { path: path.to_owned(), force })
+    }
+
     /// The path.
     pub fn path(&self) -> &Path {
         &self.path

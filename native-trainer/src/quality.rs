@@ -78,6 +78,7 @@ pub struct ClipQuality {
     squares: f64,
     values: u64,
     frames: u64,
+    identical: u64,
     psnr_db: f64,
     ssim: f64,
     with_ssim: u64,
@@ -102,7 +103,11 @@ impl ClipQuality {
             self.squares += squares;
             self.values += present as u64;
             self.frames += 1;
-            self.psnr_db += frame.psnr_db;
+            if frame.psnr_db.is_finite() {
+                self.psnr_db += frame.psnr_db;
+            } else {
+                self.identical += 1;
+            }
             if let Some(ssim) = frame.ssim {
                 self.ssim += ssim;
                 self.with_ssim += 1;
@@ -140,10 +145,18 @@ impl ClipQuality {
         })
     }
 
-    /// The mean over the frames of each one's PSNR, in dB; infinite where one frame is identical.
+    /// Frames that are identical.
+    pub fn identical_frames(&self) -> u64 {
+        self.identical
+    }
+
+    /// The mean of the PSNR of each frame that is not identical, in dB; infinite where all are.
     #[expect(clippy::cast_precision_loss, reason = "counts below 2^52")]
     pub fn mean_psnr_db(&self) -> f64 {
-        self.psnr_db / self.frames as f64
+        match self.frames - self.identical {
+            0 => f64::INFINITY,
+            different => self.psnr_db / different as f64,
+        }
     }
 }
 

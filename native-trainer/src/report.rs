@@ -121,7 +121,7 @@ pub fn duration(seconds: f64) -> String {
 
 /// `29.20 dB`, or that nothing differs.
 pub fn decibels(psnr: f64) -> String {
-    if psnr.is_infinite() { "identical".to_owned() } else { format!("{psnr:.2} dB") }
+    if psnr == f64::INFINITY { "identical".to_owned() } else { format!("{psnr:.2} dB") }
 }
 
 /// JSON has no infinity: `null` stands for the PSNR of identical signals.

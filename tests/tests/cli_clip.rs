@@ -95,7 +95,7 @@ fn every_source_and_output_of_our_own_comes_back() {
         assert_eq!(place.json(&["info", "c.inr"])["signal"]["rate"], serde_json::json!([25, 1]), "{name}");
     }
     assert!(place.fails(2, &["decode", "a.inr", "-o", "b.png"]).contains(".apng"));
-    assert!(place.fails(2, &["decode", "a.inr", "-o", "b/"]).contains("folder"));
+    assert!(place.fails(2, &["decode", "a.inr", "-o", "b/"]).contains("--force"));
     // Y4M goes through pipes, both ways.
     let piped = place.done(&["decode", "a.inr", "-o", "-"]);
     assert_eq!(piped.stdout, place.read("b.y4m"));
@@ -121,6 +121,50 @@ fn parts_rates_and_sizes_are_chosen() {
 }
 
 /// A crop in space and time copies chunks, and what stays has the same bits.
+#[test]
+fn folders_are_replaced_where_they_hold_nothing_else() {
+    let place = Workplace::new();
+    folder(&place, "clip", 3, 12, 8);
+    encode(&place, "clip", "a.inr", &[]);
+    std::fs::create_dir(place.path("out")).unwrap();
+    place.done(&["decode", "a.inr", "-o", "out/"]);
+    assert!(place.fails(2, &["decode", "a.inr", "-o", "out"]).contains("--force"));
+    let small = place.json(&["decode", "a.inr", "-o", "out", "--force", "--resolution", "6"]);
+    assert_eq!((&small["columns"], &small["rows"], &small["frames"]), (&6.into(), &4.into(), &3.into()));
+    assert_eq!(png(&place.path("out/frame-0002.png")).dimensions(), (6, 4));
+    assert_eq!(std::fs::read_dir(place.path("out")).unwrap().count(), 3);
+    place.write("out/letter.txt", b"dear");
+    assert!(place.fails(2, &["decode", "a.inr", "-o", "out", "--force"]).contains("letter.txt"));
+    assert_eq!(place.read("out/letter.txt"), b"dear");
+    assert_eq!(place.names(), ["a.inr", "clip", "out"]);
+}
+
+#[test]
+fn fast_gifs_play_as_long_as_the_clip() {
+    let place = Workplace::new();
+    folder(&place, "clip", 12, 12, 8);
+    encode(&place, "clip", "a.inr", &["--frame-rate", "60"]);
+    place.done(&["decode", "a.inr", "-o", "a.gif"]);
+    let bytes = place.read("a.gif");
+    let decoder = image::codecs::gif::GifDecoder::new(std::io::Cursor::new(&bytes)).unwrap();
+    let frames = image::AnimationDecoder::into_frames(decoder).collect_frames().unwrap();
+    let delays: Vec<u32> = frames.iter().map(|frame| frame.delay().numer_denom_ms().0).collect();
+    assert!(delays.iter().all(|&delay| delay >= 20) && delays.iter().sum::<u32>() == 200, "{delays:?}");
+}
+
+#[test]
+fn frames_that_are_identical_are_counted() {
+    let place = Workplace::new();
+    folder(&place, "a", 4, 12, 8);
+    folder(&place, "b", 4, 12, 8);
+    frame(12, 8, 9).save(place.path("b/f1.png")).unwrap();
+    let report = place.json(&["compare", "a", "b"]);
+    assert_eq!((&report["identical_frames"], &report["identical"]), (&3.into(), &false.into()));
+    assert!(report["frame_psnr_db"].as_f64().unwrap() < report["psnr_db"].as_f64().unwrap());
+    let said = place.done(&["compare", "a", "b"]);
+    assert!(said.text().contains("of those that differ, 3 are identical"), "{}", said.text());
+}
+
 #[test]
 fn a_crop_in_space_and_time_keeps_its_bits() {
     let place = Workplace::new();

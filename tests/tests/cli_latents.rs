@@ -107,6 +107,24 @@ fn a_quality_is_met() {
 }
 
 #[test]
+fn a_quality_out_of_reach_is_said_and_takes_no_bytes_for_nothing() {
+    let place = workplace("rgb8", 192, 128);
+    let report = place.json(&[&ENCODE[..], &["--quality", "100", "--steps", "40", "--log-dir", "log"]].concat());
+    assert!(number(&report, "bits_per_sample") < 12.0, "{report}");
+    assert!(number(&report, "psnr_db") > 41.5 || report["notes"][0].as_str().unwrap().contains("42.0 dB"), "{report}");
+    assert!(place.path("log").is_dir());
+}
+
+#[test]
+fn a_size_that_is_missed_is_said() {
+    let place = workplace("rgb8", 192, 128);
+    let many = ["--model", "latents", "--partitions", "16x24", "--target-size", "900", "--steps", "5"];
+    let said = place.fails(5, &[&ENCODE[..], &many].concat());
+    assert!(said.contains("900 bytes were asked for") && place.read("a.inr").len() > 900, "{said}");
+    place.done(&["verify", "a.inr"]);
+}
+
+#[test]
 fn time_may_end_a_training_and_sizes_are_kept_all_the_same() {
     let place = workplace("rgb8", 192, 128);
     let report = place.json(&[&ENCODE[..], &["--bpp", "2", "--steps", "1M", "--max-time", "4s"]].concat());

@@ -106,7 +106,7 @@ fn what_contradicts_itself_is_said() {
         (&["--bpp", "NaN"], "--bpp"),
         (&["--quality", "101"], "between 0 and 100"),
         (&["--bpp", "1", "--checkpoint", "a.ckpt"], "--checkpoint"),
-        (&["--quality", "50", "--log-dir", "log"], "--log-dir"),
+        (&["--quality", "50", "--log-dir", "log", "--model", "per-partition"], "--log-dir"),
     ] {
         let said = place.fails(2, &[&["encode", "a.png", "-o", "x.inr"], options].concat());
         assert!(said.contains(words), "{options:?}: {said}");

@@ -190,6 +190,33 @@ fn voxels_go_in_and_come_out() {
 }
 
 #[test]
+fn voxels_are_compared_as_what_the_field_says() {
+    let place = workplace();
+    place.done(&["decode", "a.inr", "-o", "b.npy"]);
+    let own = place.json(&["compare", "a.inr", "b.npy"]);
+    assert!(own["iou"].as_f64().unwrap() > 0.9999 && own["chamfer_relative"].as_f64().unwrap() < 0.01, "{own}");
+    let apart = place.fails(3, &["compare", "b.npy", "a.obj"]);
+    assert!(apart.contains("nothing of where it lies") && apart.contains("no sample"), "{apart}");
+    // Distances in voxels, negative inside.
+    let distance = |i: usize| {
+        let at = [i / 144, i / 12 % 12, i % 12].map(|p| p as f32 - 5.5);
+        at.iter().map(|x| x * x).sum::<f32>().sqrt() - 4.0
+    };
+    let bytes: Vec<u8> = (0..1728).flat_map(|i| distance(i).to_le_bytes()).collect();
+    place.write("d.npy", &npy(&[12; 3], true, &bytes));
+    place.write("d.raw", &bytes);
+    let options = ["--local-width", "12", "--steps", "60", "--partitions", "2x2x2"];
+    assert!(place.fails(2, &[&["encode", "d.npy", "-o", "x.inr"], &options[..]].concat()).contains("--field distance"));
+    let report = place.json(&[&["encode", "d.npy", "-o", "d.inr", "--field", "distance"], &options[..]].concat());
+    for other in [&["d.npy"][..], &["d.raw", "--voxels", "12x12x12:f32"]] {
+        let compared = place.json(&[&["compare", "d.inr"], other].concat());
+        assert!((compared["iou"].as_f64().unwrap() - report["iou"].as_f64().unwrap()).abs() < 1e-9, "{compared}");
+    }
+    place.done(&["decode", "d.inr", "-o", "e.npy"]);
+    assert_eq!(place.json(&["compare", "d.inr", "e.npy"])["iou"], 1.0);
+}
+
+#[test]
 fn distances_are_kept_in_the_units_of_the_source() {
     let place = workplace();
     let fixed = ["encode", "a.obj", "-o", "d.inr", "--resolution", "40", "--field", "distance"];

@@ -146,6 +146,46 @@ fn another_rate_is_a_denser_view() {
 }
 
 #[test]
+fn as_many_samples_as_are_asked_for_play_as_long() {
+    let place = workplace();
+    let report = place.json(&["decode", "a.inr", "-o", "b.wav", "--resolution", "9402"]);
+    assert_eq!((&report["samples"], &report["rate_hz"]), (&9_402.into(), &2_000.into()), "{report}");
+}
+
+#[test]
+fn what_is_silent_or_loud_stays_so() {
+    let place = Workplace::new();
+    place.write("silent.wav", &wav(&vec![0.0; 1_000], 1, 8_000, 16));
+    place.done(&["encode", "silent.wav", "-o", "silent.inr", "--steps", "3"]);
+    place.done(&["decode", "silent.inr", "-o", "b.wav"]);
+    assert!(samples(&place.read("b.wav")).iter().all(|&sample| sample == 0));
+    let said = place.done(&["compare", "silent.inr", "silent.wav"]);
+    assert!(said.text().contains("not defined of silence"), "{}", said.text());
+    // Floats that are whole in 16 bits are floats all the same: beyond full scale nothing else holds them.
+    let loud: Vec<f32> = wave(2_000, 1).iter().map(|v| (v * 20_000.0).round()).collect();
+    place.write("loud.wav", &wav(&loud, 1, 8_000, 0));
+    let psnr = place.json(&["encode", "loud.wav", "-o", "loud.inr", "--steps", "40"])["psnr_db"].as_f64().unwrap();
+    place.done(&["decode", "loud.inr", "-o", "c.wav"]);
+    let compared = place.json(&["compare", "c.wav", "loud.wav"]);
+    assert!((compared["psnr_db"].as_f64().unwrap() - psnr).abs() < 0.5, "{compared} and {psnr}");
+}
+
+#[test]
+fn what_ends_early_is_taken_and_said() {
+    let place = Workplace::new();
+    let mut streamed = wav(&wave(3_000, 1), 1, 8_000, 16);
+    // Sizes of a program that writes into a pipe.
+    streamed[4..8].fill(0xff);
+    streamed[40..44].fill(0xff);
+    place.write("a.wav", &streamed);
+    let report = place.json(&["encode", "a.wav", "-o", "a.inr", "--steps", "3"]);
+    assert_eq!(report["samples"], 3_000);
+    assert!(report["notes"][0].as_str().unwrap().contains("3000 samples that are there"), "{report}");
+    let said = place.fails(2, &["encode", "a.wav", "-o", "a.wav", "--force", "--steps", "3"]);
+    assert!(said.contains("the input itself") && place.read("a.wav") == streamed, "{said}");
+}
+
+#[test]
 fn published_networks_have_published_sizes() {
     let place = Workplace::new();
     place.write("a.wav", &wav(&wave(3_215, 1), 1, 44_100, 16));

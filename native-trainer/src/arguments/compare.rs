@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::ClipArguments;
+use crate::media::shape::{FieldName, RawVoxels};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -35,6 +36,12 @@ pub struct CompareArguments {
     /// Of two meshes: samples along the longest side of the grid on which IoU is counted [default: 128]
     #[arg(long, value_name = "SAMPLES")]
     pub resolution: Option<u32>,
+    /// What the values of a grid of voxels are [default: those of the .inr file that it is compared with, else occupancy]
+    #[arg(long, value_enum, value_name = "NAME")]
+    pub field: Option<FieldName>,
+    /// The input that is neither .inr, mesh nor NPY is a raw grid of voxels of this shape and type (64x64x64:u8)
+    #[arg(long, value_name = "SHAPE:TYPE")]
+    pub voxels: Option<RawVoxels>,
     /// Of pictures, also report PSNR as published: prediction and truth each stretched by their own extremes. The prediction is
     /// the .inr file (A if both or neither are)
     #[arg(long)]

@@ -126,7 +126,8 @@ pub struct EncodeOptions {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub preset: Option<Preset>,
 
-    /// Which network
+    /// What a file holds [default: local-global; with --bpp, --target-size or --quality latents for pictures and per-partition
+    /// for clips]
     #[arg(long, value_enum, env = "TESSERA_MODEL", hide_env = true, value_name = "NAME", help_heading = "Network")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<ModelName>,
@@ -136,7 +137,8 @@ pub struct EncodeOptions {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub partitions: Option<Partitions>,
     /// Wanted samples per partition; the first number goes with the longer side [default: 32x32; sounds 1500; clips, in the
-    /// order of their axes, 8x16x16; shapes an eighth of the longest side, 8 at least; larger where a size is given]
+    /// order of their axes, 8x16x16; shapes an eighth of the longest side, 8 at least; larger where
+    /// a size is given, of latents about 256x256]
     #[arg(long, env = "TESSERA_PARTITION_SIZE", hide_env = true, value_name = "SIZE", help_heading = "Network")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub partition_size: Option<Extents>,
@@ -152,11 +154,12 @@ pub struct EncodeOptions {
     #[arg(long, env = "TESSERA_LOCAL_WIDTH", hide_env = true, value_name = "WIDTH", help_heading = "Network")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub local_width: Option<u32>,
-    /// Width of the global network
+    /// Width of the global network, or of the synthesis network of latents (16)
     #[arg(long, env = "TESSERA_GLOBAL_WIDTH", hide_env = true, value_name = "WIDTH", help_heading = "Network")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub global_width: Option<u32>,
-    /// Sine layers between the first and the last [default: 3; of pictures with a size 4 or, where it is small, 6]
+    /// Sine layers between the first and the last [default: 3; of latents 1; networks of pictures with a size
+    /// 4 or, where it is small, 6]
     #[arg(long, env = "TESSERA_HIDDEN_LAYERS", hide_env = true, value_name = "COUNT", help_heading = "Network")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hidden_layers: Option<u32>,
@@ -164,7 +167,7 @@ pub struct EncodeOptions {
     #[arg(long, env = "TESSERA_OMEGA", hide_env = true, value_name = "OMEGA", help_heading = "Network")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub omega: Option<f32>,
-    /// Omega of the first layers, if another [default: that of --omega; of pictures with a small size 15]
+    /// Omega of the first layers, if another [default: that of --omega; networks of pictures with a small size 15]
     #[arg(long, env = "TESSERA_FIRST_OMEGA", hide_env = true, value_name = "OMEGA", help_heading = "Network")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first_omega: Option<f32>,
@@ -263,8 +266,8 @@ pub struct EncodeOptions {
     #[arg(long, value_enum, env = "TESSERA_RECIPE", hide_env = true, value_name = "NAME", help_heading = "Training")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recipe: Option<RecipeName>,
-    /// Learning rate; where rates fall, that of local networks at the start [default: 6e-3, published 1e-3, for sounds 1e-4; of
-    /// pictures with a size at most 4e-3, less for wide networks]
+    /// Learning rate; where rates fall, that of local networks at the start [default: 6e-3, published 1e-3, for sounds 1e-4;
+    /// networks of pictures with a size at most 4e-3, less where they are wide]
     #[arg(long, env = "TESSERA_LEARNING_RATE", hide_env = true, value_name = "RATE", help_heading = "Training")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub learning_rate: Option<f64>,

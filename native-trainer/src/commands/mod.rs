@@ -48,13 +48,14 @@ pub fn run(arguments: &Arguments) -> Result<()> {
 /// `-v` shows our own debug lines, `-vv` those of every crate; `TESSERA_LOG` overrides both.
 fn start_log(verbose: u8) {
     let default = match verbose {
-        // Its warnings are about bytes before a header and the like; what matters comes back as errors and notes.
-        0 => "warn,symphonia=error",
+        // What matters of what it says comes back as errors and notes.
+        0 => "warn,symphonia=off",
         1 => "warn,tessera=debug,tessera_core=debug",
         _ => "debug",
     };
     let filter = tracing_subscriber::EnvFilter::try_from_env("TESSERA_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));
     // A second call in one process (tests) keeps the first log.
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).without_time().try_init();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).without_time();
+    let _ = log.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).try_init();
 }

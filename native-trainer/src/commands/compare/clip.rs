@@ -25,8 +25,9 @@ struct CompareReport {
     identical: bool,
     /// Over all frames, as published.
     psnr_db: Option<f64>,
-    /// Mean over the frames.
+    /// Mean over the frames that are not identical.
     frame_psnr_db: Option<f64>,
+    identical_frames: u64,
     ssim: Option<f64>,
     mse: f64,
     bytes: u64,
@@ -98,6 +99,7 @@ pub(super) fn run(a: &ClipInput, b: &ClipInput, reporter: &Reporter) -> Result<(
         identical: quality.psnr_db.is_infinite(),
         psnr_db: finite(quality.psnr_db),
         frame_psnr_db: finite(sums.mean_psnr_db()),
+        identical_frames: sums.identical_frames(),
         ssim: quality.ssim,
         mse: quality.mse,
         bytes: prediction.side.bytes,
@@ -122,7 +124,10 @@ pub(super) fn run(a: &ClipInput, b: &ClipInput, reporter: &Reporter) -> Result<(
                 ),
             )
             .with("PSNR", format_args!("{} over all frames", decibels(quality.psnr_db)))
-            .with("PSNR by frame", format_args!("{} on average", decibels(sums.mean_psnr_db())))
+            .with(
+                "PSNR by frame",
+                format_args!("{} on average{}", decibels(sums.mean_psnr_db()), of_different(&report)),
+            )
             .with(
                 "SSIM",
                 quality
@@ -132,6 +137,15 @@ pub(super) fn run(a: &ClipInput, b: &ClipInput, reporter: &Reporter) -> Result<(
             .with_some("seams", seam_text(&report.a, &report.b))
             .to_string()
     })
+}
+
+/// Frames that a mean leaves out.
+fn of_different(report: &CompareReport) -> String {
+    match report.identical_frames {
+        0 => String::new(),
+        all if all == report.compared_frames => String::new(),
+        some => format!(" of those that differ, {some} are identical"),
+    }
 }
 
 /// What is compared, in the coordinates of either: the common part where they share a canvas, the whole where only their

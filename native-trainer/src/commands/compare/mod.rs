@@ -65,6 +65,9 @@ pub(super) fn run(arguments: &CompareArguments, reporter: &Reporter) -> Result<(
         return Err(usage_fault("only one of the two can come from stdin"));
     }
     let (a, b) = (open(&arguments.a, arguments)?, open(&arguments.b, arguments)?);
+    if !matches!(a, Opened::Shape(_)) && (arguments.field.is_some() || arguments.voxels.is_some()) {
+        return Err(usage_fault("--field and --voxels are for shapes, and these are none"));
+    }
     if a.info().kind != b.info().kind {
         let described = |opened: &Opened| format!("{} is {}", opened.side().file, opened.info().kind.with_article());
         return Err(usage_fault(format!("{}, {}: they cannot be compared", described(&a), described(&b))));
@@ -131,14 +134,14 @@ fn open(path: &Path, arguments: &CompareArguments) -> Result<Opened> {
         {
             return clip_file(&file, arguments).map(Opened::Clip);
         }
-        if kind_of(&bytes, path) == Some(SignalKind::Shape) {
-            return Ok(Opened::Shape(Box::new(shape::load(&bytes, path)?)));
+        if kind_of(&bytes, path) == Some(SignalKind::Shape) || arguments.voxels.is_some() {
+            return Ok(Opened::Shape(Box::new(shape::load(bytes, path, arguments)?)));
         }
         return load(bytes, path).map(Opened::Whole);
     }
     let reader = Reader::open(&bytes).with_context(|| shown(path))?;
     if reader.signal().kind == SignalKind::Shape {
-        return Ok(Opened::Shape(Box::new(shape::load(&bytes, path)?)));
+        return Ok(Opened::Shape(Box::new(shape::load(bytes, path, arguments)?)));
     }
     if reader.signal().kind != SignalKind::Video {
         return load(bytes, path).map(Opened::Whole);

@@ -15,8 +15,8 @@ use super::{Side, seam_text};
 use crate::arguments::CompareArguments;
 use crate::errors::usage_fault;
 use crate::media::shape::{
-    BAND, Closeness, FieldName, Lattice, Mesh, MeshFormat, POINTS, Sampling, closeness, lattice, placed, placement_of,
-    read_mesh, read_shape, sampled, surface,
+    BAND, Closeness, FieldName, Lattice, Mesh, MeshFormat, POINTS, Sampling, closeness, is_shape, lattice, placed,
+    placement_of, read_mesh, read_shape, sampled, surface,
 };
 use crate::output::shown;
 use crate::report::{Facts, Reporter, grouped};
@@ -45,7 +45,11 @@ struct CompareReport {
 enum Content {
     Field(Box<Document>),
     Mesh(Mesh),
-    Voxels(Signal),
+    /// With the file, which the other input may make something else of.
+    Voxels {
+        signal: Signal,
+        bytes: Vec<u8>,
+    },
 }
 
 /// A shape that is sampled, or decoded, when it is known on which grid.
@@ -58,6 +62,8 @@ pub(super) struct Input {
 }
 
 pub(super) fn run(arguments: &CompareArguments, mut a: Input, mut b: Input, reporter: &Reporter) -> Result<()> {
+    a.follow(&b, arguments);
+    b.follow(&a, arguments);
     let mut notes = std::mem::take(&mut a.notes);
     notes.append(&mut b.notes);
     let lattice = common_lattice(&a, &b, arguments)?;
@@ -65,7 +71,9 @@ pub(super) fn run(arguments: &CompareArguments, mut a: Input, mut b: Input, repo
         // A mesh has no samples of its own.
         side.side.bits_per_sample = metrics::bits_per_sample(side.side.bytes, lattice.samples() as u64);
     }
-    let (of_a, of_b) = (a.inside(&lattice)?, b.inside(&lattice)?);
+    // Where a grid lies may be why a mesh has nothing in it.
+    let assumed = |error: anyhow::Error| if notes.is_empty() { error } else { error.context(notes.join("; ")) };
+    let (of_a, of_b) = (a.inside(&lattice).map_err(assumed)?, b.inside(&lattice).map_err(assumed)?);
     let info = SignalInfo::shape([1; 3], ShapeValue::Occupancy)?;
     let compared = of_a.iter().zip(&of_b).filter(|(x, y)| !(x.is_nan() || y.is_nan())).count();
     let iou = quality::compare_shapes(&of_a, &of_b, &info)?.iou;
@@ -122,28 +130,39 @@ fn text(report: &CompareReport) -> String {
     report.notes.iter().fold(facts, |facts, note| facts.with("note", note)).to_string()
 }
 
-pub(super) fn load(bytes: &[u8], path: &Path) -> Result<Input> {
+pub(super) fn load(bytes: Vec<u8>, path: &Path, arguments: &CompareArguments) -> Result<Input> {
     let name = shown(path);
-    let field = bytes.starts_with(&MAGIC);
+    let (field, size) = (bytes.starts_with(&MAGIC), bytes.len() as u64);
     let mut notes = Vec::new();
     let (content, info) = if field {
-        let document = Reader::open(bytes).and_then(|r| r.document()).with_context(|| name.clone())?;
+        let document = Reader::open(&bytes).and_then(|r| r.document()).with_context(|| name.clone())?;
         let info = document.signal.clone();
         (Content::Field(Box::new(document)), info)
-    } else if let Some(format) = MeshFormat::of(bytes, path) {
-        let (mesh, more) = read_mesh(bytes, format, &name)?;
+    } else if let Some(format) = MeshFormat::of(&bytes, path) {
+        let (mesh, more) = read_mesh(&bytes, format, &name)?;
         notes.extend(more.into_iter().map(|note| format!("{name}: {note}")));
         (Content::Mesh(mesh), SignalInfo::shape([1; 3], ShapeValue::Occupancy)?)
     } else {
-        let (signal, _) = read_shape(bytes, path, &Sampling::default())?;
+        // Distances are no occupancy; what they are is known when the other input is.
+        let (signal, _) = match voxels(&bytes, path, arguments, FieldName::Occupancy) {
+            Err(_) if arguments.field.is_none() => voxels(&bytes, path, arguments, FieldName::Distance)?,
+            read => read?,
+        };
         let info = signal.info.clone();
-        (Content::Voxels(signal), info)
+        (Content::Voxels { signal, bytes }, info)
     };
-    let size = bytes.len() as u64;
     let samples = if matches!(content, Content::Mesh(_)) { 0 } else { info.samples() };
     let side =
         Side { file: name, field, bytes: size, bits_per_sample: metrics::bits_per_sample(size, samples), seam: None };
     Ok(Input { side, info, content, notes })
+}
+
+/// A grid of voxels with what is asked for, else with such values.
+fn voxels(bytes: &[u8], path: &Path, arguments: &CompareArguments, field: FieldName) -> Result<(Signal, Vec<String>)> {
+    let CompareArguments { field: asked, voxels, .. } = arguments;
+    // A raw grid is the input that says nothing of itself.
+    let raw = if is_shape(bytes, path) { None } else { voxels.clone() };
+    read_shape(bytes, path, &Sampling { field: Some(asked.unwrap_or(field)), voxels: raw, ..Sampling::default() })
 }
 
 /// The grid of whichever has one; around both where both are meshes.
@@ -170,6 +189,35 @@ fn common_lattice(a: &Input, b: &Input, arguments: &CompareArguments) -> Result<
 }
 
 impl Input {
+    /// Makes of a grid of voxels what the other input says of such a grid: what its values are, and where it lies.
+    fn follow(&mut self, other: &Self, arguments: &CompareArguments) {
+        let Content::Voxels { signal, bytes } = &mut self.content else { return };
+        match other.content {
+            Content::Mesh(_) => self.notes.push(format!(
+                "{} says nothing of where it lies: its voxels are taken to be 1 apart, the first one at 0",
+                self.side.file
+            )),
+            Content::Field(_) => {
+                let wanted = match other.info.shape_value() {
+                    ShapeValue::Occupancy => FieldName::Occupancy,
+                    ShapeValue::Distance { .. } => FieldName::Distance,
+                };
+                let kept = matches!(
+                    (signal.info.shape_value(), wanted),
+                    (ShapeValue::Occupancy, FieldName::Occupancy) | (ShapeValue::Distance { .. }, FieldName::Distance)
+                );
+                if !kept && let Ok((read, _)) = voxels(bytes, Path::new(&self.side.file), arguments, wanted) {
+                    *signal = read;
+                }
+                if signal.info.shape == other.info.shape {
+                    signal.info.placement = other.info.placement;
+                }
+                self.info = signal.info.clone();
+            }
+            Content::Voxels { .. } => {}
+        }
+    }
+
     fn lattice(&self) -> Option<Lattice> {
         if matches!(self.content, Content::Mesh(_)) {
             return None;
@@ -204,7 +252,7 @@ impl Input {
                 let values = decoding::decode_shape(&document.field, &document.signal, &view)?;
                 Ok(flags(values, document.signal.shape_value()))
             }
-            Content::Voxels(signal) => Ok(flags(signal.values.clone(), signal.info.shape_value())),
+            Content::Voxels { signal, .. } => Ok(flags(signal.values.clone(), signal.info.shape_value())),
             Content::Mesh(mesh) => Ok(sampled(mesh, lattice, FieldName::Occupancy, BAND, &self.side.file)?.0.values),
         }
     }
@@ -217,7 +265,7 @@ impl Input {
                 let surface = surface(&document.field, &document.signal, &view)?;
                 Ok(placed(&surface, &placement_of(&document.signal)))
             }
-            Content::Voxels(signal) => {
+            Content::Voxels { signal, .. } => {
                 let shape = &signal.info.shape;
                 let (rows, columns) = (shape[1] as usize, shape[2] as usize);
                 let value = signal.info.shape_value();

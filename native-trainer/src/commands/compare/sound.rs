@@ -65,7 +65,14 @@ pub(super) fn run(arguments: &CompareArguments, a: Input, b: Input, reporter: &R
             .with("b", &report.b)
             .with("compared", format_args!("{} samples, {place}", grouped(report.compared_samples)))
             .with("PSNR", decibels(psnr_db))
-            .with("SNR", decibels(figures.snr_db))
+            .with(
+                "SNR",
+                if figures.snr_db == f64::NEG_INFINITY {
+                    "not defined of silence".to_owned()
+                } else {
+                    decibels(figures.snr_db)
+                },
+            )
             .with("largest difference", format_args!("{:.5} of the peak", report.max_difference))
             .with_some("seams", seam_text(&report.a, &report.b))
             .to_string()

@@ -30,8 +30,11 @@ pub(super) fn run(request: &Request<'_>, reporter: &Reporter) -> Result<()> {
     let format = ClipFormat::of(&arguments.output)?;
     let own = Rate::of_header(signal.rate).context("the file's frame rate makes no sense")?;
     let rate = arguments.frame_rate.unwrap_or(own);
+    if let Some(note) = format.note(rate) {
+        reporter.say(format_args!("note: {note}"));
+    }
     let time = rate.per_second() / own.per_second();
-    let view = Frames { bounds: &request.bounds, shape: request.shape(&[time, arguments.scale, arguments.scale])? };
+    let view = Frames { bounds: &request.bounds, shape: request.shape(&[time, request.scale(), request.scale()])? };
     let [count, rows, columns] = view.shape[..] else { return Err(usage_fault("a clip has three axes")) };
     let absent = request.shows_absent();
     let layout = Layout::of(signal, absent, arguments.fill);

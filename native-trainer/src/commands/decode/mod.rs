@@ -19,6 +19,7 @@ use super::describe::{bounding_box, box_text, in_option, intersect, kept_box, op
 use crate::arguments::DecodeArguments;
 use crate::decoding;
 use crate::errors::usage_fault;
+use crate::media::clip::ClipFormat;
 use crate::output::{Destination, read_input, shown};
 use crate::report::Reporter;
 
@@ -47,11 +48,15 @@ struct Request<'a> {
 }
 
 pub(super) fn run(arguments: &DecodeArguments, reporter: &Reporter) -> Result<()> {
-    let destination = Destination::new(&arguments.output, arguments.force, reporter.json())?;
     decoding::use_threads(arguments.threads)?;
     let bytes = read_input(&arguments.input)?;
     let reader = open(&bytes, &arguments.input)?;
     let kind = reader.signal().kind;
+    let (output, force, json) = (&arguments.output, arguments.force, reporter.json());
+    let destination = match kind {
+        SignalKind::Video => ClipFormat::of(output)?.destination(output, force, json)?,
+        _ => Destination::new(output, force, json)?,
+    };
     let bounds: SampleBox = match &arguments.region {
         Some(selector) => in_option("--region", selector.bounds(reader.signal(), reader.grid()))?,
         None if arguments.canvas => reader.grid().canvas(),
@@ -86,7 +91,9 @@ impl Request<'_> {
 
     /// How many times as densely as stored `--scale` or `--resolution` asks for samples.
     fn scale(&self) -> f64 {
-        let longest = self.bounds.iter().map(|r| r.end - r.start).max().unwrap_or(1);
+        // Frames of a clip follow --frame-rate.
+        let frames = usize::from(self.document.signal.kind == SignalKind::Video);
+        let longest = self.bounds.iter().skip(frames).map(|r| r.end - r.start).max().unwrap_or(1);
         let DecodeArguments { scale, resolution, .. } = *self.arguments;
         resolution.map_or(scale, |n| f64::from(n) / f64::from(longest.max(1)))
     }

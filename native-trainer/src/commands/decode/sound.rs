@@ -28,7 +28,7 @@ pub(super) fn run(request: &Request<'_>, reporter: &Reporter) -> Result<()> {
     }
     let view = request.view(0..1)?;
     let info = &request.document.signal;
-    let rate = scaled_rate(info.rate_hz().unwrap_or(1.0), arguments.scale)?;
+    let rate = scaled_rate(info.rate_hz().unwrap_or(1.0), request.scale())?;
     let started = Instant::now();
     let samples = render(&request.document.field, info, &view)?;
     let seconds = started.elapsed().as_secs_f64();
@@ -53,7 +53,7 @@ pub(super) fn run(request: &Request<'_>, reporter: &Reporter) -> Result<()> {
 fn scaled_rate(rate: f64, scale: f64) -> Result<u32> {
     let scaled = (rate * scale).round();
     if !(1.0..=f64::from(u32::MAX)).contains(&scaled) {
-        return Err(usage_fault(format!("--scale {scale} makes {scaled} samples a second, which no file can say")));
+        return Err(usage_fault(format!("{scale} times as many samples are {scaled} a second, which no file can say")));
     }
     Ok(scaled as u32)
 }

@@ -11,7 +11,7 @@ use super::one::{self, EncodeReport, Job};
 use crate::arguments::EncodeArguments;
 use crate::errors::{Fault, exit_code, usage_fault};
 use crate::output::read_input;
-use crate::report::{Reporter, Table, bytes as human_bytes, decibels, duration};
+use crate::report::{Reporter, Table, bytes as human_bytes, duration};
 
 /// What became of an input.
 #[derive(Debug, Serialize)]
@@ -51,7 +51,7 @@ pub(super) fn run(jobs: &[Job], arguments: &EncodeArguments, reporter: &Reporter
     }
     let started = Instant::now();
     let mut rows = Vec::with_capacity(jobs.len());
-    let mut first_fault = None;
+    let (mut first_fault, mut faults) = (None, 0);
     for (index, job) in jobs.iter().enumerate() {
         let (input, output) = (job.input.display().to_string(), job.output.display().to_string());
         if first_fault.as_ref().is_some_and(|fault| matches!(exit_code(fault), 130)) {
@@ -67,7 +67,7 @@ pub(super) fn run(jobs: &[Job], arguments: &EncodeArguments, reporter: &Reporter
         let fault = match one::encode(job, arguments, reporter) {
             Ok(encoded) => {
                 let report = encoded.report;
-                reporter.say(format_args!("wrote {}, {}", report.output, decibels(encoded.quality.psnr_db)));
+                reporter.say(format_args!("wrote {}, {}", report.output, report.quality_text()));
                 match encoded.verdict {
                     Err(fault) if exit_code(&fault) == 130 => {
                         rows.push(Row::Failed { input, output, error: format!("{fault:#}") });
@@ -90,6 +90,7 @@ pub(super) fn run(jobs: &[Job], arguments: &EncodeArguments, reporter: &Reporter
         };
         if let Some(fault) = fault {
             reporter.say(format_args!("error: {fault:#}"));
+            faults += 1;
             let interrupted = exit_code(&fault) == 130;
             if first_fault.is_none() || interrupted {
                 first_fault = Some(fault);
@@ -113,7 +114,7 @@ pub(super) fn run(jobs: &[Job], arguments: &EncodeArguments, reporter: &Reporter
             report.failed + report.not_begun
         ))
         .into()),
-        Some(fault) => Err(fault.context(format!("{} of {} inputs", report.failed.max(1), jobs.len()))),
+        Some(fault) => Err(fault.context(format!("{faults} of {} inputs", jobs.len()))),
     }
 }
 
@@ -136,7 +137,7 @@ fn table(report: &Report) -> String {
         match row {
             Row::Encoded(one) => table.row(vec![
                 one.output.clone(),
-                one.psnr_db.map_or_else(|| "identical".to_owned(), decibels),
+                one.quality_text(),
                 human_bytes(one.bytes),
                 format!("{:.2}", one.bits_per_sample),
                 duration(one.seconds),

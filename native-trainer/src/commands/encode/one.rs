@@ -27,6 +27,9 @@ use crate::training::{Checkpoint, CheckpointSettings, Event, Outcome, Settings, 
 use crate::training_log::{PREVIEW_EVERY, TrainingLog};
 use crate::{config, decoding, signals};
 
+/// A file of a wanted quality is said to have missed it by more than this, in dB.
+const MISSED_DB: f64 = 0.5;
+
 /// What goes where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Job {
@@ -74,6 +77,17 @@ pub(super) struct EncodeReport {
     notes: Vec<String>,
 }
 
+impl EncodeReport {
+    /// What its kind is judged by, in a word.
+    pub(super) fn quality_text(&self) -> String {
+        match (self.iou, self.psnr_db) {
+            (Some(iou), _) => format!("IoU {iou:.4}"),
+            (_, Some(psnr_db)) => decibels(psnr_db),
+            _ => "identical".to_owned(),
+        }
+    }
+}
+
 /// A file that was written.
 pub(super) struct Encoded {
     pub(super) report: EncodeReport,
@@ -85,21 +99,24 @@ pub(super) struct Encoded {
 }
 
 pub(super) fn encode(job: &Job, arguments: &EncodeArguments, reporter: &Reporter) -> Result<Encoded> {
+    if !is_stream(&job.input) && same(&job.input, &job.output) {
+        return Err(usage_fault(format!("-o {} is the input itself: name another file", job.output.display())));
+    }
     let mut destination = Destination::new(&job.output, arguments.force, reporter.json())?;
     check_checkpoint(job, arguments)?;
     let opened = open(job, arguments)?;
     let stop = signals::watch()?;
     let asked = config::given(&arguments.options, arguments.config.as_deref())?;
-    let (source, notes) = read(opened, job, arguments, &asked, stop)?;
+    let (source, mut notes) = read(opened, job, arguments, &asked, stop)?;
     let info = source.info().clone();
     let samples = info.samples();
     decoding::use_threads(asked.threads)?;
     reporter.say(format_args!("{}: {}", shown(&job.input), signal_text(&info)));
     notes.iter().for_each(|note| reporter.say(format_args!("  note: {note}")));
     let rate = plan::rate(&asked, &info)?;
-    check_rate(rate, job, arguments)?;
     // What cannot be planned is said before a log or a page is begun.
     let planned = Planned::new(&asked, rate, &source)?;
+    check_rate(rate, planned.network.spec.model, job, arguments)?;
 
     let watch = arguments.watch.then(|| Watch::start(job, source.info(), arguments, stop, reporter)).transpose()?;
     let mut log = job.log_dir.as_deref().map(|folder| log(folder, &source)).transpose()?;
@@ -129,6 +146,10 @@ pub(super) fn encode(job: &Job, arguments: &EncodeArguments, reporter: &Reporter
     destination.write(&written)?;
 
     let quality = quality.map_or_else(|| quality::of_written(&written, &source), Ok)?;
+    if let Some(note) = rate.and_then(|rate| missed(rate, quality.psnr_db, outcome.stopped_by)) {
+        reporter.say(format_args!("note: {note}"));
+        notes.push(note);
+    }
     if let Some(log) = log
         && let Err(error) = log.finish(outcome.steps, &outcome.field, &quality, written.len() as u64)
     {
@@ -172,7 +193,7 @@ pub(super) fn encode(job: &Job, arguments: &EncodeArguments, reporter: &Reporter
     let verdict = if watch.as_ref().is_some_and(Watch::ended_by_page) {
         Ok(())
     } else {
-        verdict(&outcome, asked.psnr, &quality, &destination)
+        verdict(&outcome, asked.psnr, rate, &report, &quality, &destination)
     };
     Ok(Encoded { report, quality, verdict, watch })
 }
@@ -183,15 +204,19 @@ fn log(folder: &Path, samples: &Samples) -> Result<TrainingLog> {
     Ok(log)
 }
 
+/// Whether two paths are one file.
+fn same(one: &Path, other: &Path) -> bool {
+    match (one.canonicalize(), other.canonicalize()) {
+        (Ok(a), Ok(b)) => a == b,
+        _ => one == other,
+    }
+}
+
 /// A checkpoint replaces its file from the first step on, so what may be lost is looked at before.
 fn check_checkpoint(job: &Job, arguments: &EncodeArguments) -> Result<()> {
     let Some(path) = &job.checkpoint else { return Ok(()) };
-    let same = |other: &Path| match (path.canonicalize(), other.canonicalize()) {
-        (Ok(a), Ok(b)) => a == b,
-        _ => path == other,
-    };
     for (other, role) in [(&job.input, "input"), (&job.output, "output")] {
-        if same(other) {
+        if same(path, other) {
             return Err(usage_fault(format!("--checkpoint {} is the {role}: name another file", path.display())));
         }
     }
@@ -358,17 +383,29 @@ fn snapshot_every(job: &Job, arguments: &EncodeArguments) -> Option<f64> {
     job.log_dir.as_ref().map(|_| PREVIEW_EVERY.as_secs_f64())
 }
 
+/// What a file of a wanted quality is not, if it is not.
+fn missed(rate: Rate, psnr_db: f64, stopped_by: StoppedBy) -> Option<String> {
+    let Rate::Quality(wanted) = rate else { return None };
+    (psnr_db < wanted - MISSED_DB && stopped_by == StoppedBy::Steps).then(|| {
+        format!(
+            "{wanted:.1} dB were asked for, and this training came to {psnr_db:.1} dB: more --steps may come further"
+        )
+    })
+}
+
 /// What does not go with a wanted size.
-fn check_rate(rate: Option<Rate>, job: &Job, arguments: &EncodeArguments) -> Result<()> {
+fn check_rate(rate: Option<Rate>, model: Model, job: &Job, arguments: &EncodeArguments) -> Result<()> {
     if rate.is_some() && job.checkpoint.is_some() {
         return Err(usage_fault(
             "--checkpoint does not go with --bpp, --target-size and --quality yet: an interrupted training writes its file \
              all the same, but does not go on",
         ));
     }
-    if matches!(rate, Some(Rate::Quality(_))) && (arguments.watch || job.log_dir.is_some()) {
+    let trials = matches!(rate, Some(Rate::Quality(_))) && model != Model::Latents;
+    if trials && (arguments.watch || job.log_dir.is_some()) {
         return Err(usage_fault(
-            "--watch and --log-dir show one training, and --quality takes several: name a size with --bpp or --target-size",
+            "--watch and --log-dir show one training, and --quality takes several of networks: name a size with --bpp or \
+             --target-size",
         ));
     }
     Ok(())
@@ -423,12 +460,31 @@ pub(super) fn summary(report: &EncodeReport, quality: &Quality) -> String {
 }
 
 /// The file is written in any case; the exit code says whether it is what was asked for.
-fn verdict(outcome: &Outcome, wanted: Option<f64>, quality: &Quality, destination: &Destination) -> Result<()> {
+fn verdict(
+    outcome: &Outcome,
+    wanted: Option<f64>,
+    rate: Option<Rate>,
+    report: &EncodeReport,
+    quality: &Quality,
+    destination: &Destination,
+) -> Result<()> {
     if outcome.stopped_by == StoppedBy::Interrupted {
         return Err(Fault::Interrupted(format!(
             "interrupted after {} steps; {} holds the best weights until then",
             outcome.steps,
             destination.shown()
+        ))
+        .into());
+    }
+    if let Some(Rate::Bytes(wanted)) = rate
+        && report.bytes > wanted
+    {
+        return Err(Fault::TargetMissed(format!(
+            "{} bytes were asked for; {} is written all the same, with {} (more --steps, or fewer or smaller networks and \
+             partitions, take less)",
+            grouped(wanted),
+            destination.shown(),
+            grouped(report.bytes)
         ))
         .into());
     }

@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 use image::codecs::gif::{GifDecoder, GifEncoder, Repeat};
 use image::codecs::png::PngDecoder;
 use image::codecs::webp::WebPDecoder;
-use image::{AnimationDecoder as _, Delay, Frame, ImageDecoder as _, ImageError, ImageFormat, ImageResult};
+use image::{AnimationDecoder as _, Delay, Frame, ImageDecoder as _, ImageError, ImageFormat, ImageResult, RgbaImage};
 
 use super::folder::{picture, samples};
 use super::{FrameFormat, Frames, Rate};
@@ -182,8 +182,15 @@ pub(super) struct GifWriter<W: Write> {
     encoder: GifEncoder<W>,
     format: FrameFormat,
     rate: Rate,
-    written: u64,
+    given: u64,
+    /// The frame that is shown until the next one that is written, and since when, in hundredths of a second.
+    shown: Option<(RgbaImage, u64)>,
 }
+
+/// Hundredths of a second that a frame of a GIF is shown at least: viewers show those of less for ten.
+const LEAST_DELAY: u64 = 2;
+/// Frames per second that a GIF shows at most; others are left out.
+pub(super) const GIF_RATE: f64 = 50.0;
 
 impl<W: Write> GifWriter<W> {
     /// Begins a GIF that repeats for ever.
@@ -196,21 +203,42 @@ impl<W: Write> GifWriter<W> {
         }
         let mut encoder = GifEncoder::new_with_speed(writer, 10);
         encoder.set_repeat(Repeat::Infinite)?;
-        Ok(Self { encoder, format, rate, written: 0 })
+        Ok(Self { encoder, format, rate, given: 0, shown: None })
     }
 
-    /// Writes a frame.
+    /// Takes a frame.
     ///
     /// # Errors
     /// I/O errors.
     pub(super) fn write_frame(&mut self, frame: &[u8]) -> Result<()> {
+        let begins = self.begin_of(self.given);
+        self.given += 1;
+        if self.shown.as_ref().is_some_and(|&(_, since)| begins < since + LEAST_DELAY) {
+            return Ok(());
+        }
         let picture = picture(self.format, frame.to_vec()).context("a frame has another size")?.into_rgba8();
-        // Hundredths of a second since the start, so that their rounding does not add up.
-        let hundredths = Rate::new(100, 1).unwrap_or_default();
-        let at = |frame: u64| hundredths.nearest_frame(frame, self.rate);
-        let delay = u32::try_from(at(self.written + 1) - at(self.written)).unwrap_or(u32::MAX / 10);
+        let before = self.shown.replace((picture, begins));
+        self.encode(before, begins)
+    }
+
+    /// Writes the last frame.
+    ///
+    /// # Errors
+    /// I/O errors.
+    pub(super) fn finish(mut self) -> Result<()> {
+        let (last, end) = (self.shown.take(), self.begin_of(self.given));
+        self.encode(last, end)
+    }
+
+    /// Since the start, so that rounding does not add up.
+    fn begin_of(&self, frame: u64) -> u64 {
+        Rate::new(100, 1).unwrap_or_default().nearest_frame(frame, self.rate)
+    }
+
+    fn encode(&mut self, shown: Option<(RgbaImage, u64)>, until: u64) -> Result<()> {
+        let Some((picture, since)) = shown else { return Ok(()) };
+        let delay = u32::try_from((until - since).max(LEAST_DELAY)).unwrap_or(u32::MAX).min(u32::MAX / 10);
         self.encoder.encode_frame(Frame::from_parts(picture, 0, 0, Delay::from_numer_denom_ms(delay * 10, 1)))?;
-        self.written += 1;
         Ok(())
     }
 }

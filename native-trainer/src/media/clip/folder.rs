@@ -9,6 +9,7 @@ use image::{DynamicImage, ImageDecoder, ImageReader};
 
 use super::{FrameFormat, Frames, Rate};
 use crate::errors::input_fault;
+use crate::output::folder_of;
 
 /// The pictures of a folder.
 #[derive(Debug)]
@@ -149,6 +150,12 @@ fn by_number(a: &str, b: &str) -> Ordering {
     }
 }
 
+/// Whether a file is called as those that [`FolderWriter`] writes.
+pub(super) fn is_frame(name: &str) -> bool {
+    let number = name.strip_prefix("frame-").and_then(|rest| rest.strip_suffix(".png"));
+    number.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
 /// Writes a folder of PNG files, which takes its name when it is complete.
 #[derive(Debug)]
 pub(super) struct FolderWriter {
@@ -165,7 +172,7 @@ impl FolderWriter {
     /// # Errors
     /// Where it cannot be made.
     pub(super) fn new(target: &Path, format: FrameFormat, frames: u64) -> Result<Self> {
-        let parent = target.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let parent = folder_of(target);
         let mut builder = tempfile::Builder::new();
         builder.prefix(".tessera-").suffix(".tmp");
         #[cfg(unix)]
@@ -188,8 +195,18 @@ impl FolderWriter {
         let bytes = fs::read_dir(self.folder.path())?
             .map(|entry| Ok(entry?.metadata()?.len()))
             .sum::<std::io::Result<u64>>()?;
-        fs::rename(self.folder.path(), &self.target)
-            .with_context(|| format!("cannot write {}", self.target.display()))?;
+        let written = || format!("cannot write {}", self.target.display());
+        // What may be replaced was looked at before the first frame.
+        let old = self.target.is_dir().then(|| tempfile::tempdir_in(folder_of(&self.target))).transpose()?;
+        if let Some(old) = &old {
+            fs::rename(&self.target, old.path()).with_context(written)?;
+        }
+        if let Err(error) = fs::rename(self.folder.path(), &self.target) {
+            if let Some(old) = old {
+                fs::rename(old.keep(), &self.target).with_context(written)?;
+            }
+            return Err(error).with_context(written);
+        }
         // Renamed: nothing is left to remove.
         let _ = self.folder.keep();
         Ok(bytes)

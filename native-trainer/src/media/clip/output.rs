@@ -7,9 +7,9 @@ use std::rc::Rc;
 
 use anyhow::{Context as _, Result};
 
-use super::animation::{ApngWriter, GifWriter};
+use super::animation::{ApngWriter, GIF_RATE, GifWriter};
 use super::ffmpeg::{Container, FfmpegWriter};
-use super::folder::FolderWriter;
+use super::folder::{FolderWriter, is_frame};
 use super::y4m::Y4mWriter;
 use super::{Ffmpeg, FrameFormat, Rate};
 use crate::errors::usage_fault;
@@ -61,6 +61,25 @@ impl ClipFormat {
                 ".{other} is not a clip format that tessera writes; use .mp4, .webm, .mkv, .y4m, .gif, .apng, or a folder"
             ))),
         }
+    }
+
+    /// Where a clip of this format goes.
+    ///
+    /// # Errors
+    /// As [`Destination::new`] and [`Destination::folder`].
+    pub fn destination(self, path: &Path, force: bool, json: bool) -> Result<Destination> {
+        if self == Self::Folder {
+            Destination::folder(path, force, is_frame)
+        } else {
+            Destination::new(path, force, json)
+        }
+    }
+
+    /// What is left out of a clip of this rate, for the user.
+    pub fn note(self, rate: Rate) -> Option<String> {
+        (self == Self::Gif && rate.per_second() > GIF_RATE).then(|| {
+            format!("a GIF shows at most {GIF_RATE} frames per second: the others are left out, and it plays as long")
+        })
     }
 
     /// Refuses what the format cannot hold.
@@ -183,7 +202,7 @@ impl FrameWriter {
     pub fn finish(self) -> Result<Option<u64>> {
         match self.target {
             Target::Y4m(writer) => drop(writer),
-            Target::Gif(writer) => drop(writer),
+            Target::Gif(writer) => writer.finish()?,
             Target::Apng(writer) => writer.finish()?,
             Target::Ffmpeg(writer) => writer.finish()?,
             Target::Folder(writer) => return Ok(Some(writer.finish()?)),

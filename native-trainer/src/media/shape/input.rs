@@ -77,6 +77,13 @@ pub fn read_shape(bytes: &[u8], path: &Path, sampling: &Sampling) -> Result<(Sig
     if sampling.resolution.is_some() || sampling.padding.is_some() {
         return Err(usage_fault("--resolution and --padding are for meshes: a grid of voxels has its own"));
     }
+    let least = voxels.values.par_iter().copied().reduce(|| 0.0, f32::min);
+    if sampling.field.is_none() && voxels.floats && least < 0.0 {
+        return Err(usage_fault(format!(
+            "{name} has values down to {least}, which no occupancy has: --field distance takes them as distances, negative \
+             inside, --field occupancy as inside from one half on"
+        )));
+    }
     Ok((of_voxels(voxels, sampling.field.unwrap_or_default(), &name)?, Vec::new()))
 }
 
@@ -238,6 +245,8 @@ mod tests {
         let distance = Sampling { field: Some(FieldName::Distance), ..Sampling::default() };
         let (signal, _) = read_shape(&npy(&[1, 1, 2], true, &floats), Path::new("-"), &distance).unwrap();
         assert_eq!((signal.values.as_slice(), signal.info.amplitude), (&[-0.125, 1.0][..], 4.0));
+        let unsaid = read_shape(&npy(&[1, 1, 2], true, &floats), Path::new("-"), &Sampling::default());
+        assert!(unsaid.unwrap_err().to_string().contains("--field distance"));
         assert!(read_shape(&grid, Path::new("-"), &distance).is_err());
         assert!(read_shape(&npy(&[1, 1, 1], false, &[0]), Path::new("-"), &Sampling::default()).is_err());
         let both = Sampling { resolution: Some(9), ..Sampling::default() };

@@ -22,6 +22,9 @@ use crate::output::shown;
 const EXTENSIONS: [&str; 13] =
     ["wav", "wave", "flac", "ogg", "oga", "mp3", "aac", "adts", "m4a", "m4b", "aif", "aiff", "aifc"];
 
+/// The amplitude of a sound without any: below the steps of 24 bits.
+const SILENCE: f32 = 1.0 / (1 << 25) as f32;
+
 /// Whether the bytes begin as a sound does, or the extension says so.
 pub fn is_sound(bytes: &[u8], path: &Path) -> bool {
     let at = |start: usize, word: &[u8]| bytes.get(start..).is_some_and(|rest| rest.starts_with(word));
@@ -58,6 +61,10 @@ pub fn read_sound(bytes: Vec<u8>, path: &Path) -> Result<Source> {
     if recording.damaged > 0 {
         notes.push(format!("damaged parts of it are left out ({} in all)", recording.damaged));
     }
+    if recording.ends_early {
+        let samples = recording.values.len() / recording.channels.max(1);
+        notes.push(format!("it ends before its header says so: the {samples} samples that are there are taken"));
+    }
     if recording.tracks > 1 {
         notes.push(format!("the first of its {} sound tracks is taken", recording.tracks));
     }
@@ -74,6 +81,8 @@ struct Recording {
     /// Bits of a sample; 0 before the first packet.
     bits: u32,
     damaged: usize,
+    /// Its header promises more, as that of a cut file or of a stream does.
+    ends_early: bool,
     tracks: usize,
 }
 
@@ -91,6 +100,7 @@ fn decode(reader: &mut dyn FormatReader, name: &str) -> Result<Recording> {
         .make_audio_decoder(parameters, &AudioDecoderOptions::default())
         .map_err(|e| refused(e.to_string()))?;
     let stated_bits = parameters.bits_per_sample;
+    let is_alac = parameters.codec == well_known::CODEC_ID_ALAC;
     let mut recording = Recording { tracks, ..Recording::default() };
     let mut piece: Vec<f32> = Vec::new();
     loop {
@@ -100,7 +110,7 @@ fn decode(reader: &mut dyn FormatReader, name: &str) -> Result<Recording> {
             Err(SoundError::ResetRequired) => return Err(refused("it changes its coding on the way".to_owned())),
             // A file that was cut off holds what came before.
             Err(SoundError::IoError(e)) if e.kind() == std::io::ErrorKind::UnexpectedEof => {
-                recording.damaged += 1;
+                recording.ends_early = true;
                 break;
             }
             Err(e) => return Err(refused(e.to_string())),
@@ -139,7 +149,7 @@ fn decode(reader: &mut dyn FormatReader, name: &str) -> Result<Recording> {
     }
     // ALAC comes as 32 bits whatever it holds, and only its own header says what that is.
     let integral = |v: &f32| (v * 32_768.0).fract() == 0.0;
-    if stated_bits.is_none() && recording.bits == 32 && recording.values.iter().all(integral) {
+    if is_alac && stated_bits.is_none() && recording.bits == 32 && recording.values.iter().all(integral) {
         recording.bits = 16;
     }
     Ok(recording)
@@ -166,8 +176,8 @@ fn to_signal(recording: Recording, name: &str) -> Result<Signal> {
         return Err(input_fault(format!("{name} has samples that are infinite or not a number")));
     }
     let peak = values.iter().fold(0.0_f32, |peak, v| peak.max(v.abs()));
-    // Silence has no scale.
-    let amplitude = if peak > 0.0 { peak } else { 1.0 };
+    // Silence has no scale: one that makes whatever a field has of it silent.
+    let amplitude = if peak > 0.0 { peak } else { SILENCE };
     values.iter_mut().for_each(|v| *v /= amplitude);
     let format = match bits {
         0..=8 => SampleFormat::U8,

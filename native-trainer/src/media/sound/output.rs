@@ -17,6 +17,8 @@ use crate::errors::usage_fault;
 
 /// Channels that a FLAC file can have.
 const FLAC_CHANNELS: usize = 8;
+/// Samples a second that our encoder of FLAC takes; the format has more.
+const FLAC_RATE: u32 = 96_000;
 /// Samples of a FLAC block at least, as the encoder has it.
 const FLAC_LEAST_BLOCK: usize = 32;
 
@@ -104,6 +106,11 @@ fn flac(samples: &[f32], info: &SignalInfo, rate: u32) -> Result<Vec<u8>> {
     if channels > FLAC_CHANNELS {
         return Err(usage_fault(format!("FLAC holds at most {FLAC_CHANNELS} channels, not {channels}: write .wav")));
     }
+    if rate > FLAC_RATE {
+        return Err(usage_fault(format!(
+            "FLAC is written with at most {FLAC_RATE} samples a second, not {rate}: write .wav, or lower it by --scale"
+        )));
+    }
     let bits: u16 = match info.format {
         SampleFormat::U8 => 8,
         SampleFormat::U16 => 16,
@@ -168,8 +175,11 @@ mod tests {
     fn loud_samples_stay_in_range() {
         assert_eq!((code(2.0, 16), code(-2.0, 16), code(1.0, 8), code(-1.0, 8)), (32_767, -32_768, 127, -128));
         let info = SignalInfo::sound(1, 9, SampleFormat::U8, 8_000, 1.0).unwrap();
-        let error = encode_sound(&[0.0; 9], &info, 8_000, SoundFormat::Flac).unwrap_err();
-        assert_eq!(crate::errors::exit_code(&error), 2);
+        for (channels, rate) in [(9, 8_000), (1, 192_000)] {
+            let info = SignalInfo { channels, ..info.clone() };
+            let error = encode_sound(&[0.0; 9], &info, rate, SoundFormat::Flac).unwrap_err();
+            assert_eq!(crate::errors::exit_code(&error), 2);
+        }
         assert!(SoundFormat::of(Path::new("a.mp3")).unwrap_err().to_string().contains("mp3"));
     }
 }

@@ -13,6 +13,9 @@ const BITS_OF_ERROR: f64 = 0.75;
 /// What counts of an excess, and how far the price may go.
 const MOST_EXCESS: f64 = 0.5;
 const FARTHEST: f64 = 65_536.0;
+/// The lowest price for an error, over that error. Errors that are within reach are had for 0.3 and more; what is not would take ever
+/// more bits for nothing.
+const OF_ERROR: f64 = 0.03;
 /// What all but the latents takes in a small file, before that is known, in bits.
 const BESIDE: f64 = 8.0 * 850.0;
 
@@ -21,7 +24,8 @@ const BESIDE: f64 = 8.0 * 850.0;
 pub(super) struct Price {
     /// Mean squared error of values from 0 to 1, times samples.
     pub(super) now: f64,
-    first: f64,
+    /// The lowest and the highest.
+    bounds: (f64, f64),
     aim: LatentAim,
     /// Bits of the file beyond what latents were weighed at.
     beside: f64,
@@ -34,7 +38,11 @@ pub(super) struct Price {
 impl Price {
     pub(super) fn new(first: f64, aim: LatentAim) -> Self {
         let beside = if let LatentAim::Bytes(bytes) = aim { BESIDE.min(4.0 * bytes) } else { BESIDE };
-        Self { now: first, first, aim, beside, errors: 1.0, progress: 0.0 }
+        let lowest = match aim {
+            LatentAim::Bytes(_) => first / FARTHEST,
+            LatentAim::Error(wanted) => OF_ERROR * wanted,
+        };
+        Self { now: first, bounds: (lowest.min(first), first * FARTHEST), aim, beside, errors: 1.0, progress: 0.0 }
     }
 
     /// Takes in that latents weighed at so many bits, and a step's error, make such a file.
@@ -62,7 +70,8 @@ impl Price {
         let excess = excess.clamp(-MOST_EXCESS, MOST_EXCESS);
         let following = FOLLOWING.0 + (FOLLOWING.1 - FOLLOWING.0) * progress.min(1.0);
         let price = self.now * (following * slower * excess).exp();
-        self.now = price.clamp(self.first / FARTHEST, self.first * FARTHEST);
+        let (lowest, highest) = self.bounds;
+        self.now = price.clamp(lowest, highest);
     }
 }
 

@@ -133,7 +133,9 @@ impl FfmpegWriter {
     pub(in crate::media::clip) fn finish(mut self) -> Result<()> {
         let flushed = self.input.take().map_or(Ok(()), |mut input| input.flush());
         let status = self.child.wait()?;
-        if flushed.is_err() || !status.success() {
+        // It may end well though the disk was full; what it says at this level is never harmless.
+        let complained = self.messages.metadata()?.len() > 0;
+        if flushed.is_err() || !status.success() || complained {
             anyhow::bail!("ffmpeg gave up: {}", said(&mut self.messages, &self.path));
         }
         Ok(())
