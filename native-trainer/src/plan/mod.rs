@@ -194,13 +194,20 @@ pub fn carried_out(options: &EncodeOptions, network: &Network, settings: &Settin
 
 /// A blend as the file records it: nothing along axes without a border, and no list for nothing at all.
 fn blend(SamplesPerAxis(asked): &SamplesPerAxis, grid: &Grid) -> Result<Vec<u32>> {
+    if asked.len() != grid.axes() {
+        return Err(usage_fault(format!(
+            "--blend: this signal has {0} axes, so {0} numbers are needed, as in {1}",
+            grid.axes(),
+            vec!["4"; grid.axes()].join("x")
+        )));
+    }
     let mut blend = asked.clone();
     for (samples, &factor) in blend.iter_mut().zip(grid.factors()) {
         if factor == 1 {
             *samples = 0;
         }
     }
-    if blend.len() == grid.axes() && blend.iter().all(|&samples| samples == 0) {
+    if blend.iter().all(|&samples| samples == 0) {
         return Ok(Vec::new());
     }
     check_blend(&blend, grid).map_err(|error| usage_fault(format!("--blend: {error}")))?;

@@ -6,6 +6,8 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::Request;
+use crate::commands::describe::box_text;
+use crate::errors::usage_fault;
 use crate::media::shape::{ShapeFormat, encode_mesh, encode_voxels, placed, placement_of, surface};
 use crate::output::is_stream;
 use crate::report::{Reporter, duration, grouped};
@@ -38,6 +40,12 @@ pub(super) fn run(request: &Request<'_>, reporter: &Reporter) -> Result<()> {
     };
     let encoded = if format.is_mesh() {
         let surface = surface(field, info, &view)?;
+        if surface.triangles.is_empty() {
+            return Err(usage_fault(format!(
+                "there is no surface in {}: decode more of the file, or its voxels to .npy",
+                box_text(&request.bounds)
+            )));
+        }
         size.vertices = Some(surface.positions.len());
         size.triangles = Some(surface.triangles.len());
         size.watertight = Some(surface.open_edges() == 0);

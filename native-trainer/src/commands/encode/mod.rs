@@ -26,9 +26,6 @@ pub(super) fn run(arguments: &EncodeArguments, reporter: &Reporter) -> Result<()
         }
         return encoded.verdict;
     }
-    if arguments.watch {
-        return Err(usage_fault("--watch shows one training: name one input"));
-    }
     many::run(&jobs, arguments, reporter)
 }
 
@@ -52,7 +49,7 @@ fn jobs(arguments: &EncodeArguments) -> Result<Vec<Job>> {
     if !folder {
         return Err(usage_fault(format!(
             "-o {}: {} inputs need a folder for their files; end its name with a slash",
-            shown(output),
+            output.display(),
             inputs.len()
         )));
     }
@@ -91,6 +88,9 @@ fn jobs(arguments: &EncodeArguments) -> Result<Vec<Job>> {
             checkpoint: checkpoint.as_deref().map(|folder| named(folder, ".ckpt")),
             log_dir: log_dir.as_deref().map(|folder| folder.join(stem)),
         });
+    }
+    if arguments.watch && jobs.len() > 1 {
+        return Err(usage_fault("--watch shows one training: name one input"));
     }
     make_folder(output)?;
     if let Some(folder) = checkpoint {

@@ -354,7 +354,7 @@ mod tests {
         let mut bytes = Vec::new();
         let mut writer = GifWriter::new(&mut bytes, format, Rate::new(30, 1).unwrap()).unwrap();
         (0..6).for_each(|i| writer.write_frame(&frame(format, i)).unwrap());
-        drop(writer);
+        writer.finish().unwrap();
         assert!(is_animated(Cursor::new(&bytes)));
         let (found, rate, frames, notes) = all(bytes).unwrap();
         assert_eq!((found, rate, frames.len()), (format, Rate::new(30, 1).unwrap(), 6));
@@ -381,7 +381,7 @@ mod tests {
         let one = FrameFormat { width: 2, height: 2, channels: 1 };
         let mut writer = GifWriter::new(&mut gif, one, Rate::default()).unwrap();
         writer.write_frame(&[1, 2, 3, 4]).unwrap();
-        drop(writer);
+        writer.finish().unwrap();
         assert!(
             [png.get_ref(), &gif, &b"GIF89a".to_vec(), &Vec::new()]
                 .iter()

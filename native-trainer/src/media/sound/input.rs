@@ -47,7 +47,7 @@ pub fn is_sound(bytes: &[u8], path: &Path) -> bool {
 /// a file can hold.
 pub fn read_sound(bytes: Vec<u8>, path: &Path) -> Result<Source> {
     let name = shown(path);
-    let refused = |e: SoundError| input_fault(format!("cannot read {name} as a sound: {e}"));
+    let refused = |e: SoundError| refused(&name, &e);
     let mut hint = Hint::new();
     if let Some(extension) = path.extension().and_then(|e| e.to_str()) {
         hint.with_extension(extension);
@@ -71,6 +71,15 @@ pub fn read_sound(bytes: Vec<u8>, path: &Path) -> Result<Source> {
     Ok(Source { signal: to_signal(recording, &name)?, notes })
 }
 
+fn refused(name: &str, error: &SoundError) -> anyhow::Error {
+    let help = if matches!(error, SoundError::Unsupported(_)) {
+        "; `ffmpeg -i FILE sound.wav` may make one that can be read"
+    } else {
+        ""
+    };
+    input_fault(format!("cannot read {name} as a sound: {error}{help}"))
+}
+
 /// A decoded sound.
 #[derive(Debug, Default)]
 struct Recording {
@@ -87,18 +96,18 @@ struct Recording {
 }
 
 fn decode(reader: &mut dyn FormatReader, name: &str) -> Result<Recording> {
-    let refused = |reason: String| input_fault(format!("cannot read {name} as a sound: {reason}"));
+    let unfit = |reason: &str| input_fault(format!("cannot read {name} as a sound: {reason}"));
     let is_audio = |t: &&symphonia::core::formats::Track| t.track_type() == Some(TrackType::Audio);
     let tracks = reader.tracks().iter().filter(is_audio).count();
-    let track = reader.default_track(TrackType::Audio).ok_or_else(|| refused("it has no sound".to_owned()))?;
+    let track = reader.default_track(TrackType::Audio).ok_or_else(|| unfit("it has no sound"))?;
     let id = track.id;
     let parameters = track.codec_params.as_ref().and_then(|p| p.audio());
-    let parameters = parameters.ok_or_else(|| refused("its coding is not known".to_owned()))?;
+    let parameters = parameters.ok_or_else(|| unfit("its coding is not known"))?;
     let lossy =
         [well_known::CODEC_ID_MP3, well_known::CODEC_ID_AAC, well_known::CODEC_ID_VORBIS].contains(&parameters.codec);
     let mut decoder = symphonia::default::get_codecs()
         .make_audio_decoder(parameters, &AudioDecoderOptions::default())
-        .map_err(|e| refused(e.to_string()))?;
+        .map_err(|e| refused(name, &e))?;
     let stated_bits = parameters.bits_per_sample;
     let is_alac = parameters.codec == well_known::CODEC_ID_ALAC;
     let mut recording = Recording { tracks, ..Recording::default() };
@@ -107,13 +116,13 @@ fn decode(reader: &mut dyn FormatReader, name: &str) -> Result<Recording> {
         let packet = match reader.next_packet() {
             Ok(Some(packet)) => packet,
             Ok(None) => break,
-            Err(SoundError::ResetRequired) => return Err(refused("it changes its coding on the way".to_owned())),
+            Err(SoundError::ResetRequired) => return Err(unfit("it changes its coding on the way")),
             // A file that was cut off holds what came before.
             Err(SoundError::IoError(e)) if e.kind() == std::io::ErrorKind::UnexpectedEof => {
                 recording.ends_early = true;
                 break;
             }
-            Err(e) => return Err(refused(e.to_string())),
+            Err(e) => return Err(refused(name, &e)),
         };
         if packet.track_id != id {
             continue;
@@ -125,13 +134,13 @@ fn decode(reader: &mut dyn FormatReader, name: &str) -> Result<Recording> {
                     (recording.channels, recording.rate) = (channels, rate);
                     recording.bits = if lossy { 16 } else { stated_bits.unwrap_or_else(|| bits(&decoded)) };
                 } else if (recording.channels, recording.rate) != (channels, rate) {
-                    return Err(refused("it changes its channels or its rate on the way".to_owned()));
+                    return Err(unfit("it changes its channels or its rate on the way"));
                 }
                 decoded.copy_to_vec_interleaved(&mut piece);
                 recording.values.extend_from_slice(&piece);
             }
             Err(SoundError::DecodeError(_)) => recording.damaged += 1,
-            Err(e) => return Err(refused(e.to_string())),
+            Err(e) => return Err(refused(name, &e)),
         }
         let samples = recording.values.len() / recording.channels.max(1);
         if samples as u64 > limits::AXIS_SAMPLES {
@@ -145,7 +154,7 @@ fn decode(reader: &mut dyn FormatReader, name: &str) -> Result<Recording> {
         }
     }
     if recording.values.is_empty() {
-        return Err(refused("it holds no samples".to_owned()));
+        return Err(unfit("it holds no samples"));
     }
     // ALAC comes as 32 bits whatever it holds, and only its own header says what that is.
     let integral = |v: &f32| (v * 32_768.0).fract() == 0.0;

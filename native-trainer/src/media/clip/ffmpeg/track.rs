@@ -15,6 +15,11 @@ use crate::errors::input_fault;
 #[serde(default)]
 pub(super) struct Track {
     pub(super) codec_name: String,
+    codec_type: String,
+    disposition: Disposition,
+    /// Sound tracks beside it.
+    #[serde(skip)]
+    sounds: usize,
     pix_fmt: String,
     r_frame_rate: String,
     avg_frame_rate: String,
@@ -29,6 +34,13 @@ pub(super) struct Tags {
     pub(super) alpha_mode: String,
 }
 
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Disposition {
+    /// 1 for the cover of a record and the like.
+    attached_pic: u8,
+}
+
 #[derive(Debug, Deserialize)]
 struct Probed {
     #[serde(default)]
@@ -39,17 +51,7 @@ impl Ffmpeg {
     /// The first picture track.
     pub(super) fn track(&self, path: &Path, name: &str) -> Result<Track> {
         let output = Command::new(&self.probe)
-            .args([
-                "-v",
-                "error",
-                "-protocol_whitelist",
-                "file",
-                "-select_streams",
-                "V:0",
-                "-show_streams",
-                "-of",
-                "json",
-            ])
+            .args(["-v", "error", "-protocol_whitelist", "file", "-show_streams", "-of", "json"])
             .arg(named(path))
             .stdin(Stdio::null())
             .output()
@@ -59,15 +61,24 @@ impl Ffmpeg {
             let said = shortened(&String::from_utf8_lossy(&output.stderr), path);
             return Err(input_fault(format!("ffmpeg cannot read {name}: {said}")));
         };
-        probed
-            .streams
-            .into_iter()
-            .next()
-            .ok_or_else(|| input_fault(format!("{name} has no moving picture in it; is it a sound?")))
+        let sounds = probed.streams.iter().filter(|track| track.codec_type == "audio").count();
+        let mut moving = probed.streams.into_iter().filter(Track::is_moving);
+        match moving.next() {
+            Some(track) => Ok(Track { sounds, ..track }),
+            None if sounds > 0 => Err(input_fault(format!(
+                "{name} has no moving picture in it, but sound, which is not read from such a file: \
+                 `ffmpeg -i {name} -vn sound.wav` makes one that is"
+            ))),
+            None => Err(input_fault(format!("{name} has no moving picture in it"))),
+        }
     }
 }
 
 impl Track {
+    fn is_moving(&self) -> bool {
+        self.codec_type == "video" && self.disposition.attached_pic == 0
+    }
+
     /// The constant rate that frames come at. The average is exact to a few digits only; where the two nearly agree, the
     /// other is meant.
     pub(super) fn rate(&self) -> Option<Rate> {
@@ -102,6 +113,9 @@ impl Track {
         let depth = self.pix_fmt.trim_end_matches("le").trim_end_matches("be");
         let named = |ends: &[&str]| ends.iter().any(|end| depth.ends_with(end));
         let mut notes = Vec::new();
+        if self.sounds > 0 {
+            notes.push("its sound is left out: a clip has pictures alone".to_owned());
+        }
         if named(&deep) && !named(&["nv12", "nv16", "rgb32"]) {
             notes.push("reduced to 8 bits per channel".to_owned());
         }
