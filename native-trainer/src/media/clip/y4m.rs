@@ -66,7 +66,10 @@ fn refused(name: &str, frame: u64, error: &Error) -> anyhow::Error {
             "{name} has a kind of YUV that is not supported: convert it, as in `ffmpeg -i IN -pix_fmt yuv444p OUT.y4m`"
         )),
         Error::EOF => input_fault(format!("{name} ends within its header")),
-        other => input_fault(format!("cannot read {name} as Y4M, frame {frame}: {other}")),
+        other => input_fault(format!(
+            "cannot read {name} as Y4M, frame {frame}: {other} (samples of more than 8 bits in frames of odd width are not supported: \
+             convert them, as in `ffmpeg -i IN -pix_fmt yuv444p OUT.y4m`)"
+        )),
     }
 }
 

@@ -61,6 +61,10 @@ pub fn read_sound(bytes: Vec<u8>, path: &Path) -> Result<Source> {
     if recording.damaged > 0 {
         notes.push(format!("damaged parts of it are left out ({} in all)", recording.damaged));
     }
+    if recording.is_aac {
+        // symphonia does not apply the edit list that says how much.
+        notes.push("what its AAC encoder put before the first sample, often 1,024 samples, is kept".to_owned());
+    }
     if recording.ends_early {
         let samples = recording.values.len() / recording.channels.max(1);
         notes.push(format!("it ends before its header says so: the {samples} samples that are there are taken"));
@@ -92,6 +96,7 @@ struct Recording {
     damaged: usize,
     /// Its header promises more, as that of a cut file or of a stream does.
     ends_early: bool,
+    is_aac: bool,
     tracks: usize,
 }
 
@@ -109,8 +114,9 @@ fn decode(reader: &mut dyn FormatReader, name: &str) -> Result<Recording> {
         .make_audio_decoder(parameters, &AudioDecoderOptions::default())
         .map_err(|e| refused(name, &e))?;
     let stated_bits = parameters.bits_per_sample;
+    let is_aac = parameters.codec == well_known::CODEC_ID_AAC;
     let is_alac = parameters.codec == well_known::CODEC_ID_ALAC;
-    let mut recording = Recording { tracks, ..Recording::default() };
+    let mut recording = Recording { tracks, is_aac, ..Recording::default() };
     let mut piece: Vec<f32> = Vec::new();
     loop {
         let packet = match reader.next_packet() {

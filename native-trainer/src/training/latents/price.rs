@@ -13,8 +13,8 @@ const BITS_OF_ERROR: f64 = 0.75;
 /// What counts of an excess, and how far the price may go.
 const MOST_EXCESS: f64 = 0.5;
 const FARTHEST: f64 = 65_536.0;
-/// The lowest price for an error, over that error. Errors that are within reach are had for 0.3 and more; what is not would take ever
-/// more bits for nothing.
+/// The lowest price for an error, over that error. Errors within reach were had for 1.6 to 4.6; what is beyond would take ever more
+/// bits for nothing.
 const OF_ERROR: f64 = 0.03;
 /// What all but the latents takes in a small file, before that is known, in bits.
 const BESIDE: f64 = 8.0 * 850.0;
