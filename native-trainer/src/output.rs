@@ -97,13 +97,20 @@ impl Destination {
     /// # Errors
     /// [`Fault::Usage`] for any other.
     pub fn folder(path: &Path, force: bool, ours: impl Fn(&str) -> bool) -> Result<Self> {
+        if path.exists() && !path.is_dir() {
+            return Err(usage_fault(format!(
+                "{} is no folder: name one, or one that is not there yet",
+                path.display()
+            )));
+        }
         if !path.is_dir() {
             return Self::new(path, force, false);
         }
         let unreadable = || format!("cannot read the folder {}", path.display());
         for entry in fs::read_dir(path).with_context(unreadable)? {
-            let name = entry.with_context(unreadable)?.file_name();
-            if !ours(&name.to_string_lossy()) {
+            let entry = entry.with_context(unreadable)?;
+            let name = entry.file_name();
+            if !ours(&name.to_string_lossy()) || !entry.file_type().with_context(unreadable)?.is_file() {
                 return Err(usage_fault(format!(
                     "{} is a folder with files of others ({}): name an empty one, or one that is not there",
                     path.display(),
@@ -221,6 +228,14 @@ impl Staged {
         // The new name itself must reach the disk; not every file system lets a folder be flushed.
         let _ = File::open(folder_of(&path)).and_then(|f| f.sync_all());
         Ok(bytes)
+    }
+}
+
+/// Whether two paths are one file.
+pub fn is_same(one: &Path, other: &Path) -> bool {
+    match (one.canonicalize(), other.canonicalize()) {
+        (Ok(a), Ok(b)) => a == b,
+        _ => one == other,
     }
 }
 

@@ -196,6 +196,31 @@ describe('pictures of latents', () => {
 });
 
 describe('engines', () => {
+  test('a browser whose GPU process ends shows the picture again', needs('sample', 'program', 'gpu'), async () => {
+    const browser = await launch({ gpu: 'draws' });
+    const server = await serveAll({ [sampleName]: sampleBytes() });
+    const t = await openPage(browser, `${server.page}?url=/files/${sampleName}`);
+    await t.opened();
+    await t.viewer.locator('.stage').focus();
+    await t.page.keyboard.press('1');
+    await t.settled();
+    await t.page.evaluate(() => {
+      window.lost = 0;
+      document.querySelector('tessera-viewer').shadowRoot.querySelector('canvas.picture').addEventListener('contextlost', () => (window.lost += 1));
+    });
+    const control = await browser.newBrowserCDPSession();
+    await control.send('Browser.crashGpuProcess').catch(() => {});
+    await t.page.waitForFunction(() => window.lost > 0, null, { timeout: 60_000 });
+    await t.settled();
+    const folder = mkdtempSync(join(tmpdir(), 'tessera-browser-'));
+    tessera('decode', samplePath(), '-o', join(folder, 'expected.png'), '--quiet');
+    assert.ok((await worstDifference(t.page, 'gpu-process', readFileSync(join(folder, 'expected.png')), 1)) <= 1);
+    rmSync(folder, { recursive: true });
+    await t.close();
+    await browser.close();
+    await server.close();
+  });
+
   test('the badge says CPU, and why, where WebGPU is disabled', needs('sample'), async () => {
     const browser = await launch({ gpu: false });
     const server = await serveAll({ [sampleName]: sampleBytes() });

@@ -120,7 +120,6 @@ fn parts_rates_and_sizes_are_chosen() {
     assert!(place.fails(2, &["compare", "still.png", "clip"]).contains("cannot be compared"));
 }
 
-/// A crop in space and time copies chunks, and what stays has the same bits.
 #[test]
 fn folders_are_replaced_where_they_hold_nothing_else() {
     let place = Workplace::new();
@@ -133,10 +132,18 @@ fn folders_are_replaced_where_they_hold_nothing_else() {
     assert_eq!((&small["columns"], &small["rows"], &small["frames"]), (&6.into(), &4.into(), &3.into()));
     assert_eq!(png(&place.path("out/frame-0002.png")).dimensions(), (6, 4));
     assert_eq!(std::fs::read_dir(place.path("out")).unwrap().count(), 3);
+    // By a way that leads through it, and fewer frames than before.
+    place.done(&["decode", "a.inr", "-o", "out/../out", "--force", "--region", "t=0..0.03"]);
+    assert_eq!(std::fs::read_dir(place.path("out")).unwrap().count(), 1);
     place.write("out/letter.txt", b"dear");
     assert!(place.fails(2, &["decode", "a.inr", "-o", "out", "--force"]).contains("letter.txt"));
     assert_eq!(place.read("out/letter.txt"), b"dear");
-    assert_eq!(place.names(), ["a.inr", "clip", "out"]);
+    std::fs::remove_file(place.path("out/letter.txt")).unwrap();
+    std::fs::create_dir(place.path("out/frame-7.png")).unwrap();
+    assert!(place.fails(2, &["decode", "a.inr", "-o", "out", "--force"]).contains("frame-7.png"));
+    place.write("file", b"x");
+    assert!(place.fails(2, &["decode", "a.inr", "-o", "file", "--force"]).contains("no folder"));
+    assert_eq!(place.names(), ["a.inr", "clip", "file", "out"]);
 }
 
 #[test]
@@ -165,6 +172,7 @@ fn frames_that_are_identical_are_counted() {
     assert!(said.text().contains("of those that differ, 3 are identical"), "{}", said.text());
 }
 
+/// A crop in space and time copies chunks, and what stays has the same bits.
 #[test]
 fn a_crop_in_space_and_time_keeps_its_bits() {
     let place = Workplace::new();

@@ -198,6 +198,8 @@ fn a_compressed_file_is_cropped_by_copying() {
     // And a compressed file can be compressed again.
     place.done(&["compress", "d.inr", "-o", "e.inr", "--target-size", "1500"]);
     assert!(place.read("e.inr").len() <= 1500);
+    let said = place.fails(5, &["compress", "d.inr", "-o", "f.inr", "--target-size", "100"]);
+    assert!(said.contains("100 bytes were asked for") && place.read("f.inr").len() > 100, "{said}");
 }
 
 #[test]

@@ -212,6 +212,12 @@ fn voxels_are_compared_as_what_the_field_says() {
         let compared = place.json(&[&["compare", "d.inr"], other].concat());
         assert!((compared["iou"].as_f64().unwrap() - report["iou"].as_f64().unwrap()).abs() < 1e-9, "{compared}");
     }
+    // Without a word, and against an occupancy, they are distances all the same.
+    let inside: Vec<u8> = (0..1728).map(|i| u8::from(distance(i) < 0.0)).collect();
+    place.write("o.npy", &npy(&[12; 3], false, &inside));
+    assert_eq!(place.json(&["compare", "o.npy", "d.npy"])["iou"], 1.0);
+    assert!(place.fails(2, &["compare", "d.inr", "a.obj", "--field", "distance"]).contains("neither input"));
+    assert!(place.fails(2, &["compare", "d.inr", "d.npy", "--voxels", "1x1x1:u8"]).contains("say what they are"));
     place.done(&["decode", "d.inr", "-o", "e.npy"]);
     assert_eq!(place.json(&["compare", "d.inr", "e.npy"])["iou"], 1.0);
 }

@@ -226,8 +226,8 @@ pub struct EncodeOptions {
     #[arg(long, env = "TESSERA_STEPS", hide_env = true, value_name = "COUNT", help_heading = "Training")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub steps: Option<Count>,
-    /// Write a file of at most this many bits per sample (exit code 5 where it takes more): of a picture as latents, with an option of networks as a network of the
-    /// size that it takes, like other signals
+    /// Write a file of at most this many bits per sample (exit code 5 where it takes more): of a picture as latents, with an
+    /// option of networks as a network of the size that it takes, like other signals
     #[arg(
         long,
         env = "TESSERA_BPP",

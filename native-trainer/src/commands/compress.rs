@@ -151,7 +151,14 @@ pub(super) fn run(arguments: &CompressArguments, reporter: &Reporter) -> Result<
         let reason = format!("interrupted; {} holds the best weights until then", destination.shown());
         return Err(Fault::Interrupted(reason).into());
     }
-    Ok(())
+    match target {
+        Target::Bytes(_, wanted) if report.bytes > wanted => Err(Fault::TargetMissed(format!(
+            "{wanted} bytes were asked for; {} is written all the same, with {}: this field takes no less",
+            report.output, report.bytes
+        ))
+        .into()),
+        _ => Ok(()),
+    }
 }
 
 /// A document and what rounds its weights.

@@ -58,10 +58,19 @@ pub(super) struct Input {
     /// Of a mesh, that of no grid.
     pub(super) info: SignalInfo,
     content: Content,
+    /// It says nothing of itself.
+    raw: bool,
     notes: Vec<String>,
 }
 
 pub(super) fn run(arguments: &CompareArguments, mut a: Input, mut b: Input, reporter: &Reporter) -> Result<()> {
+    let grids = [&a, &b].map(|input| matches!(input.content, Content::Voxels { .. }));
+    if arguments.field.is_some() && !grids.contains(&true) {
+        return Err(usage_fault("--field says what a grid of voxels holds, and neither input is one"));
+    }
+    if arguments.voxels.is_some() && ![&a, &b].iter().any(|input| input.raw) {
+        return Err(usage_fault("--voxels is for a raw grid, and both inputs say what they are"));
+    }
     a.follow(&b, arguments);
     b.follow(&a, arguments);
     let mut notes = std::mem::take(&mut a.notes);
@@ -133,6 +142,7 @@ fn text(report: &CompareReport) -> String {
 pub(super) fn load(bytes: Vec<u8>, path: &Path, arguments: &CompareArguments) -> Result<Input> {
     let name = shown(path);
     let (field, size) = (bytes.starts_with(&MAGIC), bytes.len() as u64);
+    let raw = !field && !is_shape(&bytes, path);
     let mut notes = Vec::new();
     let (content, info) = if field {
         let document = Reader::open(&bytes).and_then(|r| r.document()).with_context(|| name.clone())?;
@@ -143,9 +153,11 @@ pub(super) fn load(bytes: Vec<u8>, path: &Path, arguments: &CompareArguments) ->
         notes.extend(more.into_iter().map(|note| format!("{name}: {note}")));
         (Content::Mesh(mesh), SignalInfo::shape([1; 3], ShapeValue::Occupancy)?)
     } else {
-        // Distances are no occupancy; what they are is known when the other input is.
-        let (signal, _) = match voxels(&bytes, path, arguments, FieldName::Occupancy) {
-            Err(_) if arguments.field.is_none() => voxels(&bytes, path, arguments, FieldName::Distance)?,
+        // What is below zero is no occupancy.
+        let (signal, _) = match voxels(&bytes, path, arguments, None) {
+            Err(error) if arguments.field.is_none() => {
+                voxels(&bytes, path, arguments, Some(FieldName::Distance)).map_err(|_| error)?
+            }
             read => read?,
         };
         let info = signal.info.clone();
@@ -154,15 +166,20 @@ pub(super) fn load(bytes: Vec<u8>, path: &Path, arguments: &CompareArguments) ->
     let samples = if matches!(content, Content::Mesh(_)) { 0 } else { info.samples() };
     let side =
         Side { file: name, field, bytes: size, bits_per_sample: metrics::bits_per_sample(size, samples), seam: None };
-    Ok(Input { side, info, content, notes })
+    Ok(Input { side, info, content, raw, notes })
 }
 
 /// A grid of voxels with what is asked for, else with such values.
-fn voxels(bytes: &[u8], path: &Path, arguments: &CompareArguments, field: FieldName) -> Result<(Signal, Vec<String>)> {
+fn voxels(
+    bytes: &[u8],
+    path: &Path,
+    arguments: &CompareArguments,
+    field: Option<FieldName>,
+) -> Result<(Signal, Vec<String>)> {
     let CompareArguments { field: asked, voxels, .. } = arguments;
     // A raw grid is the input that says nothing of itself.
     let raw = if is_shape(bytes, path) { None } else { voxels.clone() };
-    read_shape(bytes, path, &Sampling { field: Some(asked.unwrap_or(field)), voxels: raw, ..Sampling::default() })
+    read_shape(bytes, path, &Sampling { field: asked.or(field), voxels: raw, ..Sampling::default() })
 }
 
 /// The grid of whichever has one; around both where both are meshes.
@@ -198,15 +215,11 @@ impl Input {
                 self.side.file
             )),
             Content::Field(_) => {
-                let wanted = match other.info.shape_value() {
-                    ShapeValue::Occupancy => FieldName::Occupancy,
-                    ShapeValue::Distance { .. } => FieldName::Distance,
-                };
-                let kept = matches!(
-                    (signal.info.shape_value(), wanted),
-                    (ShapeValue::Occupancy, FieldName::Occupancy) | (ShapeValue::Distance { .. }, FieldName::Distance)
-                );
-                if !kept && let Ok((read, _)) = voxels(bytes, Path::new(&self.side.file), arguments, wanted) {
+                // Only distances need it said: whatever else there is, is inside or not.
+                if matches!(other.info.shape_value(), ShapeValue::Distance { .. })
+                    && let Ok((read, _)) =
+                        voxels(bytes, Path::new(&self.side.file), arguments, Some(FieldName::Distance))
+                {
                     *signal = read;
                 }
                 if signal.info.shape == other.info.shape {

@@ -20,7 +20,7 @@ use crate::arguments::DecodeArguments;
 use crate::decoding;
 use crate::errors::usage_fault;
 use crate::media::clip::ClipFormat;
-use crate::output::{Destination, read_input, shown};
+use crate::output::{Destination, is_same, is_stream, read_input, shown};
 use crate::report::Reporter;
 
 /// What `--json` prints for every kind; each adds its own size.
@@ -53,6 +53,9 @@ pub(super) fn run(arguments: &DecodeArguments, reporter: &Reporter) -> Result<()
     let reader = open(&bytes, &arguments.input)?;
     let kind = reader.signal().kind;
     let (output, force, json) = (&arguments.output, arguments.force, reporter.json());
+    if !is_stream(&arguments.input) && is_same(&arguments.input, output) {
+        return Err(usage_fault(format!("-o {} is the input itself: name another file", output.display())));
+    }
     let destination = match kind {
         SignalKind::Video => ClipFormat::of(output)?.destination(output, force, json)?,
         _ => Destination::new(output, force, json)?,

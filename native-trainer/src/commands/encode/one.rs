@@ -17,7 +17,7 @@ use crate::compression::{Rated, encode_to_rate, fitted_to_rate};
 use crate::errors::{Fault, usage_fault};
 use crate::media::clip::{self, ClipFile};
 use crate::media::{Source, read_source};
-use crate::output::{Destination, folder_of, is_stream, read_input, shown};
+use crate::output::{Destination, folder_of, is_same, is_stream, read_input, shown};
 use crate::plan::{self, Network, Rate};
 use crate::progress::Progress;
 use crate::quality::{self, Quality};
@@ -99,7 +99,7 @@ pub(super) struct Encoded {
 }
 
 pub(super) fn encode(job: &Job, arguments: &EncodeArguments, reporter: &Reporter) -> Result<Encoded> {
-    if !is_stream(&job.input) && same(&job.input, &job.output) {
+    if !is_stream(&job.input) && is_same(&job.input, &job.output) {
         return Err(usage_fault(format!("-o {} is the input itself: name another file", job.output.display())));
     }
     let mut destination = Destination::new(&job.output, arguments.force, reporter.json())?;
@@ -158,6 +158,11 @@ pub(super) fn encode(job: &Job, arguments: &EncodeArguments, reporter: &Reporter
     if let Some(watch) = &watch {
         watch.finished(&written, destination.shown(), quality.psnr_db);
     }
+    if let Some(Rate::Bytes(wanted)) = rate
+        && written.len() as u64 > wanted
+    {
+        notes.push(format!("it takes more than the {wanted} bytes that were asked for"));
+    }
     let report = EncodeReport {
         input: shown(&job.input),
         output: destination.shown(),
@@ -204,19 +209,11 @@ fn log(folder: &Path, samples: &Samples) -> Result<TrainingLog> {
     Ok(log)
 }
 
-/// Whether two paths are one file.
-fn same(one: &Path, other: &Path) -> bool {
-    match (one.canonicalize(), other.canonicalize()) {
-        (Ok(a), Ok(b)) => a == b,
-        _ => one == other,
-    }
-}
-
 /// A checkpoint replaces its file from the first step on, so what may be lost is looked at before.
 fn check_checkpoint(job: &Job, arguments: &EncodeArguments) -> Result<()> {
     let Some(path) = &job.checkpoint else { return Ok(()) };
     for (other, role) in [(&job.input, "input"), (&job.output, "output")] {
-        if same(path, other) {
+        if is_same(path, other) {
             return Err(usage_fault(format!("--checkpoint {} is the {role}: name another file", path.display())));
         }
     }

@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 use image::{DynamicImage, ImageDecoder, ImageReader};
 
 use super::{FrameFormat, Frames, Rate};
-use crate::errors::input_fault;
+use crate::errors::{input_fault, usage_fault};
 use crate::output::folder_of;
 
 /// The pictures of a folder.
@@ -156,11 +156,13 @@ pub(super) fn is_frame(name: &str) -> bool {
     number.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
-/// Writes a folder of PNG files, which takes its name when it is complete.
+/// Writes a folder of PNG files: a new one takes its name when it is complete, one that is there gets all files at once.
 #[derive(Debug)]
 pub(super) struct FolderWriter {
     folder: tempfile::TempDir,
     target: PathBuf,
+    /// Of a folder that is there: its frames, which the new ones replace.
+    old: Option<Vec<PathBuf>>,
     format: FrameFormat,
     digits: usize,
     written: u64,
@@ -172,14 +174,17 @@ impl FolderWriter {
     /// # Errors
     /// Where it cannot be made.
     pub(super) fn new(target: &Path, format: FrameFormat, frames: u64) -> Result<Self> {
-        let parent = folder_of(target);
+        let cannot = || format!("cannot write {}", target.display());
+        let old = target.is_dir().then(|| frames_in(target)).transpose().with_context(cannot)?;
         let mut builder = tempfile::Builder::new();
         builder.prefix(".tessera-").suffix(".tmp");
         #[cfg(unix)]
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o777));
-        let folder = builder.tempdir_in(parent).with_context(|| format!("cannot write {}", target.display()))?;
+        // Within a folder that is there, which may be a link, another disk, or where the caller stands.
+        let parent = if old.is_some() { target.to_owned() } else { folder_of(target) };
+        let folder = builder.tempdir_in(parent).with_context(cannot)?;
         let digits = frames.saturating_sub(1).to_string().len().max(4);
-        Ok(Self { folder, target: target.to_owned(), format, digits, written: 0 })
+        Ok(Self { folder, target: target.to_owned(), old, format, digits, written: 0 })
     }
 
     pub(super) fn write_frame(&mut self, frame: &[u8]) -> Result<()> {
@@ -190,27 +195,45 @@ impl FolderWriter {
         Ok(())
     }
 
-    /// Gives the folder its name; gives the bytes of its files.
+    /// Gives the folder its name, or its files to the folder that is there; gives their bytes.
+    ///
+    /// # Errors
+    /// I/O errors, and [`crate::errors::Fault::Usage`] where a file has appeared that nobody said to replace.
     pub(super) fn finish(self) -> Result<u64> {
-        let bytes = fs::read_dir(self.folder.path())?
-            .map(|entry| Ok(entry?.metadata()?.len()))
-            .sum::<std::io::Result<u64>>()?;
-        let written = || format!("cannot write {}", self.target.display());
-        // What may be replaced was looked at before the first frame.
-        let old = self.target.is_dir().then(|| tempfile::tempdir_in(folder_of(&self.target))).transpose()?;
-        if let Some(old) = &old {
-            fs::rename(&self.target, old.path()).with_context(written)?;
+        let Self { folder, target, old, .. } = self;
+        let cannot = || format!("cannot write {}", target.display());
+        let new = frames_in(folder.path()).with_context(cannot)?;
+        let bytes = new.iter().map(|path| Ok(fs::metadata(path)?.len())).sum::<std::io::Result<u64>>()?;
+        let Some(old) = old else {
+            fs::rename(folder.path(), &target).with_context(cannot)?;
+            // Renamed: nothing is left to remove.
+            let _ = folder.keep();
+            return Ok(bytes);
+        };
+        let places: Vec<PathBuf> = new.iter().filter_map(|path| Some(target.join(path.file_name()?))).collect();
+        if let Some(appeared) = places.iter().find(|place| place.exists() && !old.contains(place)) {
+            return Err(usage_fault(format!("{} has appeared meanwhile; --force replaces it", appeared.display())));
         }
-        if let Err(error) = fs::rename(self.folder.path(), &self.target) {
-            if let Some(old) = old {
-                fs::rename(old.keep(), &self.target).with_context(written)?;
-            }
-            return Err(error).with_context(written);
+        for (path, place) in new.iter().zip(&places) {
+            fs::rename(path, place).with_context(cannot)?;
         }
-        // Renamed: nothing is left to remove.
-        let _ = self.folder.keep();
+        for left in old.iter().filter(|path| !places.contains(path)) {
+            fs::remove_file(left).with_context(cannot)?;
+        }
         Ok(bytes)
     }
+}
+
+/// The files of a folder that are called as ours.
+fn frames_in(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut frames = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if is_frame(&entry.file_name().to_string_lossy()) && entry.file_type()?.is_file() {
+            frames.push(entry.path());
+        }
+    }
+    Ok(frames)
 }
 
 #[cfg(test)]

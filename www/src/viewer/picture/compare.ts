@@ -44,8 +44,9 @@ export async function readOriginal(blob: Blob, name: string, canvas: Size, bound
   const whole = fits(canvas);
   context.drawImage(bitmap, whole ? 0 : bounds.column0, whole ? 0 : bounds.row0);
   bitmap.close();
-  const pixels = new Uint8Array(context.getImageData(0, 0, canvas.width, canvas.height).data.buffer);
-  return { name, pixels, canvas: surface };
+  const image = context.getImageData(0, 0, canvas.width, canvas.height);
+  surface.addEventListener('contextrestored', () => context.putImageData(image, 0, 0));
+  return { name, pixels: new Uint8Array(image.data.buffer), canvas: surface };
 }
 
 export class CompareTool {
@@ -191,9 +192,13 @@ function heatMap(difference: Uint8Array, width: number, height: number): Offscre
     const mix = (k: 0 | 1 | 2) => Math.round(a[k] + (b[k] - a[k]) * (t - i));
     table[v] = (255 << 24) | (mix(2) << 16) | (mix(1) << 8) | mix(0);
   }
-  const image = context.createImageData(width, height);
-  const pixels = new Uint32Array(image.data.buffer);
-  for (let i = 0; i < pixels.length; i++) pixels[i] = table[difference[i] ?? 0] ?? 0;
-  context.putImageData(image, 0, 0);
+  const draw = () => {
+    const image = context.createImageData(width, height);
+    const pixels = new Uint32Array(image.data.buffer);
+    for (let i = 0; i < pixels.length; i++) pixels[i] = table[difference[i] ?? 0] ?? 0;
+    context.putImageData(image, 0, 0);
+  };
+  surface.addEventListener('contextrestored', draw);
+  draw();
   return surface;
 }

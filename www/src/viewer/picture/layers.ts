@@ -30,7 +30,13 @@ export function pictureRectangle(view: View, picture: Size): PictureRectangle {
 
 export class LayerStore {
   readonly #entries = new Map<string, Entry>();
+  readonly #lost: () => void;
   #paint = 0;
+
+  /** `lost` is called where the browser takes tiles away, as it does when its GPU process ends. */
+  constructor(lost: () => void) {
+    this.#lost = lost;
+  }
 
   clear(): void {
     this.#entries.clear();
@@ -49,8 +55,14 @@ export class LayerStore {
       const canvas = new OffscreenCanvas(tile.width, tile.height);
       const context = canvas.getContext('2d');
       if (!context) return;
-      entry = { tile, canvas, context, rows: 0, shown: this.#paint };
-      this.#entries.set(tile.key, entry);
+      const made = { tile, canvas, context, rows: 0, shown: this.#paint };
+      canvas.addEventListener('contextlost', () => {
+        if (this.#entries.get(tile.key) !== made) return;
+        this.#entries.delete(tile.key);
+        this.#lost();
+      });
+      this.#entries.set(tile.key, made);
+      entry = made;
     }
     if ('buffer' in pixels) entry.context.putImageData(new ImageData(pixels, tile.width, rows), 0, row);
     else {

@@ -6,11 +6,13 @@ import { Screen } from './screen';
 
 // The screen only passes pixels on; a canvas that swallows every call is enough here.
 const context = new Proxy({}, { get: () => () => undefined, set: () => true });
+const made: FakeCanvas[] = [];
 class FakeCanvas extends EventTarget {
   hidden = false;
   readonly style = { setProperty: () => undefined };
   constructor(public width = 1, public height = 1) {
     super();
+    made.push(this);
   }
   getContext() { return context; }
 }
@@ -67,6 +69,18 @@ describe('screen', () => {
     for (const tile of asked) expect(answer(tile)).toBe(true);
   });
 
+  it('asks again for tiles that the browser lost', () => {
+    show(1);
+    for (const tile of asked) answer(tile);
+    vi.runAllTimers();
+    made.at(-1)?.dispatchEvent(new Event('contextlost'));
+    expect(screen.complete).toBe(false);
+    vi.runAllTimers();
+    expect(asked.length).toBe(1);
+    for (const tile of asked) expect(answer(tile)).toBe(true);
+    expect(screen.complete).toBe(true);
+  });
+
   it('draws again what the browser lost, and is not complete before', () => {
     show(1);
     for (const tile of asked) answer(tile);
@@ -79,5 +93,6 @@ describe('screen', () => {
     picture.dispatchEvent(new Event('contextrestored'));
     expect(painted).toBe(before + 1);
     expect(screen.complete).toBe(true);
+    vi.stubGlobal('requestAnimationFrame', () => 1);
   });
 });

@@ -7,6 +7,8 @@ import { fitRegion, keepInSight, type Region, type Size, type View, visibleRegio
 
 /** Wheel and pinch send dozens of zooms a second; tiles are asked for when they rest this long. */
 const SETTLE_MS = 90;
+/** After tiles were lost: until the browser draws again. */
+const LOST_MS = 300;
 
 export interface ScreenHooks {
   /** Asks the decoder for tiles, in this order, in place of all earlier ones. */
@@ -27,7 +29,7 @@ export class Screen {
   readonly overlay: HTMLCanvasElement;
   readonly #backdrop: HTMLElement;
   readonly #hooks: ScreenHooks;
-  readonly #layers = new LayerStore();
+  readonly #layers = new LayerStore(() => this.#planSoon(LOST_MS));
   readonly #context: CanvasRenderingContext2D;
   readonly #overlayContext: CanvasRenderingContext2D;
   #view: View = { scale: 1, x: 0, y: 0 };
@@ -169,20 +171,16 @@ export class Screen {
     this.#view = view;
     this.#hooks.moved();
     this.invalidate();
+    // Not within this call: a drag moves several times per frame.
+    this.#planSoon(!zoomed ? 8 : this.#wanted.size > 0 ? SETTLE_MS : SETTLE_MS / 3);
+  }
+
+  #planSoon(milliseconds: number): void {
     clearTimeout(this.#settling);
-    this.#settling = undefined;
-    if (zoomed && this.#wanted.size > 0) {
-      this.#settling = setTimeout(() => {
-        this.#settling = undefined;
-        this.#plan();
-      }, SETTLE_MS);
-    } else {
-      // Not within this call: a drag moves several times per frame.
-      this.#settling = setTimeout(() => {
-        this.#settling = undefined;
-        this.#plan();
-      }, zoomed ? SETTLE_MS / 3 : 8);
-    }
+    this.#settling = setTimeout(() => {
+      this.#settling = undefined;
+      this.#plan();
+    }, milliseconds);
   }
 
   /** Asks again for everything that the view lacks (after a restart of the decoder). */

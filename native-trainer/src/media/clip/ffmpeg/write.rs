@@ -25,7 +25,8 @@ impl Ffmpeg {
         let mut messages = tempfile::tempfile().context("cannot make a temporary file")?;
         let stored = ["gray", "ya8", "rgb24", "rgba"][(format.channels as usize - 1).min(3)];
         let mut command = Command::new(&self.program);
-        command.args(["-v", "error", "-y", "-f", "rawvideo", "-pix_fmt", stored]);
+        // Without `-xerror` a full disk is a success.
+        command.args(["-v", "error", "-xerror", "-y", "-f", "rawvideo", "-pix_fmt", stored]);
         command.args(["-s", &format!("{}x{}", format.width, format.height), "-r", &rate.to_string(), "-i", "pipe:0"]);
         command.args(container.options(format, &self.encoders()?));
         command.arg(named(path));
@@ -133,9 +134,7 @@ impl FfmpegWriter {
     pub(in crate::media::clip) fn finish(mut self) -> Result<()> {
         let flushed = self.input.take().map_or(Ok(()), |mut input| input.flush());
         let status = self.child.wait()?;
-        // It may end well though the disk was full; what it says at this level is never harmless.
-        let complained = self.messages.metadata()?.len() > 0;
-        if flushed.is_err() || !status.success() || complained {
+        if flushed.is_err() || !status.success() {
             anyhow::bail!("ffmpeg gave up: {}", said(&mut self.messages, &self.path));
         }
         Ok(())
