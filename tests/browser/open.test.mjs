@@ -196,7 +196,7 @@ describe('pictures of latents', () => {
 });
 
 describe('engines', () => {
-  test('a browser whose GPU process ends shows the picture again', needs('sample', 'program', 'gpu'), async () => {
+  test('a browser whose GPU process ends shows the picture again', { timeout: 120_000, ...needs('sample', 'program', 'gpu') }, async () => {
     const browser = await launch({ gpu: 'draws' });
     const server = await serveAll({ [sampleName]: sampleBytes() });
     const t = await openPage(browser, `${server.page}?url=/files/${sampleName}`);

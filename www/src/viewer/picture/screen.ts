@@ -85,7 +85,18 @@ export class Screen {
   }
   /** All of the view is on the screen at full quality. */
   get complete(): boolean {
-    return this.#wanted.size === 0 && this.#settling === undefined && !this.#lost;
+    return this.#wanted.size === 0 && this.#settling === undefined && !this.#isLost();
+  }
+
+  /** Not every browser says so itself; one that does is believed, as its events may be late or missing. */
+  #isLost(): boolean {
+    if (!this.#lost) return false;
+    const { isContextLost } = this.#context as Partial<CanvasRenderingContext2D>;
+    if (isContextLost?.call(this.#context) === false) {
+      this.#lost = false;
+      this.invalidate();
+    }
+    return this.#lost;
   }
 
   set nearest(nearest: boolean) {
