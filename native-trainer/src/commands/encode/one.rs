@@ -383,9 +383,9 @@ fn snapshot_every(job: &Job, arguments: &EncodeArguments) -> Option<f64> {
 /// What a file of a wanted quality is not, if it is not.
 fn missed(rate: Rate, psnr_db: f64, stopped_by: StoppedBy) -> Option<String> {
     let Rate::Quality(wanted) = rate else { return None };
-    (psnr_db < wanted - MISSED_DB && stopped_by == StoppedBy::Steps).then(|| {
+    (psnr_db < wanted - MISSED_DB && stopped_by != StoppedBy::Interrupted).then(|| {
         format!(
-            "{wanted:.1} dB were asked for, and this training came to {psnr_db:.1} dB: more --steps may come further"
+            "{wanted:.1} dB were asked for, and this training came to {psnr_db:.1} dB: more --steps or time may come further"
         )
     })
 }
