@@ -99,7 +99,7 @@ def encoded_inputs(h):
     if name == "latents":
         need(scale == 0 and 0 < count and math.copysign(1, scale) > 0, "header: levels")
         within("levels of latents", max(count, seed), 16)
-        return count
+        return count + 2 * axes * min(count, 3)
     size = {"nerf": axes + 2 * axes * count, "positional": 2 * axes * count, "gauss": 2 * count}[name]
     within("encoded inputs", size, 4096)
     need(0 < scale <= 4096 and count > 0 and (name == "gauss" or seed == 0), "header: encoding")
@@ -226,13 +226,12 @@ def read_header(data, minor):
     h["local"] = [(d, w)] + [(w, w)] * n + [(w, o)]
     h["global"] = [(d, g)] + [(g, g)] * n + [(w + g, w)] if g else []
     if latents:
-        need(w == d, "header: levels")
-        axes = len(shape)
-        cost = d * (2 ** (axes + 1) - 2) + d * g + n * g * g + (d + g) * o
+        need(w == h["encoding"][2], "header: levels")
+        cost = d * (4 ** (len(shape) + 1) - 4) // 3 + d * g + n * g * g + (d + g) * o
         h["global"] = h["global"][:-1] + [(d + g, o)]
         largest = [-(-size // f) for size, f in zip(shape, factors)]
         finest = h["encoding"][3]
-        h["levels"] = [(k, [max(1, -(-s // 2 ** k)) for s in largest]) for k in range(finest + d - 1, finest - 1, -1)]
+        h["levels"] = [(k, [max(1, -(-s // 2 ** k)) for s in largest]) for k in range(finest + w - 1, finest - 1, -1)]
         need(cost == macs, "header: multiply-adds")
         h["P"], h["S"] = sum(math.prod(nodes) for _, nodes in h["levels"]), sum(i * j + j for i, j in h["global"])
         return h
@@ -605,21 +604,40 @@ def reach(h, own):
     return tuple(slices), product[..., None]
 
 
-def interpolated(h, own, weights, axes):
+def spline(t, order):
+    """Shares of the four nodes around a position that is `t` of the way between the middle two."""
+    u, inner = 1 - t, lambda x: (4 - 6 * x ** 2 + 3 * x ** 3) / 6
+    shares = [(u ** 3 / 6, inner(t), inner(u), t ** 3 / 6),
+              (-u ** 2 / 2, 1.5 * t ** 2 - 2 * t, 2 * u - 1.5 * u ** 2, t ** 2 / 2),
+              (u, 3 * t - 2, 3 * u - 2, t)]
+    return np.stack(shares[order]).astype(np.float32)
+
+
+def seen(h, own, weights, axes):
     """The inputs of the synthesis network at positions `axes` (a list for each axis), asked of the partition `own`."""
-    inputs, at = [], 0
-    for k, nodes in h["levels"]:
+    values, derivatives, at = [], [], 0
+    for level, (k, nodes) in enumerate(h["levels"]):
         grid = weights[at:at + math.prod(nodes)].reshape(nodes)
         at += math.prod(nodes)
-        for axis, (range_, places) in enumerate(zip(own, axes)):
+        of_axes = []
+        for range_, places in zip(own, axes):
             last = max(1, -(-(range_.stop - range_.start) // 2 ** k)) - 1
-            t = np.clip((places - range_.start + 0.5) / 2 ** k - 0.5, 0, last)
-            first = np.floor(t).astype(int)
-            share = (t - first).astype(np.float32).reshape([-1 if a == axis else 1 for a in range(len(nodes))])
-            low, high = np.take(grid, first, axis), np.take(grid, np.minimum(first + 1, last), axis)
-            grid = low * (1 - share) + high * share
-        inputs.append(grid)
-    return np.stack(inputs, -1)
+            t = np.clip((places - range_.start + 0.5) / 2 ** k - 0.5, -1, last + 1)
+            first = np.floor(t)
+            of_axes.append((np.clip(first + np.arange(-1, 3)[:, None], 0, last).astype(int), t - first))
+
+        def derivative(along, order):
+            found = grid
+            for axis, (four, t) in enumerate(of_axes):
+                shares = spline(t, order if axis == along else 0)
+                shape = [-1 if a == axis else 1 for a in range(len(nodes))]
+                found = sum(np.take(found, index, axis) * share.reshape(shape) for index, share in zip(four, shares))
+            return found
+
+        values.append(derivative(0, 0))
+        if level >= len(h["levels"]) - 3:
+            derivatives += [derivative(axis, order) for axis in range(len(nodes)) for order in (1, 2)]
+    return np.stack(values + derivatives, -1)
 
 
 def decode(h, found):
@@ -634,7 +652,7 @@ def decode(h, found):
             step = (h["high"] - h["low"]) / (n - 1) if n > 1 else 0.0
             axes.append((np.arange(own.start, own.stop, dtype=np.float64) * step + h["low"]).astype(np.float32))
         if h["model"] == "latents":
-            z = interpolated(h, slices_of(h, partition), found[partition], [np.arange(s.start, s.stop, dtype=np.float64) for s in slices])
+            z = seen(h, slices_of(h, partition), found[partition], [np.arange(s.start, s.stop, dtype=np.float64) for s in slices])
             v = z
             for layer in shared[:-1]:
                 v = layer(v)

@@ -6,7 +6,7 @@
 use super::sine::sin;
 use super::{View, blend};
 use crate::error::Error;
-use crate::field::latents::between;
+use crate::field::latents::{Input, Taps, taps};
 use crate::field::{Activation, Field, FieldSpec, LEAK, Layer};
 use crate::signal::ABSENT;
 
@@ -76,13 +76,15 @@ pub fn synthesise(
     bounds: &[std::ops::Range<u32>],
     positions: &[f64],
 ) -> Vec<f32> {
-    let levels = spec.pyramid().map_or_else(Vec::new, |pyramid| pyramid.levels(spec.inputs));
-    let interpolated = levels.iter().map(|level| {
+    let Some(pyramid) = spec.pyramid() else { return Vec::new() };
+    let levels = pyramid.levels(spec.inputs);
+    let of_input = |input: &Input| {
+        let level = &levels[input.level];
         let along = bounds.iter().zip(positions);
-        let between: Vec<_> = along.map(|(range, &position)| between(range, level.exponent, position)).collect();
-        level.at(latents, &between)
-    });
-    let inputs: Vec<f32> = interpolated.collect();
+        let taps: Vec<Taps> = along.map(|(range, &position)| taps(range, level.exponent, position)).collect();
+        level.at(latents, input, &taps)
+    };
+    let inputs: Vec<f32> = pyramid.inputs(spec.inputs).iter().map(of_input).collect();
     let layers = spec.shared_layers();
     let (last, hidden) = layers.split_last().expect("a network has a last layer");
     let features = hidden.iter().fold(inputs.clone(), |x, layer| active_layer(spec, layer, shared, &x, 1.0));

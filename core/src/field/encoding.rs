@@ -46,7 +46,7 @@ pub enum Encoding {
         /// What they are drawn from.
         seed: u64,
     },
-    /// What a pyramid of latents has at them, one input per level. Only the model of that name has it, and has no other.
+    /// What a pyramid of latents has at them ([`Pyramid::inputs`]). Only the model of that name has it, and has no other.
     Latents(Pyramid),
 }
 
@@ -108,7 +108,7 @@ impl Encoding {
             Self::Nerf { frequencies, .. } => n + 2 * n * u64::from(frequencies),
             Self::Positional { frequencies, .. } => 2 * n * u64::from(frequencies),
             Self::Gauss { frequencies, .. } => 2 * u64::from(frequencies),
-            Self::Latents(pyramid) => pyramid.levels.into(),
+            Self::Latents(pyramid) => pyramid.input_count(inputs),
         }
     }
 

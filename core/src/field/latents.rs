@@ -1,10 +1,13 @@
 //! Latent grids: what a partition learns in place of a network of its own.
 //!
 //! A partition is a pyramid of grids of numbers, its *latents*: level `k` has a node for every `2^k` samples along each axis, in
-//! the middle of them. A sample sees one number per level, interpolated linearly between the nodes around it, and one small
-//! *synthesis network*, shared by all partitions, turns these into the sample's channels. Small files are mostly zeros in
-//! fine levels (Ladune and others, "COOL-CHIC", ICCV 2023; Kim and others, "C3", CVPR 2024). Nodes belong to one
-//! partition, so that a crop copies them as it copies weights.
+//! the middle of them. Each grid is the coefficients of a cubic B-spline. A sample sees the value of every level at its place, of the
+//! finest levels also how it rises and bends along each axis, and one small *synthesis network*, shared by all partitions, turns
+//! these into the sample's channels. Small files are mostly zeros in fine levels (Ladune and others, "COOL-CHIC", ICCV 2023; Kim and
+//! others, "C3", CVPR 2024). Nodes belong to one partition, so that a crop copies them as it copies weights.
+//!
+//! Where those works filter by convolutions, which have no meaning between samples, a network here sees derivatives: what the
+//! nodes around a place have to say, at any resolution (trials in `docs/benchmarks.md`).
 
 use std::ops::Range;
 
@@ -16,6 +19,12 @@ use crate::limits;
 
 /// Axes of a signal at most.
 const AXES: usize = 4;
+/// Nodes along an axis that count at a position.
+pub const TAPS: usize = 4;
+/// Derivatives of a level that a network may see: its value, first and second.
+pub const ORDERS: usize = 3;
+/// Levels of which a network sees the derivatives, the finest ones.
+const DETAILED: usize = 3;
 
 /// The pyramid of a partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -39,8 +48,32 @@ pub struct Level {
     pub latents: Range<usize>,
 }
 
-/// Nodes between which a position lies along one axis: the first, the second, and the share of the second.
-pub type Between = (usize, usize, f32);
+/// What the network sees of a level: its value, or a derivative along one axis.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Input {
+    /// Its place among the levels, coarsest first.
+    pub level: usize,
+    /// The axis of the derivative; 0 for the value.
+    pub axis: usize,
+    /// 0 for the value, 1 for how it rises, 2 for how it bends.
+    pub order: usize,
+}
+
+impl Input {
+    /// The derivative along `axis`.
+    pub fn order_along(&self, axis: usize) -> usize {
+        if axis == self.axis { self.order } else { 0 }
+    }
+}
+
+/// What nodes count at a position along one axis, and by how much.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Taps {
+    /// The nodes; beyond the outermost of a partition these stand in.
+    pub nodes: [usize; TAPS],
+    /// Their shares of the value and of its derivatives by the distance between nodes.
+    pub shares: [[f32; TAPS]; ORDERS],
+}
 
 impl Pyramid {
     /// A pyramid for the partitions of `grid`.
@@ -93,6 +126,24 @@ impl Pyramid {
         self.exponents().map(of_level).fold(0, u64::saturating_add)
     }
 
+    /// What the network sees, in its order: the values of all levels, coarsest first, then of each of the three finest levels
+    /// along every axis in turn how it rises and how it bends.
+    pub fn inputs(&self, axes: u32) -> Vec<Input> {
+        let (levels, axes) = (self.levels as usize, axes as usize);
+        let values = (0..levels).map(|level| Input { level, axis: 0, order: 0 });
+        let derivatives = (levels.saturating_sub(DETAILED)..levels).flat_map(move |level| {
+            (0..axes).flat_map(move |axis| (1..ORDERS).map(move |order| Input { level, axis, order }))
+        });
+        values.chain(derivatives).collect()
+    }
+
+    /// How many these are.
+    pub fn input_count(&self, axes: u32) -> u64 {
+        let detailed = u64::from(self.levels).min(DETAILED as u64);
+        u64::from(self.levels)
+            .saturating_add(detailed.saturating_mul(u64::from(axes)).saturating_mul(ORDERS as u64 - 1))
+    }
+
     fn exponents(&self) -> impl Iterator<Item = u32> {
         (self.finest..self.finest.saturating_add(self.levels)).rev()
     }
@@ -112,30 +163,46 @@ impl Pyramid {
     }
 }
 
-/// Nodes between which `position` lies (in samples of the original) along an axis of a partition that owns `samples`. Beyond
-/// the outermost nodes of the partition the field is constant: no partition asks another.
+/// What counts at `position` (in samples of the original) along an axis of a partition that owns `samples`, for a level of this
+/// exponent. Beyond the outermost nodes of the partition their copies count: no partition asks another.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to the nodes before the cast")]
-pub fn between(samples: &Range<u32>, exponent: u32, position: f64) -> Between {
+pub fn taps(samples: &Range<u32>, exponent: u32, position: f64) -> Taps {
     let last = nodes(samples.end.saturating_sub(samples.start), exponent).saturating_sub(1);
     let spacing = f64::from(exponent).exp2();
-    let place = ((position - f64::from(samples.start) + 0.5) / spacing - 0.5).clamp(0.0, last as f64);
+    // A distance beyond the outermost nodes nothing changes any more.
+    let place = ((position - f64::from(samples.start) + 0.5) / spacing - 0.5).clamp(-1.0, last as f64 + 1.0);
     let first = place.floor();
-    let second = (first as u64 + 1).min(last);
-    (first as usize, second as usize, (place - first) as f32)
+    let node = |tap: u8| (first + f64::from(tap) - 1.0).clamp(0.0, last as f64) as usize;
+    Taps { nodes: [0, 1, 2, 3].map(node), shares: shares(place - first) }
+}
+
+/// Shares of four nodes where a position is `part` of the way from the second to the third: a cubic B-spline and its derivatives.
+#[expect(clippy::cast_possible_truncation, reason = "the rounding is the point")]
+pub fn shares(part: f64) -> [[f32; TAPS]; ORDERS] {
+    let (t, u) = (part, 1.0 - part);
+    let inner = |x: f64| (4.0 - 6.0 * x * x + 3.0 * x * x * x) / 6.0;
+    [
+        [u * u * u / 6.0, inner(t), inner(u), t * t * t / 6.0],
+        [-0.5 * u * u, 1.5 * t * t - 2.0 * t, 2.0 * u - 1.5 * u * u, 0.5 * t * t],
+        [u, 3.0 * t - 2.0, 3.0 * u - 2.0, t],
+    ]
+    .map(|shares| shares.map(|share| share as f32))
 }
 
 impl Level {
-    /// What this level has between nodes, one entry per axis: its number at one sample. `latents` are all of a partition.
-    pub fn at(&self, latents: &[f32], between: &[Between]) -> f32 {
+    /// What the network sees of this level: one number at one sample. `taps` has one entry per axis, `latents` are all of a
+    /// partition.
+    pub fn at(&self, latents: &[f32], input: &Input, taps: &[Taps]) -> f32 {
         let own = &latents[self.latents.clone()];
-        let corners = 1_usize << between.len();
-        (0..corners)
-            .map(|corner| {
-                let (mut place, mut weight) = (0, 1.0);
-                for (axis, (&(first, second, share), &nodes)) in between.iter().zip(&self.nodes).enumerate() {
-                    let upper = corner >> axis & 1 == 1;
-                    place = place * nodes + if upper { second } else { first };
-                    weight *= if upper { share } else { 1.0 - share };
+        let combinations = TAPS.pow(u32::try_from(taps.len()).unwrap_or(u32::MAX));
+        (0..combinations)
+            .map(|combination| {
+                let (mut rest, mut place, mut weight) = (combination, 0, 1.0);
+                for (axis, (taps, &nodes)) in taps.iter().zip(&self.nodes).enumerate() {
+                    let tap = rest % TAPS;
+                    rest /= TAPS;
+                    place = place * nodes + taps.nodes[tap];
+                    weight *= taps.shares[input.order_along(axis)][tap];
                 }
                 weight * own[place]
             })
@@ -173,17 +240,54 @@ mod tests {
     }
 
     #[test]
-    fn positions_lie_between_nodes_of_their_partition() {
+    fn positions_count_nodes_of_their_partition() {
         // Nodes of level 1 in samples 6..13 stand at 6.5, 8.5, 10.5 and 12.5.
-        for (position, wanted) in
-            [(6.5, (0, 1, 0.0)), (7.5, (0, 1, 0.5)), (12.0, (2, 3, 0.75)), (0.0, (0, 1, 0.0)), (99.0, (3, 3, 0.0))]
-        {
-            assert_eq!(between(&(6..13), 1, position), wanted, "{position}");
+        for (position, nodes, part) in [
+            (6.5, [0, 0, 1, 2], 0.0),
+            (7.5, [0, 0, 1, 2], 0.5),
+            (12.0, [1, 2, 3, 3], 0.75),
+            (6.0, [0, 0, 0, 1], 0.75),
+            (0.0, [0, 0, 0, 1], 0.0),
+            (99.0, [3, 3, 3, 3], 0.0),
+        ] {
+            assert_eq!(taps(&(6..13), 1, position), Taps { nodes, shares: shares(part) }, "{position}");
         }
-        for position in 6..13 {
-            assert_eq!(between(&(6..13), 0, f64::from(position)).0, position as usize - 6);
-            assert_eq!(between(&(6..13), 0, f64::from(position)).2, 0.0);
+        // At the nodes of the finest level themselves.
+        assert_eq!(shares(0.0)[1..], [[-0.5, 0.0, 0.5, 0.0], [1.0, -2.0, 1.0, 0.0]]);
+        assert_eq!(taps(&(6..13), 0, 8.0).nodes, [1, 2, 3, 4]);
+    }
+
+    #[test]
+    fn shares_are_of_a_spline_and_its_derivatives() {
+        const STEP: f64 = 1e-4;
+        for part in [0.0001, 0.2, 0.5, 0.9] {
+            let [value, rise, bend] = shares(part);
+            assert!((value.iter().sum::<f32>() - 1.0).abs() < 1e-6 && rise.iter().sum::<f32>().abs() < 1e-6);
+            let moved = [shares(part - STEP), shares(part + STEP)];
+            for tap in 0..TAPS {
+                let slope = |order: usize| f64::from(moved[1][order][tap] - moved[0][order][tap]) / (2.0 * STEP);
+                assert!(
+                    (slope(0) - f64::from(rise[tap])).abs() < 2e-3 && (slope(1) - f64::from(bend[tap])).abs() < 2e-3
+                );
+            }
+            // Straight lines stay what they are.
+            let line = |shares: &[f32; TAPS]| shares.iter().zip([-1.0, 0.0, 1.0, 2.0]).map(|(s, x)| s * x).sum::<f32>();
+            assert!((f64::from(line(&value)) - part).abs() < 1e-6 && (line(&rise) - 1.0).abs() < 1e-6);
+            assert!(line(&bend).abs() < 1e-6);
         }
+    }
+
+    #[test]
+    fn inputs_are_values_and_derivatives_of_the_finest() {
+        let pyramid = |levels| Pyramid { levels, finest: 0, sizes: [64, 64, 1, 1] };
+        for (levels, count) in [(1, 5), (3, 15), (7, 19)] {
+            assert_eq!(pyramid(levels).inputs(2).len(), count);
+            assert_eq!(pyramid(levels).input_count(2), count as u64);
+        }
+        assert_eq!(
+            pyramid(7).inputs(2)[7..10].iter().map(|i| (i.level, i.axis, i.order)).collect::<Vec<_>>(),
+            [(4, 0, 1), (4, 0, 2), (4, 1, 1)]
+        );
     }
 
     #[test]

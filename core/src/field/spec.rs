@@ -238,9 +238,9 @@ impl FieldSpec {
         let (d, w, g) = (self.encoded_inputs(), u64::from(self.local_width), u64::from(self.global_width));
         let (o, h) = (u64::from(self.outputs), u64::from(self.hidden_layers));
         if self.pyramid().is_some() {
-            // Between nodes: a product for each of two along every axis in turn.
-            let between = d * ((2 << self.inputs) - 2);
-            return between + d * g + h * g * g + (g + d) * o;
+            // Of nodes: a product for each of four along every axis in turn.
+            let of_nodes = d * (((4 << (2 * self.inputs)) - 4) / 3);
+            return of_nodes + d * g + h * g * g + (g + d) * o;
         }
         let local = d * w + h * w * w + w * o;
         if g == 0 { local } else { local + d * g + h * g * g + (h + 1) * (w + g) * w }

@@ -14,9 +14,12 @@ use crate::errors::usage_fault;
 
 /// Samples of a partition's side, about.
 const SIDE: f64 = 256.0;
-/// Width of the synthesis network, and its layers between the first and the last.
+/// Width of the synthesis network, and its layers between the first and the last; the same of files of few bytes.
 const WIDTH: u32 = 16;
-const HIDDEN_LAYERS: u32 = 1;
+const HIDDEN_LAYERS: u32 = 2;
+const FEW_BYTES: f64 = 3_500.0;
+const SMALL_WIDTH: u32 = 8;
+const SMALL_HIDDEN_LAYERS: u32 = 1;
 /// The coarsest level: a node for 64 samples along each axis.
 const COARSEST: u32 = 6;
 /// Bits per sample below which the finest level is not worth its time.
@@ -111,11 +114,15 @@ pub(super) fn network(options: &EncodeOptions, info: &SignalInfo) -> Result<Netw
     let finest = u32::from(rate < COARSE_BELOW).min(coarsest);
     let pyramid = Pyramid::new(&grid, coarsest - finest + 1, finest)?;
     let axes = u32::try_from(grid.axes()).unwrap_or(u32::MAX);
+    #[expect(clippy::cast_precision_loss, reason = "a count far below 2^52")]
+    let bytes = rate * grid.samples() as f64 / 8.0;
+    let (width, hidden_layers) =
+        if bytes < FEW_BYTES { (SMALL_WIDTH, SMALL_HIDDEN_LAYERS) } else { (WIDTH, HIDDEN_LAYERS) };
     let spec = FieldSpec {
         model: Model::Latents,
-        hidden_layers: options.hidden_layers.unwrap_or(HIDDEN_LAYERS),
+        hidden_layers: options.hidden_layers.unwrap_or(hidden_layers),
         local_width: pyramid.levels,
-        global_width: options.global_width.unwrap_or(WIDTH),
+        global_width: options.global_width.unwrap_or(width),
         encoding: Encoding::Latents(pyramid),
         activation: Activation::LeakyRelu,
         ..FieldSpec::siren(axes, info.channels, 1)

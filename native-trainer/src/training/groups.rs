@@ -31,8 +31,8 @@ pub(super) fn groups(plan: &TrainingPlan, present: &[u32]) -> Vec<Vec<u32>> {
     let held = if spec.has_global() { held_bytes_per_sample(spec) } else { 0 };
     let samples = (grid.samples() / u64::from(grid.partitions())).max(1);
     // As many places between the samples as a share has.
-    let bytes =
-        (samples + samples / u64::from(plan.settings.shares)) * held + 4 * Soap::floats_per_network(spec) as u64;
+    let bytes = (samples + samples / u64::from(plan.settings.shares)) * held
+        + 4 * Soap::floats_per_network(&spec.local_layers()) as u64;
     let by_memory = (GROUP_SAMPLES / samples).min(GROUP_BYTES / bytes);
     let most = plan.settings.group_samples.map_or(by_memory, |wanted| wanted / samples);
     let count = partitions.div_ceil(usize::try_from(most).unwrap_or(usize::MAX).max(1));

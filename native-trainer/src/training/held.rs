@@ -33,6 +33,8 @@ const JUDGEMENTS: u64 = 8;
 const PSNR_MARGIN_DB: f64 = 1.0;
 /// The merge's rate as a share of the local networks': all partitions move it together.
 const MERGE_RATE: f64 = 1.0 / 30.0;
+/// The last layer's rate over that of the others: its weights grow to the contrast of the picture, ten times the size of hidden ones.
+const LAST_LAYER: f32 = 3.0;
 
 pub(super) struct HeldRun<'a> {
     plan: &'a TrainingPlan,
@@ -276,7 +278,7 @@ impl<'a> HeldRun<'a> {
             shares,
             step: 0,
             shared_adam: FusedAdam::new(self.shared.len()),
-            soap: Soap::new(&self.plan.spec, group.len()),
+            soap: Soap::new(&self.plan.spec.local_layers(), group.len(), LAST_LAYER),
             local,
             best: None,
             started: self.seconds(),

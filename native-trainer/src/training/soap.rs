@@ -13,7 +13,7 @@ use std::ops::Range;
 
 use rayon::iter::{IndexedParallelIterator, ParallelIterator};
 use rayon::slice::{ParallelSlice, ParallelSliceMut};
-use tessera_core::field::FieldSpec;
+use tessera_core::field;
 
 use crate::vectorised::vectorised;
 
@@ -27,9 +27,6 @@ const EPSILON: f32 = 1e-10;
 const LARGEST_MOVE: f32 = 2.0;
 /// Steps between two steps of orthogonal iteration.
 const INTERVAL: u64 = 5;
-/// The last layer's rate over that of the others: its weights grow to the contrast of the picture, ten times the size
-/// of hidden ones.
-const LAST_LAYER: f32 = 3.0;
 /// Widest matrix that gets a basis: the work grows with the cube. Wider layers are moved by Adam alone, which bears a
 /// tenth of the rate.
 const WIDEST: usize = 80;
@@ -37,11 +34,13 @@ const WIDE_RATE: f32 = 0.1;
 /// Steps of orthogonal iteration at the start, from the axes.
 const FIRST_ITERATIONS: usize = 8;
 
-/// The optimiser of a group of local networks.
+/// The optimiser of a group of networks.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Soap {
     layers: Vec<Layer>,
     network: usize,
+    /// The last layer's rate over that of the others.
+    last_layer: f32,
     /// Floats of one network's state.
     stride: usize,
     state: Vec<f32>,
@@ -59,16 +58,15 @@ struct Layer {
 }
 
 impl Soap {
-    /// What it remembers of one local network.
-    pub fn floats_per_network(spec: &FieldSpec) -> usize {
-        Self::new(spec, 0).stride
+    /// What it remembers of one network.
+    pub fn floats_per_network(layers: &[field::Layer]) -> usize {
+        Self::new(layers, 0, 1.0).stride
     }
 
-    /// For `networks` local networks, before the first step.
-    pub fn new(spec: &FieldSpec, networks: usize) -> Self {
+    /// For `networks` networks of these layers, before the first step. The last layer moves at the rate of the others times `last_layer`.
+    pub fn new(layers: &[field::Layer], networks: usize, last_layer: f32) -> Self {
         let mut stride = 0;
-        let layers: Vec<Layer> = spec
-            .local_layers()
+        let layers: Vec<Layer> = layers
             .iter()
             .map(|layer| {
                 let (rows, columns) = (layer.inputs + 1, layer.outputs);
@@ -79,7 +77,7 @@ impl Soap {
             })
             .collect();
         let network = layers.last().map_or(0, |layer| layer.weights.end);
-        Self { layers, network, stride, state: vec![0.0; stride * networks], steps: 0 }
+        Self { layers, network, last_layer, stride, state: vec![0.0; stride * networks], steps: 0 }
     }
 
     /// Everything that it remembers.
@@ -93,7 +91,7 @@ impl Soap {
         (state.len() == self.state.len()).then_some(Self { state, steps, ..self })
     }
 
-    /// Moves `weights` by one step against `gradient`, both `[networks, local parameters]`.
+    /// Moves `weights` by one step against `gradient`, both `[networks, weights of one]`.
     pub fn step(&mut self, weights: &mut [f32], gradient: &[f32], rate: f64) {
         self.steps += 1;
         let power = i32::try_from(self.steps).unwrap_or(i32::MAX);
@@ -104,14 +102,14 @@ impl Soap {
             turns: self.steps.is_multiple_of(INTERVAL),
             corrections: [1.0 - BETA_1.powi(power), 1.0 - BETA_2.powi(power)],
         };
-        let layers = &self.layers;
+        let (layers, last_layer) = (&self.layers, self.last_layer);
         weights
             .par_chunks_exact_mut(self.network)
             .zip(gradient.par_chunks_exact(self.network))
             .zip(self.state.par_chunks_exact_mut(self.stride))
             .for_each_init(Scratch::default, |scratch, ((weights, gradient), state)| {
                 for (index, layer) in layers.iter().enumerate() {
-                    let rate = if index + 1 == layers.len() { LAST_LAYER * rate } else { rate };
+                    let rate = if index + 1 == layers.len() { last_layer * rate } else { rate };
                     let (weights, gradient) = (&mut weights[layer.weights.clone()], &gradient[layer.weights.clone()]);
                     let state = &mut state[layer.state.clone()];
                     vectorised(
@@ -334,7 +332,7 @@ fn orthonormalise(before: &[f32], column: &mut [f32]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tessera_core::field::SplitMix64;
+    use tessera_core::field::{FieldSpec, SplitMix64};
 
     #[test]
     fn bases_become_eigenvectors() {
@@ -386,7 +384,7 @@ mod tests {
         };
         let mut weights: Vec<f32> = (0..2 * size).map(|_| random.uniform(0.5)).collect();
         let before = loss_and_gradient(&weights[size..]).0;
-        let mut soap = Soap::new(&spec, 2);
+        let mut soap = Soap::new(&spec.local_layers(), 2, 3.0);
         for step in 0..400 {
             let gradient: Vec<f32> = weights.chunks_exact(size).flat_map(|w| loss_and_gradient(w).1).collect();
             soap.step(&mut weights, &gradient, 2e-2 * (1.0 - f64::from(step) / 400.0));
@@ -400,13 +398,13 @@ mod tests {
     fn a_gradient_of_zero_moves_nothing() {
         let spec = FieldSpec::local_global(2, 3, 4, 5);
         let size: usize = spec.local_layers().last().unwrap().biases.end;
-        let mut soap = Soap::new(&spec, 3);
+        let mut soap = Soap::new(&spec.local_layers(), 3, 3.0);
         let mut weights = vec![0.5; 3 * size];
         for _ in 0..7 {
             soap.step(&mut weights, &vec![0.0; 3 * size], 1e-2);
         }
         assert!(weights.iter().all(|&w| w == 0.5));
         let state = soap.state().to_vec();
-        assert!(Soap::new(&spec, 2).restored(state, 7).is_none());
+        assert!(Soap::new(&spec.local_layers(), 2, 3.0).restored(state, 7).is_none());
     }
 }

@@ -1,7 +1,7 @@
-//! Fields of latents: interpolation by rows, then the synthesis network over blocks.
+//! Fields of latents: splines by rows, then the synthesis network over blocks.
 //!
-//! Along all axes but the last, interpolation is the same for a whole row of samples: a row of nodes is put together once for
-//! each, and only the last axis is interpolated by sample. A sample's arithmetic depends on its own partition and place
+//! Along all axes but the last, a spline is the same for a whole row of samples: a row of nodes is put together once for
+//! each, and only along the last axis does each sample have its own. A sample's arithmetic depends on its own partition and place
 //! alone.
 
 use std::ops::Range;
@@ -11,7 +11,7 @@ use pulp::{Simd, WithSimd};
 use super::block::block_vectors;
 use super::dense::{Addend, Weights, dense, lanes_of, lanes_of_mut, pack, rectified};
 use crate::eval::{Axis, Run};
-use crate::field::latents::{Between, Level, between};
+use crate::field::latents::{Input, Level, TAPS, Taps, taps};
 use crate::field::{Field, LEAK, Layer};
 
 /// Writes the samples of a view that have latents into `out`, `[samples * channels]`; others stay as they are.
@@ -28,7 +28,8 @@ impl WithSimd for Decoding<'_> {
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { field, axes, out } = self;
         let mut network = Network::<S>::new(simd, field);
-        let levels = field.spec().pyramid().map_or_else(Vec::new, |pyramid| pyramid.levels(field.spec().inputs));
+        let Some(pyramid) = field.spec().pyramid() else { return };
+        let (levels, inputs) = (pyramid.levels(field.spec().inputs), pyramid.inputs(field.spec().inputs));
         let runs: Vec<Vec<Run>> = axes.iter().map(Axis::runs).collect();
         for chosen in product(&runs.iter().map(Vec::len).collect::<Vec<_>>()) {
             let chosen: Vec<&Run> = chosen.iter().zip(&runs).map(|(&run, runs)| &runs[run]).collect();
@@ -36,10 +37,10 @@ impl WithSimd for Decoding<'_> {
             let Some(latents) = field.grid().ravel(&owner).and_then(|partition| field.local_of(partition)) else {
                 continue;
             };
-            let part = Part::new(field, axes, &levels, &chosen, latents);
+            let part = Part::new(field, axes, (&levels, &inputs), &chosen, latents);
             part.rows(
                 #[inline(always)]
-                |place, nodes| network.run(simd, place, nodes, part.along_last(), out),
+                |place, rows| network.run(simd, place, rows, &part, out),
             );
             network.flush(simd, out);
         }
@@ -68,29 +69,47 @@ struct Part<'a> {
     places: Vec<Range<usize>>,
     /// Sizes of the view.
     sizes: Vec<usize>,
-    /// Between which nodes a position lies, `[level][axis][position]`.
-    between: Vec<Vec<Vec<Between>>>,
+    /// What counts at a position, `[level][axis][position]`.
+    taps: Vec<Vec<Vec<Taps>>>,
+    /// The level of each row of nodes, and the axis and order of a derivative along another axis than the last.
+    rows: Vec<Input>,
+    /// Of each input its row of nodes and its order along the last axis.
+    inputs: Vec<(usize, usize)>,
 }
 
 impl<'a> Part<'a> {
-    fn new(field: &Field, axes: &[Axis], levels: &'a [Level], chosen: &[&Run], latents: &'a [f32]) -> Self {
+    fn new(
+        field: &Field,
+        axes: &[Axis],
+        (levels, inputs): (&'a [Level], &[Input]),
+        chosen: &[&Run],
+        latents: &'a [f32],
+    ) -> Self {
         let along = |level: &Level, axis: usize| {
             let samples = field.grid().axis_range(axis, chosen[axis].owner);
             let positions = &axes[axis].positions[chosen[axis].places.clone()];
-            positions.iter().map(|&position| between(&samples, level.exponent, position)).collect()
+            positions.iter().map(|&position| taps(&samples, level.exponent, position)).collect()
+        };
+        let last = axes.len().saturating_sub(1);
+        let mut rows: Vec<Input> = Vec::new();
+        let mut row_of = |input: &Input| {
+            let order_along_last = input.order_along(last);
+            let row = if order_along_last > 0 { Input { axis: 0, order: 0, ..*input } } else { *input };
+            let place = rows.iter().position(|known| *known == row).unwrap_or_else(|| {
+                rows.push(row);
+                rows.len() - 1
+            });
+            (place, order_along_last)
         };
         Self {
+            inputs: inputs.iter().map(&mut row_of).collect(),
+            rows,
             levels,
             latents,
             places: chosen.iter().map(|run| run.places.clone()).collect(),
             sizes: axes.iter().map(|axis| axis.positions.len()).collect(),
-            between: levels.iter().map(|level| (0..axes.len()).map(|axis| along(level, axis)).collect()).collect(),
+            taps: levels.iter().map(|level| (0..axes.len()).map(|axis| along(level, axis)).collect()).collect(),
         }
-    }
-
-    /// By level, between which nodes the samples of a row lie.
-    fn along_last(&self) -> impl Iterator<Item = &[Between]> + Clone {
-        self.between.iter().map(|between| between.last().map_or(&[][..], Vec::as_slice))
     }
 
     /// Calls `run` for every row of samples, with the place of the first in the view and the row's nodes of every level.
@@ -98,11 +117,11 @@ impl<'a> Part<'a> {
     fn rows(&self, mut run: impl FnMut(usize, &[Vec<f32>])) {
         let Some((last, leading)) = self.places.split_last() else { return };
         let lengths: Vec<usize> = leading.iter().map(Range::len).collect();
-        let mut nodes: Vec<Vec<f32>> =
-            self.levels.iter().map(|level| vec![0.0; level.nodes.last().copied().unwrap_or(1)]).collect();
+        let columns = |row: &Input| self.levels[row.level].nodes.last().copied().unwrap_or(1);
+        let mut nodes: Vec<Vec<f32>> = self.rows.iter().map(|row| vec![0.0; columns(row)]).collect();
         for index in product(&lengths) {
-            for ((level, between), row) in self.levels.iter().zip(&self.between).zip(&mut nodes) {
-                self.row_of_nodes(level, &between[..leading.len()], &index, row);
+            for (row, nodes) in self.rows.iter().zip(&mut nodes) {
+                self.row_of_nodes(row, &index, nodes);
             }
             let first =
                 index.iter().zip(leading).zip(&self.sizes).fold(0, |sum, ((i, range), n)| sum * n + range.start + i);
@@ -111,23 +130,24 @@ impl<'a> Part<'a> {
         }
     }
 
-    /// A level's nodes along the last axis, interpolated along the others at `index`.
-    fn row_of_nodes(&self, level: &Level, between: &[Vec<Between>], index: &[usize], row: &mut [f32]) {
-        let own = &self.latents[level.latents.clone()];
-        row.fill(0.0);
-        for corner in 0..1_usize << between.len() {
-            let (mut place, mut weight) = (0, 1.0);
-            for (axis, ((between, &i), &nodes)) in between.iter().zip(index).zip(&level.nodes).enumerate() {
-                let (first, second, share) = between[i];
-                let upper = corner >> axis & 1 == 1;
-                place = place * nodes + if upper { second } else { first };
-                weight *= if upper { share } else { 1.0 - share };
+    /// A level's nodes along the last axis, by the taps of the others at `index`.
+    #[inline(always)]
+    fn row_of_nodes(&self, row: &Input, index: &[usize], nodes: &mut [f32]) {
+        let level = &self.levels[row.level];
+        let (own, columns) = (&self.latents[level.latents.clone()], nodes.len());
+        nodes.fill(0.0);
+        for combination in 0..TAPS.pow(u32::try_from(index.len()).unwrap_or(u32::MAX)) {
+            let (mut rest, mut place, mut weight) = (combination, 0, 1.0);
+            for (axis, ((taps, &i), &along)) in self.taps[row.level].iter().zip(index).zip(&level.nodes).enumerate() {
+                let tap = rest % TAPS;
+                rest /= TAPS;
+                place = place * along + taps[i].nodes[tap];
+                weight *= taps[i].shares[row.order_along(axis)][tap];
             }
             if weight == 0.0 {
                 continue;
             }
-            let nodes = &own[place * row.len()..];
-            for (sum, latent) in row.iter_mut().zip(nodes) {
+            for (sum, latent) in nodes.iter_mut().zip(&own[place * columns..]) {
                 *sum += weight * latent;
             }
         }
@@ -170,27 +190,24 @@ impl<'a, S: Simd> Network<'a, S> {
         }
     }
 
-    /// Takes a row of samples from `place` on, that lie `between` these nodes of every level; `out` gets those that waited as soon
-    /// as they are a block.
+    /// Takes a row of samples of `part` from `place` on, by these rows of nodes; `out` gets those that waited as soon as they are a
+    /// block.
     #[inline(always)]
-    fn run<'b>(
-        &mut self,
-        simd: S,
-        place: usize,
-        nodes: &[Vec<f32>],
-        between: impl Iterator<Item = &'b [Between]> + Clone,
-        out: &mut [f32],
-    ) {
+    fn run(&mut self, simd: S, place: usize, rows: &[Vec<f32>], part: &Part<'_>, out: &mut [f32]) {
         let columns = block_vectors::<S>() * S::F32_LANES;
-        let samples = between.clone().next().map_or(0, <[Between]>::len);
+        let samples = part.places.last().map_or(0, Range::len);
         let mut first = 0;
         while first < samples {
             let lane = self.places.len();
             let end = samples.min(first + columns - lane);
-            let rows = lanes_of_mut::<S>(&mut self.joined).chunks_exact_mut(columns);
-            for ((row, nodes), between) in rows.zip(nodes).zip(between.clone()) {
-                for (input, &(a, b, share)) in row[lane..].iter_mut().zip(&between[first..end]) {
-                    *input = nodes[a] + share * (nodes[b] - nodes[a]);
+            let joined = lanes_of_mut::<S>(&mut self.joined).chunks_exact_mut(columns);
+            for (into, &(row, order)) in joined.zip(&part.inputs) {
+                let (nodes, level) = (&rows[row], part.rows[row].level);
+                let taps = part.taps[level].last().map_or(&[][..], |taps| &taps[first..end]);
+                for (input, taps) in into[lane..].iter_mut().zip(taps) {
+                    let [a, b, c, d] = taps.nodes.map(|node| nodes[node]);
+                    let shares = &taps.shares[order];
+                    *input = shares[0] * a + shares[1] * b + shares[2] * c + shares[3] * d;
                 }
             }
             self.places.extend(place + first..place + end);

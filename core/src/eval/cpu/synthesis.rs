@@ -1,6 +1,6 @@
-//! The synthesis network of latents in training: squared errors and their gradients, over blocks of interpolated latents.
+//! The synthesis network of latents in training: squared errors and their gradients, over blocks of samples.
 //!
-//! A caller interpolates the latents of a block, and gets the gradient by what it interpolated in their place. That and what
+//! A caller brings what the network sees of the latents of a block, and gets the gradient by that in its place. That and what
 //! the latents of a partition cost is the caller's, so that one step may visit any blocks.
 
 use pulp::{Arch, Simd, WithSimd};
@@ -18,7 +18,7 @@ pub const SYNTHESIS_BLOCK: usize = BLOCK;
 /// Up to [`SYNTHESIS_BLOCK`] samples.
 #[derive(Debug)]
 pub struct SynthesisBlock<'a> {
-    /// Interpolated latents, `[levels, SYNTHESIS_BLOCK]`; their gradients afterwards. What lies beyond `samples` does not matter.
+    /// What the network sees of the latents, `[inputs, SYNTHESIS_BLOCK]`; their gradients afterwards. What lies beyond `samples` does not matter.
     pub inputs: &'a mut [f32],
     /// What the network is to give, `[channels, SYNTHESIS_BLOCK]`.
     pub targets: &'a [f32],
@@ -42,7 +42,7 @@ pub struct Synthesis<'a> {
     layers: Vec<Layer>,
     packed: Vec<Vec<f32>>,
     turned: Vec<Vec<f32>>,
-    levels: usize,
+    inputs: usize,
 }
 
 impl<'a> Synthesis<'a> {
@@ -53,9 +53,9 @@ impl<'a> Synthesis<'a> {
     pub fn new(spec: &FieldSpec, shared: &'a [f32]) -> Result<Self, Error> {
         spec.validate()?;
         let layers = spec.shared_layers();
-        let Some(pyramid) = spec.pyramid().filter(|_| shared.len() as u64 == spec.shared_parameters()) else {
+        if spec.pyramid().is_none() || shared.len() as u64 != spec.shared_parameters() {
             return Err(Error::parameter("these are not the weights of a synthesis network"));
-        };
+        }
         let packed = layers.iter().map(|l| pack(&shared[l.weights.clone()], l.outputs)).collect();
         let turned = |layer: &Layer| {
             let mut rows = vec![0.0; layer.weights.len()];
@@ -63,7 +63,7 @@ impl<'a> Synthesis<'a> {
             pack(&rows, layer.inputs)
         };
         let turned = layers.iter().map(turned).collect();
-        Ok(Self { shared, packed, turned, levels: pyramid.levels as usize, layers })
+        Ok(Self { shared, packed, turned, inputs: layers.first().map_or(0, |layer| layer.inputs), layers })
     }
 
     /// Errors and gradients of some blocks.
@@ -100,7 +100,7 @@ impl WithSimd for Pass<'_, '_> {
         };
         let (width, lanes) = (block_vectors::<S>(), S::F32_LANES);
         let rows = |features: usize| vec![simd.splat_f32s(0.0); features * width];
-        let split = network.levels * width;
+        let split = network.inputs * width;
         let mut joined = rows(last.inputs);
         let mut joined_deltas = rows(last.inputs);
         let mut features: Vec<Vec<S::f32s>> = hidden.iter().map(|layer| rows(layer.outputs)).collect();
@@ -110,12 +110,12 @@ impl WithSimd for Pass<'_, '_> {
         let widest = network.layers.iter().map(|layer| layer.outputs).max().unwrap_or(1);
         let mut turned = vec![simd.splat_f32s(0.0); BLOCK * widest.div_ceil(lanes)];
         let mut gradients = Padded::new(simd, network.layers.clone());
-        let nothing = vec![0.0; network.levels];
+        let nothing = vec![0.0; network.inputs];
         let biases = |layer: &Layer| Addend::Biases(&network.shared[layer.biases.clone()]);
         let mut error = 0.0;
         for block in blocks {
             let span = 0..block.samples.div_ceil(lanes);
-            let floats = network.levels * BLOCK;
+            let floats = network.inputs * BLOCK;
             lanes_of_mut::<S>(&mut joined)[..floats].copy_from_slice(&block.inputs[..floats]);
             for (depth, layer) in hidden.iter().enumerate() {
                 let (before, now) = features.split_at_mut(depth);
@@ -232,11 +232,12 @@ mod tests {
                 activation: Activation::LeakyRelu,
                 ..FieldSpec::siren(2, 2, 1)
             };
+            let count = spec.shared_layers()[0].inputs;
             let mut random = SplitMix64(3);
             let mut numbers = |count: usize| -> Vec<f32> { (0..count).map(|_| random.uniform(1.0)).collect() };
             let shared = numbers(usize::try_from(spec.shared_parameters()).unwrap());
             let sizes = [BLOCK, 37];
-            let inputs: Vec<Vec<f32>> = sizes.iter().map(|_| numbers(3 * BLOCK)).collect();
+            let inputs: Vec<Vec<f32>> = sizes.iter().map(|_| numbers(count * BLOCK)).collect();
             let targets: Vec<Vec<f32>> = sizes.iter().map(|_| numbers(2 * BLOCK)).collect();
             let error = |shared: &[f32], inputs: &[Vec<f32>]| -> f64 {
                 (0..2)
@@ -244,7 +245,7 @@ mod tests {
                     .map(|(block, sample)| {
                         let layers = spec.shared_layers();
                         let own: Vec<f64> =
-                            (0..3).map(|level| f64::from(inputs[block][level * BLOCK + sample])).collect();
+                            (0..count).map(|input| f64::from(inputs[block][input * BLOCK + sample])).collect();
                         let apply = |layer: &Layer, x: &[f64]| -> Vec<f64> {
                             (0..layer.outputs)
                                 .map(|o| {

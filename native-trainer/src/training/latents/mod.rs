@@ -24,7 +24,7 @@ use tessera_core::field::{Field, FieldSpec};
 use tessera_core::grid::Grid;
 
 use self::arithmetic::hash;
-use self::layout::Layout;
+use self::layout::{COARSEST, Layout, Nodes};
 use self::partition::{Block, Partition, Rounding, exponent, scattered};
 use self::price::Price;
 use self::rate::{Weights, rate};
@@ -32,6 +32,7 @@ use self::schedule::{Schedule, is_whole};
 use self::synthesis::Adam;
 use super::plan::{Event, Outcome, Settings, StoppedBy};
 use super::setup::{Snapshots, Workers};
+use super::soap::Soap;
 use super::{DeviceChoice, OpenDevice, TrainingError};
 use crate::samples::Samples;
 use crate::vectorised::vectorised;
@@ -119,7 +120,7 @@ pub struct LatentTraining<'a> {
     partitions: Vec<Partition>,
     blocks: Vec<Block>,
     shared: Vec<f32>,
-    shared_adam: Adam,
+    soap: Soap,
     /// Contexts of what each step sees, and of whole latents, by which a file is written.
     contexts: Vec<Weights>,
     context_adam: Adam,
@@ -158,6 +159,9 @@ impl<'a> LatentTraining<'a> {
             return Err(TrainingError::Settings("latents are for pictures".to_owned()));
         }
         let layout = Layout::new(spec);
+        if layout.levels.iter().any(|level| level.exponent > COARSEST) {
+            return Err(TrainingError::Settings(format!("latents are at most {SYNTHESIS_BLOCK} samples apart")));
+        }
         let scales = scales(&layout, target.price);
         let channels = spec.outputs as usize;
         let (mut partitions, mut blocks) = (Vec::new(), Vec::new());
@@ -180,13 +184,13 @@ impl<'a> LatentTraining<'a> {
                             targets[channel * SYNTHESIS_BLOCK + lane] = 0.5 * value + 0.5;
                         }
                     }
-                    let inputs = vec![0.0; layout.levels.len() * SYNTHESIS_BLOCK];
+                    let gradient = vec![0.0; layout.nodes];
                     blocks.push(Block {
                         partition: number as usize,
                         row,
                         first,
                         samples: end - first,
-                        inputs,
+                        gradient,
                         targets,
                     });
                 }
@@ -210,7 +214,7 @@ impl<'a> LatentTraining<'a> {
             scales,
             partitions,
             blocks,
-            shared_adam: Adam::new(shared.len()),
+            soap: Soap::new(&spec.shared_layers(), 1, 1.0),
             shared,
             context_adam: Adam::new(contexts.len() * Weights::COUNT),
             whole_adam: Adam::new(contexts.len() * Weights::COUNT),
@@ -267,13 +271,14 @@ impl<'a> LatentTraining<'a> {
             psnr_db = -10.0 * found.error.log10();
             step += 1;
             if let Some(before) = before {
-                // Beyond the size nothing counts but the size.
-                let over = match self.target.aim {
-                    LatentAim::Bytes(_) => self.price.excess(found.bits, found.error).max(0.0),
-                    LatentAim::Error(_) => 0.0,
+                let cost = match self.target.aim {
+                    // Within the size nothing counts but the error, beyond it nothing but the size.
+                    LatentAim::Bytes(_) => found.error + 1e3 * self.price.excess(found.bits, found.error).max(0.0),
+                    LatentAim::Error(_) => {
+                        let price = *price_of_bits.get_or_insert(self.price.now);
+                        found.error + price * found.bits / self.samples as f64
+                    }
                 };
-                let price = *price_of_bits.get_or_insert(self.price.now);
-                let cost = found.error + price * found.bits / self.samples as f64 + 1e3 * over;
                 if best.as_ref().is_none_or(|(least, _)| cost <= *least) {
                     best = Some((cost, Kept { psnr_db, ..before }));
                 }
@@ -439,9 +444,9 @@ impl<'a> LatentTraining<'a> {
         self.scales = scales;
     }
 
-    /// Moves the network by every batch in turn, and leaves the gradients by interpolated latents in the blocks.
+    /// Moves the network by every batch in turn, and leaves the gradients by what it sees in the blocks.
     fn move_network(&mut self, schedule: &Schedule, seed: u32) -> Result<f64, TrainingError> {
-        let Self { layout, partitions, blocks, scales, spec, shared, shared_adam, .. } = self;
+        let Self { layout, partitions, blocks, scales, spec, shared, soap, .. } = self;
         let length = blocks.len().div_ceil(schedule.batches).next_multiple_of(TASK);
         // Batches begin elsewhere in every step.
         let first = if schedule.batches > 1 { (seed as usize % length.div_ceil(TASK)) * TASK } else { 0 };
@@ -451,23 +456,39 @@ impl<'a> LatentTraining<'a> {
         let mut error = 0.0;
         for batch in batches {
             let synthesis = Synthesis::new(spec, shared)?;
-            let of_task = |task: &mut [Block]| {
-                for block in &mut *task {
+            // Inputs are of a task alone: those of all blocks would go through the memory four times a step.
+            let of_task = |(inputs, rows): &mut (Vec<f32>, Vec<Nodes>), task: &mut [Block]| {
+                inputs.resize(TASK * layout.count * SYNTHESIS_BLOCK, 0.0);
+                let mut own = inputs.chunks_exact_mut(layout.count * SYNTHESIS_BLOCK);
+                for (block, inputs) in task.iter().zip(&mut own) {
                     vectorised(
                         #[inline(always)]
-                        || block.load(layout, partitions, scales),
+                        || block.load(layout, partitions, scales, rows, inputs),
                     );
                 }
-                let mut views: Vec<SynthesisBlock<'_>> = task.iter_mut().map(Block::view).collect();
-                synthesis.gradients(&mut views)
+                let own = inputs.chunks_exact_mut(layout.count * SYNTHESIS_BLOCK);
+                let view = |(block, inputs)| {
+                    let Block { targets, samples, .. }: &Block = block;
+                    SynthesisBlock { inputs, targets, samples: *samples }
+                };
+                let mut views: Vec<SynthesisBlock<'_>> = task.iter().zip(own).map(view).collect();
+                let found = synthesis.gradients(&mut views);
+                let own = inputs.chunks_exact(layout.count * SYNTHESIS_BLOCK);
+                for (block, inputs) in task.iter_mut().zip(own) {
+                    vectorised(
+                        #[inline(always)]
+                        || block.keep(layout, partitions, inputs),
+                    );
+                }
+                found
             };
-            let found: Vec<_> = batch.par_chunks_mut(TASK).map(of_task).collect();
+            let found: Vec<_> = batch.par_chunks_mut(TASK).map_init(Default::default, of_task).collect();
             let mut gradient = vec![0.0; shared.len()];
             for found in &found {
                 error += found.error;
                 gradient.iter_mut().zip(&found.shared).for_each(|(sum, gradient)| *sum += gradient);
             }
-            shared_adam.step(shared, &gradient, schedule.network);
+            soap.step(shared, &gradient, schedule.network.into());
         }
         Ok(error / (self.samples * self.channels as u64) as f64)
     }

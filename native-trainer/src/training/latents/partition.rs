@@ -2,11 +2,11 @@
 
 use std::ops::Range;
 
-use tessera_core::eval::cpu::{SYNTHESIS_BLOCK, SynthesisBlock};
-use tessera_core::field::latents::Between;
+use tessera_core::eval::cpu::SYNTHESIS_BLOCK;
+use tessera_core::field::latents::Taps;
 
 use super::arithmetic::{hash, inverse, tanh};
-use super::layout::{Layout, columns, interpolate, rows_between, spread};
+use super::layout::{Layout, Nodes, Stretch, columns, row_taps};
 
 const FIRST_BETA: f32 = 0.9;
 const SECOND_BETA: f32 = 0.97;
@@ -44,7 +44,7 @@ impl Rounding {
 pub(super) struct Partition {
     pub(super) bounds: Vec<Range<u32>>,
     /// `[level][row]`.
-    pub(super) between: Vec<Vec<Between>>,
+    pub(super) rows: Vec<Vec<Taps>>,
     /// Columns of nodes, by level.
     pub(super) columns: Vec<usize>,
     /// What is trained.
@@ -65,7 +65,7 @@ impl Partition {
     pub(super) fn new(layout: &Layout, bounds: Vec<Range<u32>>) -> Self {
         let zeros = vec![0.0; layout.len()];
         Self {
-            between: rows_between(layout, &bounds),
+            rows: row_taps(layout, &bounds),
             columns: columns(layout, &bounds),
             bounds,
             latents: zeros.clone(),
@@ -83,13 +83,13 @@ impl Partition {
         [0, 1].map(|axis| self.bounds[axis].len())
     }
 
-    /// Latents by which a linear network begins with the picture's `grey` values, `[rows, columns]`: of every level what the
+    /// Latents by which a linear network begins with about the picture's `grey` values, `[rows, columns]`: of every level what the
     /// coarser ones have left over.
     pub(super) fn begin(&mut self, layout: &Layout, steps: &[f32], mut grey: Vec<f32>) {
         let [rows, columns] = self.sizes();
-        let mut line = vec![0.0; columns];
-        let levels = layout.levels.iter().zip(&self.between).zip(&self.columns);
-        for (((level, between), &nodes), step) in levels.zip(steps) {
+        let mut line = vec![0.0; columns.next_multiple_of(SYNTHESIS_BLOCK)];
+        let levels = layout.levels.iter().zip(&self.rows).zip(&self.columns);
+        for (((level, taps), &nodes), step) in levels.zip(steps) {
             let side = 1 << level.exponent;
             for row in (0..rows).step_by(side) {
                 let nodes = level.nodes(row / side);
@@ -105,10 +105,11 @@ impl Partition {
                     self.latents[node] = sum / count / step;
                 }
             }
-            for (grey, between) in grey.chunks_exact_mut(columns).zip(between) {
-                line.fill(0.0);
+            for (grey, taps) in grey.chunks_exact_mut(columns).zip(taps) {
                 for (piece, line) in line.chunks_mut(SYNTHESIS_BLOCK).enumerate() {
-                    interpolate(level, between, nodes, &self.latents, piece * SYNTHESIS_BLOCK, *step, line);
+                    let first = piece * SYNTHESIS_BLOCK;
+                    let stretch = Stretch::new(level, nodes, first, SYNTHESIS_BLOCK.min(columns - first));
+                    stretch.along(&stretch.across(&self.latents, taps, 0, *step), 0, line);
                 }
                 grey.iter_mut().zip(&line).for_each(|(grey, known)| *grey -= known);
             }
@@ -169,16 +170,20 @@ impl Partition {
         }
     }
 
-    /// Adds what the blocks of this partition have by their interpolated latents to the gradients of its numbers.
+    /// Adds what the blocks of this partition found to the gradients of its numbers.
     #[inline(always)]
     pub(super) fn collect(&mut self, layout: &Layout, blocks: &[Block], scales: &[f32]) {
         for &block in &self.blocks {
             let block = &blocks[block];
-            let rows = block.inputs.chunks_exact(SYNTHESIS_BLOCK);
-            let levels = layout.levels.iter().zip(&self.between).zip(&self.columns);
-            for ((((level, between), &nodes), scale), row) in levels.zip(scales).zip(rows) {
-                let between = &between[block.row];
-                spread(level, between, nodes, &mut self.gradient, block.first, *scale, &row[..block.samples]);
+            let mut nodes = &block.gradient[..];
+            let levels = layout.levels.iter().zip(&self.rows).zip(&self.columns);
+            for (((level, rows), &columns), scale) in levels.zip(scales) {
+                let stretch = Stretch::new(level, columns, block.first, block.samples);
+                for (across, _) in &level.inputs {
+                    let (own, rest) = nodes.split_at(level.width());
+                    stretch.back_across(own, &mut self.gradient, &rows[block.row], *across, *scale);
+                    nodes = rest;
+                }
             }
         }
     }
@@ -216,28 +221,58 @@ pub(super) struct Block {
     pub(super) row: usize,
     pub(super) first: usize,
     pub(super) samples: usize,
-    /// `[levels, SYNTHESIS_BLOCK]`.
-    pub(super) inputs: Vec<f32>,
+    /// By the nodes along its row, of one level after the other.
+    pub(super) gradient: Vec<f32>,
     /// `[channels, SYNTHESIS_BLOCK]`, from 0 to 1.
     pub(super) targets: Vec<f32>,
 }
 
 impl Block {
-    /// Interpolates the numbers of its partition.
+    /// What the network sees of the numbers of its partition: `inputs` is `[inputs, SYNTHESIS_BLOCK]`.
     #[inline(always)]
-    pub(super) fn load(&mut self, layout: &Layout, partitions: &[Partition], scales: &[f32]) {
+    pub(super) fn load(
+        &self,
+        layout: &Layout,
+        partitions: &[Partition],
+        scales: &[f32],
+        rows_of_nodes: &mut Vec<Nodes>,
+        inputs: &mut [f32],
+    ) {
         let partition = &partitions[self.partition];
-        let rows = self.inputs.chunks_exact_mut(SYNTHESIS_BLOCK);
-        let levels = layout.levels.iter().zip(&partition.between).zip(&partition.columns);
-        for ((((level, between), &nodes), scale), row) in levels.zip(scales).zip(rows) {
-            row.fill(0.0);
-            let row = &mut row[..self.samples];
-            interpolate(level, &between[self.row], nodes, &partition.numbers, self.first, *scale, row);
+        // All across rows first, then all along: what has just been written is slow to read from another place.
+        rows_of_nodes.clear();
+        let levels = layout.levels.iter().zip(&partition.rows).zip(&partition.columns);
+        for (((level, rows), &columns), scale) in levels.zip(scales) {
+            let stretch = Stretch::new(level, columns, self.first, self.samples);
+            for (across, _) in &level.inputs {
+                rows_of_nodes.push(stretch.across(&partition.numbers, &rows[self.row], *across, *scale));
+            }
+        }
+        let mut next = rows_of_nodes.iter();
+        for (level, &columns) in layout.levels.iter().zip(&partition.columns) {
+            let stretch = Stretch::new(level, columns, self.first, self.samples);
+            for ((_, places), nodes) in level.inputs.iter().zip(&mut next) {
+                for &(along, place) in places {
+                    stretch.along(nodes, along, &mut inputs[place * SYNTHESIS_BLOCK..]);
+                }
+            }
         }
     }
 
-    pub(super) fn view(&mut self) -> SynthesisBlock<'_> {
-        SynthesisBlock { inputs: &mut self.inputs, targets: &self.targets, samples: self.samples }
+    /// Keeps the gradients by its nodes, of which `inputs` has those by what the network sees.
+    #[inline(always)]
+    pub(super) fn keep(&mut self, layout: &Layout, partitions: &[Partition], inputs: &[f32]) {
+        let columns = &partitions[self.partition].columns;
+        let mut nodes = &mut self.gradient[..];
+        for (level, &columns) in layout.levels.iter().zip(columns) {
+            let stretch = Stretch::new(level, columns, self.first, self.samples);
+            for (_, places) in &level.inputs {
+                let (own, rest) = nodes.split_at_mut(level.width());
+                let of = places.iter().map(|&(along, place)| (along, &inputs[place * SYNTHESIS_BLOCK..]));
+                stretch.back_along(of, own);
+                nodes = rest;
+            }
+        }
     }
 }
 

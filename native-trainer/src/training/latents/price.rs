@@ -4,7 +4,7 @@ use super::{LatentAim, Measured};
 
 /// How fast the price follows the size at the beginning and at the end, and from which part of training on. Bits fall as latents learn, so
 /// that a price which follows slowly stays behind: files were up to 7 % too small.
-const FOLLOWING: (f64, f64) = (0.04, 0.32);
+const FOLLOWING: (f64, f64) = (0.04, 0.4);
 const FOLLOWS_FROM: f64 = 0.05;
 /// More steps follow slower. Fewer do not follow faster, as latents do not either: the price would swing.
 const FOLLOWING_STEPS: f64 = 400.0;

@@ -16,11 +16,11 @@ const LATENT_RATES: (f32, f32) = (0.3, 6e-3);
 const FASTER_BELOW: f64 = 5e-4;
 const FASTEST: f64 = 10.0;
 /// Rates at the beginning, and what is left of them before latents are whole: of the network, of contexts.
-const NETWORK_RATES: (f32, f32) = (0.015, 0.2);
+const NETWORK_RATES: (f32, f32) = (0.0105, 0.2);
 const CONTEXT_RATE: f32 = 5e-3;
 /// Rates while they are.
 const WHOLE_LATENT_RATE: f32 = 1e-3;
-const WHOLE_NETWORK_RATE: f32 = 3e-3;
+const WHOLE_NETWORK_RATE: f32 = 2.1e-3;
 const WHOLE_CONTEXT_RATE: f32 = 2e-3;
 /// Samples by which the network moves at least, and how often while latents move once at most: by 64 moves latents lost sight of what
 /// they are to be, 3 dB of a picture of much detail.

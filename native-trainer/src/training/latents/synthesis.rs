@@ -1,10 +1,10 @@
-//! The synthesis network's own weights: how they begin, how they move, and as a file has them.
+//! The synthesis network's own weights: how they begin, and as a file has them; and how contexts move.
 
 use tessera_core::field::{FieldSpec, SplitMix64};
 
 const BETAS: (f32, f32) = (0.9, 0.99);
 
-/// Start weights for values from 0 to 1: the interpolated latents show as they are, and hidden features add a little.
+/// Start weights for values from 0 to 1: the values of all levels show as they are, and hidden features add a little.
 pub(super) fn start(spec: &FieldSpec, seed: u64, contrast: f32) -> Vec<f32> {
     let layers = spec.shared_layers();
     let mut random = SplitMix64(seed);
@@ -15,9 +15,9 @@ pub(super) fn start(spec: &FieldSpec, seed: u64, contrast: f32) -> Vec<f32> {
         shared[layer.weights.clone()].fill_with(|| random.uniform(bound));
         shared[layer.biases.clone()].fill_with(|| random.uniform(0.3));
     }
-    let width = spec.global_width as usize;
-    let (latents, features) = shared[last.weights.clone()].split_at_mut((last.inputs - width) * last.outputs);
-    latents.fill(contrast.recip());
+    let (width, levels) = (spec.global_width as usize, spec.local_width as usize);
+    let (seen, features) = shared[last.weights.clone()].split_at_mut((last.inputs - width) * last.outputs);
+    seen[..levels * last.outputs].fill(contrast.recip());
     features.fill_with(|| random.uniform(0.3 / root(width)));
     shared[last.biases.clone()].fill(0.5);
     shared
@@ -38,7 +38,7 @@ fn root(inputs: usize) -> f32 {
     (inputs.max(1) as f32).sqrt()
 }
 
-/// Adam with betas of its own.
+/// Adam with betas of its own, for contexts.
 #[derive(Debug, Clone)]
 pub(super) struct Adam {
     first: Vec<f32>,
