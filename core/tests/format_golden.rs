@@ -68,6 +68,11 @@ fn the_committed_files_hold_what_they_should() {
         let reader = Reader::open(&bytes).unwrap();
         assert_eq!((reader.document().unwrap(), reader.version()), (document, (1, 2)), "{name}");
     }
+    let latents = std::fs::read(path("latents-quantised")).unwrap();
+    let reader = Reader::open(&latents).unwrap();
+    assert_eq!(reader.version(), (1, 3));
+    // These latents are whole steps.
+    assert_eq!(reader.document().unwrap().field.local(), common::latents().field.local());
     let whole = std::fs::read(path("picture-f32")).unwrap();
     let cropped = std::fs::read(path("picture-f32-cropped")).unwrap();
     assert_eq!(crop(&whole, &[4, 2, 1, 99]).unwrap(), cropped);

@@ -4,8 +4,10 @@
 pub mod bodies;
 pub mod craft;
 
+use tessera_core::codec::contexts::Context;
 use tessera_core::codec::{Coder, Quantisation};
-use tessera_core::field::{Activation, Encoding, Field, FieldSpec, StartRule, tensors};
+use tessera_core::field::latents::Pyramid;
+use tessera_core::field::{Activation, Encoding, Field, FieldSpec, Model, StartRule, tensors};
 use tessera_core::format::{Document, TrainingRecord, WeightCoding, crop, write, write_quantised};
 use tessera_core::grid::{Grid, SOUND_RANGE, UNIT_RANGE};
 use tessera_core::signal::{ColourSpace, Placement, SampleFormat, ShapeValue, SignalInfo, SignalKind};
@@ -144,6 +146,38 @@ pub fn gauss() -> Document {
     document(signal, &[1, 1], spec, None)
 }
 
+/// Latents of 13 rows and 11 columns in 2 x 2 partitions of unequal sizes, four levels, mostly zeros in the finest.
+pub fn latents() -> Document {
+    let signal = SignalInfo::picture(13, 11, 3, SampleFormat::U8).unwrap();
+    let grid = Grid::new(signal.shape.clone(), vec![2, 2], UNIT_RANGE).unwrap();
+    let spec = FieldSpec {
+        model: Model::Latents,
+        hidden_layers: 1,
+        local_width: 4,
+        global_width: 5,
+        encoding: Encoding::Latents(Pyramid::new(&grid, 4, 0).unwrap()),
+        activation: Activation::LeakyRelu,
+        ..FieldSpec::siren(2, 3, 1)
+    };
+    let mut document = document(signal, &[2, 2], spec, None);
+    let local = document.field.local().iter().enumerate();
+    let local = local.map(|(place, weight)| if place % 3 == 0 { (weight * 64.0).round() / 8.0 } else { 0.0 }).collect();
+    document.field = document.field.with_weights(document.field.shared().to_vec(), local).unwrap();
+    document
+}
+
+/// The same by contexts of neighbours.
+pub fn latents_quantised() -> Vec<u8> {
+    let document = latents();
+    let spec = document.field.spec();
+    let shared = vec![1.0 / 256.0; tensors(&spec.shared_layers()).len()];
+    let local = vec![0.125; spec.local_width as usize];
+    let quantisation = Quantisation::new(spec, StartRule::Zero, Coder::Static, &shared, &local).unwrap();
+    let context = Context { centres: [20, 12, -9, 4, 0, -3], ..Context::default() };
+    let quantisation = quantisation.with_contexts(spec, vec![context; local.len()]).unwrap();
+    write_quantised(&document, &quantisation).unwrap()
+}
+
 /// The committed files: name without extension, and the bytes that our writer must give.
 pub fn golden() -> Vec<(&'static str, Vec<u8>)> {
     let of = |document: Document, coding| write(&document, coding).unwrap();
@@ -162,6 +196,7 @@ pub fn golden() -> Vec<(&'static str, Vec<u8>)> {
         ("picture-quantised", quantised(&self::picture(), StartRule::Centred, Coder::Static, true)),
         ("siren-quantised", quantised(&siren(), StartRule::Drawn, Coder::Adaptive, false)),
         ("sound-quantised", quantised(&sound(), StartRule::Zero, Coder::Pooled, false)),
+        ("latents-quantised", latents_quantised()),
     ]
 }
 
