@@ -3,7 +3,8 @@
 //! A *field* is a function from coordinates to values. Ours is many tiny sine networks, one per partition of the
 //! signal, and one small network that they share (Local-Global INRs: Ashkenazi and Treister, "Towards Croppable
 //! Implicit Neural Representations", NeurIPS 2024). Because the weights of a partition are its own, a region is cut
-//! out by copying their bytes, and what stays decodes to the same bits.
+//! out by copying their bytes, and what stays decodes to the same bits. Small files of pictures have pyramids of latent numbers in
+//! place of local networks.
 //!
 //! This crate does no I/O, reads no clock and starts no threads: front ends do.
 //!
@@ -30,7 +31,9 @@
 //!   **grid**: canvas, factors and coordinates.
 //! - **local network**: the tiny network of one partition; **global network**: the one that all partitions share;
 //!   **merge**: the one layer that joins local and global features, after every sine layer.
-//! - **shared weights**: global network and merge; **local weights**: those of all local networks.
+//! - **latents**: numbers on the grids of a partition, its local weights where it has no network; **level**: one of these grids;
+//!   **pyramid**: all of them; **synthesis network**: the shared network that makes samples of latents.
+//! - **shared weights**: global network and merge, or the synthesis network; **local weights**: those of all local networks.
 //! - **present**: a partition whose local network is in the file; **absent**: one that was cropped away.
 //! - **crop**: a file with fewer present partitions, made by copying bytes.
 //! - **chunk**: the bytes of one partition's local weights, or of the shared weights.

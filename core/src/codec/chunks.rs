@@ -56,9 +56,20 @@ impl<'a> QuantisedReader<'a> {
         Ok(Self { book, start, shared, whole_shared: payload, of_shared, own })
     }
 
-    /// Bytes of steps and tables at the head of the global chunk.
+    /// Bytes of the steps of the quantisation, at the head of the global chunk.
+    pub fn steps_bytes(&self) -> u64 {
+        // Levels of latents have no biases.
+        let local = if self.book.contexts.is_some() {
+            self.own.iter().filter(|range| !range.is_empty()).count()
+        } else {
+            self.own.len().saturating_mul(self.book.local.len())
+        };
+        (self.of_shared.len().saturating_add(local) as u64).saturating_mul(2)
+    }
+
+    /// Bytes of tables (for latents, scales and contexts) and of what says how to read them, in the same place.
     pub fn table_bytes(&self) -> u64 {
-        self.whole_shared.len().saturating_sub(self.shared.len()) as u64
+        (self.whole_shared.len().saturating_sub(self.shared.len()) as u64).saturating_sub(self.steps_bytes())
     }
 
     /// Where the frequencies come from.

@@ -34,7 +34,9 @@ impl Reader<'_> {
     /// # Errors
     /// [`Error::Malformed`] for a damaged global chunk of quantised weights, whose head is read.
     pub fn ledger(&self) -> Result<Ledger, Error> {
-        let tables = self.quantised()?.map_or(0, |quantised| quantised.table_bytes());
+        let quantised = self.quantised()?;
+        let steps = quantised.as_ref().map_or(0, |quantised| quantised.steps_bytes());
+        let tables = quantised.as_ref().map_or(0, |quantised| quantised.table_bytes());
         let shared = self.head.shared.payload;
         let local = self.head.chunks.iter().map(|chunk| chunk.payload).fold(0, u64::saturating_add);
         let chunks = (self.head.chunks.len() as u64).saturating_add(u64::from(shared > 0));
@@ -44,8 +46,9 @@ impl Reader<'_> {
             ("prelude", PRELUDE_BYTES),
             ("header", header),
             ("index", index),
-            ("steps and tables", tables),
-            ("shared weights", shared.saturating_sub(tables)),
+            ("steps", steps),
+            ("tables", tables),
+            ("shared weights", shared.saturating_sub(steps).saturating_sub(tables)),
             ("local weights", local),
             ("checksums of chunks", chunks.saturating_mul(CHECKSUM_BYTES)),
         ];

@@ -6,7 +6,7 @@ use clap::Args;
 
 /// `tessera info IN.inr`
 ///
-/// Reads the header and the index only, so it is quick on any file.
+/// Reads header, index and the tables of quantised weights, and decodes nothing, so it is quick on any file.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "Examples:\n  tessera info photo.inr --parts\n  tessera info photo.inr --json | jq .parameters")]
 pub struct InfoArguments {

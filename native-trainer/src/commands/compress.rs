@@ -275,7 +275,7 @@ fn target(arguments: &CompressArguments, document: &Document, before: Option<&Qu
 /// The file's size if all numbers were one Brotli stream. No file is written so: it is larger, and one stream cannot be
 /// cropped.
 fn with_brotli(ledger: &[LedgerPart], quantisation: &Quantisation, published: &PublishedRate) -> u64 {
-    let numbers = ["steps and tables", "shared weights", "local weights"];
+    let numbers = ["steps", "tables", "shared weights", "local weights"];
     let rest: u64 = ledger.iter().filter(|part| !numbers.contains(&part.part)).map(|part| part.bytes).sum();
     rest + quantisation.steps_bytes() + published.brotli_bytes
 }

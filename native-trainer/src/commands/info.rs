@@ -1,4 +1,4 @@
-//! `tessera info`: what a file is and where its bytes are, from header and index alone.
+//! `tessera info`: what a file is and where its bytes are, from header, index and the tables of quantised weights.
 
 use anyhow::Result;
 use serde::Serialize;

@@ -2,7 +2,7 @@
 //!
 //! | tag | what |
 //! | --- | --- |
-//! | `training/loss`, `training/psnr_db`, `training/samples_per_second` | every step, at most ten a second |
+//! | `training/loss`, `training/psnr_db`, `training/learning_rate`, `training/samples_per_second` | every step, at most ten a second |
 //! | `decoded`, `original` | the picture, the middle frame of a clip or the middle slice of a shape, at most 512 pixels wide and high; of a sound its first half minute |
 //! | `written/...` | what the finished file reaches |
 
