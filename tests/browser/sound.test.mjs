@@ -134,9 +134,9 @@ describe('sound', needs('sound'), () => {
     });
   }
 
-  describe('cropping', () => {
+  for (const gpu of [false, true]) describe(`cropping, ${gpu ? 'where there is WebGPU' : 'without WebGPU'}`, () => {
     let browser;
-    before(async () => (browser = await launch()));
+    before(async () => (browser = await launch({ gpu })));
     after(async () => browser?.close());
 
     test('a dragged region snaps to partitions, and is saved as the program crops it', needs('sound', 'program'), async () => {

@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 use tessera_tests::pictures::picture;
 use tessera_tests::program::Workplace;
+use tessera_tests::sounds::{wav, wave};
 
 /// The reader alone, without what draws: TensorBoard and what its reader imports.
 const PACKAGES: [&str; 2] = ["tensorboard==2.20.0", "setuptools<81"];
@@ -71,6 +72,19 @@ fn tensorboard_reads_curves_and_pictures() {
     // Another run into the same folder is one curve more, not a broken file.
     place.done(&["encode", "a.png", "-o", "b.inr", "--steps", "5", "--log-dir", "runs/a"]);
     read(python, &packages, &place.path("runs/a"));
+}
+
+#[test]
+fn tensorboard_hears_sounds() {
+    let Some((python, packages)) = tensorboard() else { return };
+    let place = Workplace::new();
+    place.write("a.wav", &wav(&wave(6_000, 2), 2, 8_000, 16));
+    place.done(&["encode", "a.wav", "-o", "a.inr", "--steps", "20", "--log-dir", "runs/a"]);
+    let found = read(python, &packages, &place.path("runs/a"));
+    for (tag, step) in [("original", 0), ("decoded", 20)] {
+        assert_eq!(found["audio"][tag][0], serde_json::json!([step, 8_000, 2, 6_000]), "{tag}");
+    }
+    assert_eq!(found["scalars"]["training/psnr_db"].as_array().unwrap().last().unwrap()[0], 20);
 }
 
 #[test]

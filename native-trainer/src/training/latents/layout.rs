@@ -426,26 +426,26 @@ mod tests {
                 numbers[level.nodes(row)].fill_with(|| random.uniform(1.0));
             }
             let latents = layout.packed(&numbers);
-            let (rows, columns) = (bounds[0].len(), bounds[1].len());
+            let columns = bounds[1].len();
             let core_level = &pyramid.levels(2)[0];
             let column_taps: Vec<Taps> = bounds[1].clone().map(|x| taps(&bounds[1], exponent, x.into())).collect();
             let mut gradient = vec![0.0; layout.len()];
             let mut of_samples = 0.0;
-            for row in 0..rows {
+            for (row, row_taps) in taps_of_rows.iter().enumerate() {
                 // Stretches from every place on, to the end of the row and short of it.
                 let first = row * 7 % columns;
                 let length = SYNTHESIS_BLOCK.min(columns - first);
                 let length = if row % 3 == 0 { length.div_ceil(2) } else { length };
                 let stretch = Stretch::new(level, nodes, first, length);
                 for (across, inputs) in &level.inputs {
-                    let along_row = stretch.across(&numbers, &taps_of_rows[row], *across, 1.5);
+                    let along_row = stretch.across(&numbers, row_taps, *across, 1.5);
                     let mut back = Vec::new();
                     for &(along, place) in inputs {
                         let input = &pyramid.inputs(2)[place];
                         let mut found = vec![0.0; SYNTHESIS_BLOCK];
                         stretch.along(&along_row, along, &mut found);
                         for (found, of_column) in found[..length].iter().zip(&column_taps[first..]) {
-                            let wanted = core_level.at(&latents, input, &[taps_of_rows[row], *of_column]);
+                            let wanted = core_level.at(&latents, input, &[*row_taps, *of_column]);
                             assert!((found - 1.5 * wanted).abs() < 4e-6, "{exponent}, {row}: {found} and {wanted}");
                         }
                         let factors: Vec<f32> = found.iter().map(|_| random.uniform(1.0)).collect();
@@ -454,7 +454,7 @@ mod tests {
                     }
                     let mut of_nodes = vec![0.0; level.width()];
                     stretch.back_along(back.iter().map(|(order, of)| (*order, &of[..])), &mut of_nodes);
-                    stretch.back_across(&of_nodes, &mut gradient, &taps_of_rows[row], *across, 1.5);
+                    stretch.back_across(&of_nodes, &mut gradient, row_taps, *across, 1.5);
                 }
             }
             let of_nodes: f64 = gradient.iter().zip(&numbers).map(|(a, b)| f64::from(a * b)).sum();
