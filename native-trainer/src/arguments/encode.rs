@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ClipArguments;
 use super::values::{
-    ActivationName, Count, DeviceName, EncodingName, Extents, ModelName, Partitions, Preset, RecipeName,
+    ActivationName, Count, DeviceName, EncodingName, Extents, ModelName, Partitions, Preset, QualityGoal, RecipeName,
     SamplesPerAxis, Seconds, WeightsName,
 };
 use crate::media::shape::{FieldName, RawVoxels, Sampling};
@@ -242,8 +242,8 @@ pub struct EncodeOptions {
     #[arg(long, env = "TESSERA_TARGET_SIZE", hide_env = true, value_name = "BYTES", help_heading = "How small")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target_size: Option<Count>,
-    /// Write a small file of about this quality, 0 to 100: a PSNR of 22 to 42 dB, 32 at 50. As latents it takes one
-    /// training, as a network two to four, each with the --steps and --max-time of its own
+    /// Write a small file of about this quality: 0 to 100 for a PSNR of 22 to 42 dB (32 at 50), or the PSNR itself (36.5dB).
+    /// As latents it takes one training, as a network two to four, each with the --steps and --max-time of its own
     #[arg(
         long,
         env = "TESSERA_QUALITY",
@@ -253,7 +253,7 @@ pub struct EncodeOptions {
         help_heading = "How small"
     )]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub quality: Option<f64>,
+    pub quality: Option<QualityGoal>,
     /// Stop when this PSNR is reached; exit code 5 if it never is
     #[arg(long, env = "TESSERA_PSNR", hide_env = true, value_name = "DB", help_heading = "Training")]
     #[serde(skip_serializing_if = "Option::is_none")]

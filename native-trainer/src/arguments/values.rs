@@ -47,7 +47,7 @@ macro_rules! same_text_everywhere {
         }
     )+};
 }
-same_text_everywhere!(Extents, SamplesPerAxis, Partitions, Seconds);
+same_text_everywhere!(Extents, SamplesPerAxis, Partitions, Seconds, QualityGoal);
 
 impl TryFrom<Scalar> for Count {
     type Error = String;
@@ -130,6 +130,43 @@ impl fmt::Display for Partitions {
             Self::Auto => f.write_str("auto"),
             Self::Factors(factors) => factors.fmt(f),
         }
+    }
+}
+
+/// A wanted quality, as a PSNR in dB: `36.5dB`, or 0 to 100 for 22 to 42 dB.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Scalar", into = "String")]
+pub struct QualityGoal(pub f64);
+
+impl QualityGoal {
+    /// PSNR in dB of quality 0, and what each of the hundred points adds.
+    const SCALE: (f64, f64) = (22.0, 0.2);
+    /// What a PSNR may be: less is no picture, more than what 16 bits distinguish.
+    const DECIBELS: std::ops::RangeInclusive<f64> = 5.0..=100.0;
+}
+
+impl FromStr for QualityGoal {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let text = text.trim();
+        let (number, is_psnr) = match text.len().checked_sub(2).and_then(|at| text.split_at_checked(at)) {
+            Some((number, unit)) if unit.eq_ignore_ascii_case("db") => (number.trim_end(), true),
+            _ => (text, false),
+        };
+        let wrong = || format!("`{text}` must lie between 0 and 100, or be a PSNR like 36.5dB");
+        let number: f64 = number.parse().map_err(|_| wrong())?;
+        let (allowed, psnr_db) = if is_psnr {
+            (Self::DECIBELS.contains(&number), number)
+        } else {
+            ((0.0..=100.0).contains(&number), Self::SCALE.0 + Self::SCALE.1 * number)
+        };
+        allowed.then_some(Self(psnr_db)).ok_or_else(wrong)
+    }
+}
+
+impl fmt::Display for QualityGoal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}dB", self.0)
     }
 }
 
@@ -402,6 +439,12 @@ mod tests {
         assert_eq!("200k".parse::<Count>().unwrap(), Count(200_000));
         assert_eq!("1.5M".parse::<Count>().unwrap(), Count(1_500_000));
         assert!("0".parse::<Count>().is_err() && "NaN".parse::<Count>().is_err() && "k".parse::<Count>().is_err());
+        assert_eq!("50".parse::<QualityGoal>().unwrap(), QualityGoal(32.0));
+        assert_eq!("36.5 dB".parse::<QualityGoal>().unwrap(), QualityGoal(36.5));
+        assert_eq!(QualityGoal(36.5).to_string().parse(), Ok(QualityGoal(36.5)));
+        for text in ["101", "-1", "dB", "", "2dB", "infdB", "NaN", "ß"] {
+            assert!(text.parse::<QualityGoal>().is_err(), "{text}");
+        }
         assert_eq!("5m".parse::<Seconds>().unwrap(), Seconds(300.0));
         assert_eq!("90".parse::<Seconds>().unwrap(), Seconds(90.0));
         assert!("-1s".parse::<Seconds>().is_err() && "infh".parse::<Seconds>().is_err());

@@ -6,7 +6,7 @@ use tessera_core::signal::{SignalInfo, SignalKind};
 
 use super::{defaults, light, network};
 use crate::arguments::EncodeOptions;
-use crate::arguments::values::{Count, Extents, ModelName, Partitions, RecipeName};
+use crate::arguments::values::{Count, Extents, ModelName, Partitions, QualityGoal, RecipeName};
 use crate::config::over;
 use crate::errors::usage_fault;
 
@@ -43,8 +43,6 @@ const LEAST_PASSES: u64 = 100;
 const STEPS: u64 = 1_200;
 /// Narrow networks gain nothing by more than this rate.
 const LARGEST_RATE: f64 = 4e-3;
-/// PSNR in dB of `--quality 0`, and what each of its hundred points adds.
-const QUALITY: (f64, f64) = (22.0, 0.2);
 
 /// What decides the size of a file.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -78,7 +76,7 @@ pub fn rate(options: &EncodeOptions, info: &SignalInfo) -> Result<Option<Rate>> 
     let rates = [
         bpp.map(|bits| Rate::Bytes(bytes_of_rate(bits, info.samples()))),
         target_size.map(|Count(bytes)| Rate::Bytes(bytes)),
-        quality.map(|quality| Rate::Quality(QUALITY.0 + QUALITY.1 * quality)),
+        quality.map(|QualityGoal(psnr_db)| Rate::Quality(psnr_db)),
     ];
     let mut asked = rates.into_iter().flatten();
     let (first, second) = (asked.next(), asked.next());
@@ -88,12 +86,9 @@ pub fn rate(options: &EncodeOptions, info: &SignalInfo) -> Result<Option<Rate>> 
     if bpp.is_some_and(|bits| !(1e-6..1e6).contains(&bits)) {
         return Err(usage_fault("--bpp must be a positive number of bits"));
     }
-    if quality.is_some_and(|quality| !(0.0..=100.0).contains(&quality)) {
-        return Err(usage_fault("--quality must lie between 0 and 100"));
-    }
     if first.is_some() && (psnr.is_some() || weights.is_some()) {
         return Err(usage_fault(
-            "--bpp, --target-size and --quality do not go with --psnr, which ends training and does not change the size, \
+            "--bpp, --target-size and --quality do not go with --psnr, which ends training and does not change the size (--quality 38dB does), \
              nor with --weights, as they choose how weights are stored",
         ));
     }
@@ -294,13 +289,12 @@ mod tests {
         let bpp = EncodeOptions { bpp: Some(0.5), ..EncodeOptions::default() };
         assert_eq!(asked(&bpp).unwrap(), Some(Rate::Bytes(24_576)));
         assert_eq!(asked(&EncodeOptions::default()).unwrap(), None);
-        let quality = EncodeOptions { quality: Some(50.0), ..EncodeOptions::default() };
+        let quality = EncodeOptions { quality: Some(QualityGoal(32.0)), ..EncodeOptions::default() };
         assert_eq!(asked(&quality).unwrap(), Some(Rate::Quality(32.0)));
         for contradiction in [
-            EncodeOptions { quality: Some(50.0), ..bpp.clone() },
+            EncodeOptions { quality: Some(QualityGoal(32.0)), ..bpp.clone() },
             EncodeOptions { psnr: Some(30.0), ..bpp.clone() },
             EncodeOptions { bpp: Some(f64::NAN), ..bpp.clone() },
-            EncodeOptions { quality: Some(101.0), ..EncodeOptions::default() },
         ] {
             assert!(asked(&contradiction).is_err(), "{contradiction:?}");
         }
