@@ -61,6 +61,7 @@ fn the_kernel_agrees_with_the_formulas_and_crops_keep_their_bits() {
         (vec![37, 50], vec![1, 1], 1),
         (vec![5, 21, 18], vec![2, 2, 1], 0),
         (vec![200], vec![3], 2),
+        (vec![3, 4, 6, 5], vec![1, 2, 1, 2], 0),
         (vec![1, 1], vec![1, 1], 0),
     ] {
         let grid = Grid::new(shape.clone(), factors, UNIT_RANGE).unwrap();

@@ -624,7 +624,7 @@ def seen(h, own, weights, axes):
             last = max(1, -(-(range_.stop - range_.start) // 2 ** k)) - 1
             t = np.clip((places - range_.start + 0.5) / 2 ** k - 0.5, -1, last + 1)
             first = np.floor(t)
-            of_axes.append((np.clip(first + np.arange(-1, 3)[:, None], 0, last).astype(int), t - first))
+            of_axes.append((np.clip(first + np.arange(-1, 3)[:, None], 0, last).astype(int), (t - first).astype(np.float32).astype(float)))
 
         def derivative(along, order):
             found = grid

@@ -58,12 +58,7 @@ impl<'a> QuantisedReader<'a> {
 
     /// Bytes of the steps of the quantisation, at the head of the global chunk.
     pub fn steps_bytes(&self) -> u64 {
-        // Levels of latents have no biases.
-        let local = if self.book.contexts.is_some() {
-            self.own.iter().filter(|range| !range.is_empty()).count()
-        } else {
-            self.own.len().saturating_mul(self.book.local.len())
-        };
+        let local = self.own.len().saturating_mul(self.book.local.len());
         (self.of_shared.len().saturating_add(local) as u64).saturating_mul(2)
     }
 

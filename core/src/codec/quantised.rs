@@ -220,12 +220,6 @@ impl Quantisation {
         Self { class_of: slots.iter().map(class).collect(), ..self.clone() }
     }
 
-    /// Bytes that the steps take in a file.
-    pub fn steps_bytes(&self) -> u64 {
-        let local = self.classes.iter().map(Vec::len).fold(0, usize::saturating_add);
-        (self.shared.len().saturating_add(local) as u64).saturating_mul(2)
-    }
-
     /// The start rule from which the weights of `field` have moved least.
     pub fn nearest_start(field: &Field, seed: u64) -> StartRule {
         if field.spec().is_encoded() {

@@ -163,30 +163,52 @@ impl Pyramid {
     }
 }
 
-/// What counts at `position` (in samples of the original) along an axis of a partition that owns `samples`, for a level of this
-/// exponent. Beyond the outermost nodes of the partition their copies count: no partition asks another.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to the nodes before the cast")]
-pub fn taps(samples: &Range<u32>, exponent: u32, position: f64) -> Taps {
-    let last = nodes(samples.end.saturating_sub(samples.start), exponent).saturating_sub(1);
+/// Where `position` (in samples of the original) lies along an axis of a partition that owns `samples`, for a level of this exponent:
+/// the node before it, -1 to the number of nodes, and the part of the way to the next.
+#[expect(clippy::cast_possible_truncation, reason = "clamped to the nodes before the cast")]
+pub fn between(samples: &Range<u32>, exponent: u32, position: f64) -> (i32, f32) {
+    let last = last_node(samples, exponent);
     let spacing = f64::from(exponent).exp2();
     // A distance beyond the outermost nodes nothing changes any more.
-    let place = ((position - f64::from(samples.start) + 0.5) / spacing - 0.5).clamp(-1.0, last as f64 + 1.0);
+    let place = ((position - f64::from(samples.start) + 0.5) / spacing - 0.5).clamp(-1.0, f64::from(last) + 1.0);
     let first = place.floor();
-    let node = |tap: u8| (first + f64::from(tap) - 1.0).clamp(0.0, last as f64) as usize;
-    Taps { nodes: [0, 1, 2, 3].map(node), shares: shares(place - first) }
+    (first as i32, (place - first) as f32)
 }
 
-/// Shares of four nodes where a position is `part` of the way from the second to the third: a cubic B-spline and its derivatives.
+/// The nodes that count behind node `first`, of those up to `last`: beyond the outermost of a partition these stand in, as no
+/// partition asks another.
+#[inline(always)]
+pub fn nodes_at(first: i32, last: u32) -> [usize; TAPS] {
+    [-1, 0, 1, 2].map(|tap| (i64::from(first) + tap).clamp(0, i64::from(last)).unsigned_abs() as usize)
+}
+
+/// The last node of a partition along an axis.
+#[expect(clippy::cast_possible_truncation, reason = "at most the number of samples")]
+pub fn last_node(samples: &Range<u32>, exponent: u32) -> u32 {
+    nodes(samples.end.saturating_sub(samples.start), exponent).saturating_sub(1) as u32
+}
+
+/// What counts at `position`, as [`between`] says.
+pub fn taps(samples: &Range<u32>, exponent: u32, position: f64) -> Taps {
+    let (first, part) = between(samples, exponent, position);
+    let nodes = nodes_at(first, last_node(samples, exponent));
+    Taps { nodes, shares: std::array::from_fn(|order| shares(part, order)) }
+}
+
+/// Shares of four nodes where a position is `part` of the way from the second to the third: of a cubic B-spline (`order` 0), of how it
+/// rises (1) and of how it bends (2), by the distance of nodes.
+#[inline(always)]
 #[expect(clippy::cast_possible_truncation, reason = "the rounding is the point")]
-pub fn shares(part: f64) -> [[f32; TAPS]; ORDERS] {
-    let (t, u) = (part, 1.0 - part);
+pub fn shares(part: f32, order: usize) -> [f32; TAPS] {
+    let t = f64::from(part);
+    let u = 1.0 - t;
     let inner = |x: f64| (4.0 - 6.0 * x * x + 3.0 * x * x * x) / 6.0;
-    [
-        [u * u * u / 6.0, inner(t), inner(u), t * t * t / 6.0],
-        [-0.5 * u * u, 1.5 * t * t - 2.0 * t, 2.0 * u - 1.5 * u * u, 0.5 * t * t],
-        [u, 3.0 * t - 2.0, 3.0 * u - 2.0, t],
-    ]
-    .map(|shares| shares.map(|share| share as f32))
+    match order {
+        0 => [u * u * u / 6.0, inner(t), inner(u), t * t * t / 6.0],
+        1 => [-0.5 * u * u, 1.5 * t * t - 2.0 * t, 2.0 * u - 1.5 * u * u, 0.5 * t * t],
+        _ => [u, 3.0 * t - 2.0, 3.0 * u - 2.0, t],
+    }
+    .map(|share| share as f32)
 }
 
 impl Level {
@@ -250,29 +272,27 @@ mod tests {
             (0.0, [0, 0, 0, 1], 0.0),
             (99.0, [3, 3, 3, 3], 0.0),
         ] {
-            assert_eq!(taps(&(6..13), 1, position), Taps { nodes, shares: shares(part) }, "{position}");
+            let found = [0, 1, 2].map(|order| shares(part, order));
+            assert_eq!(taps(&(6..13), 1, position), Taps { nodes, shares: found }, "{position}");
         }
         // At the nodes of the finest level themselves.
-        assert_eq!(shares(0.0)[1..], [[-0.5, 0.0, 0.5, 0.0], [1.0, -2.0, 1.0, 0.0]]);
+        assert_eq!([shares(0.0, 1), shares(0.0, 2)], [[-0.5, 0.0, 0.5, 0.0], [1.0, -2.0, 1.0, 0.0]]);
         assert_eq!(taps(&(6..13), 0, 8.0).nodes, [1, 2, 3, 4]);
     }
 
     #[test]
     fn shares_are_of_a_spline_and_its_derivatives() {
-        const STEP: f64 = 1e-4;
-        for part in [0.0001, 0.2, 0.5, 0.9] {
-            let [value, rise, bend] = shares(part);
+        const STEP: f32 = 1e-3;
+        for part in [0.001, 0.2, 0.5, 0.9] {
+            let [value, rise, bend] = [0, 1, 2].map(|order| shares(part, order));
             assert!((value.iter().sum::<f32>() - 1.0).abs() < 1e-6 && rise.iter().sum::<f32>().abs() < 1e-6);
-            let moved = [shares(part - STEP), shares(part + STEP)];
             for tap in 0..TAPS {
-                let slope = |order: usize| f64::from(moved[1][order][tap] - moved[0][order][tap]) / (2.0 * STEP);
-                assert!(
-                    (slope(0) - f64::from(rise[tap])).abs() < 2e-3 && (slope(1) - f64::from(bend[tap])).abs() < 2e-3
-                );
+                let slope = |order| (shares(part + STEP, order)[tap] - shares(part - STEP, order)[tap]) / (2.0 * STEP);
+                assert!((slope(0) - rise[tap]).abs() < 1e-3 && (slope(1) - bend[tap]).abs() < 1e-3);
             }
             // Straight lines stay what they are.
             let line = |shares: &[f32; TAPS]| shares.iter().zip([-1.0, 0.0, 1.0, 2.0]).map(|(s, x)| s * x).sum::<f32>();
-            assert!((f64::from(line(&value)) - part).abs() < 1e-6 && (line(&rise) - 1.0).abs() < 1e-6);
+            assert!((line(&value) - part).abs() < 1e-6 && (line(&rise) - 1.0).abs() < 1e-6);
             assert!(line(&bend).abs() < 1e-6);
         }
     }

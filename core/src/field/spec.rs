@@ -278,7 +278,7 @@ impl FieldSpec {
     }
 
     /// The merge layer: `[local features, global features] -> local features`. `None` without a global network. For `Latents` the
-    /// last layer of the synthesis network: `[interpolated latents, features] -> channels`.
+    /// last layer of the synthesis network: `[what it sees of the latents, features] -> channels`.
     pub fn merge_layer(&self) -> Option<Layer> {
         let start = self.global_layers().last()?.biases.end;
         if self.pyramid().is_some() {

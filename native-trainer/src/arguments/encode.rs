@@ -154,11 +154,11 @@ pub struct EncodeOptions {
     #[arg(long, env = "TESSERA_LOCAL_WIDTH", hide_env = true, value_name = "WIDTH", help_heading = "Network")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub local_width: Option<u32>,
-    /// Width of the global network, or of the synthesis network of latents (16)
+    /// Width of the global network, or of the synthesis network of latents (16, below 3,500 bytes 8)
     #[arg(long, env = "TESSERA_GLOBAL_WIDTH", hide_env = true, value_name = "WIDTH", help_heading = "Network")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub global_width: Option<u32>,
-    /// Sine layers between the first and the last [default: 3; of latents 1; networks of pictures with a size
+    /// Sine layers between the first and the last [default: 3; of latents 2, below 3,500 bytes 1; networks of pictures with a size
     /// 4 or, where it is small, 6]
     #[arg(long, env = "TESSERA_HIDDEN_LAYERS", hide_env = true, value_name = "COUNT", help_heading = "Network")]
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -127,7 +127,7 @@ pub(super) fn run(arguments: &CompressArguments, reporter: &Reporter) -> Result<
             Ok(CoderSize { coder: coder.name(), bytes: written.len() as u64 })
         })
         .collect::<Result<Vec<_>>>()?;
-    coders.push(CoderSize { coder: "brotli", bytes: with_brotli(&ledger, &quantisation, &published) });
+    coders.push(CoderSize { coder: "brotli", bytes: with_brotli(&ledger, &published) });
     #[expect(clippy::cast_precision_loss, reason = "a mean")]
     let report = CompressReport {
         output: destination.shown(),
@@ -274,10 +274,10 @@ fn target(arguments: &CompressArguments, document: &Document, before: Option<&Qu
 
 /// The file's size if all numbers were one Brotli stream. No file is written so: it is larger, and one stream cannot be
 /// cropped.
-fn with_brotli(ledger: &[LedgerPart], quantisation: &Quantisation, published: &PublishedRate) -> u64 {
-    let numbers = ["steps", "tables", "shared weights", "local weights"];
+fn with_brotli(ledger: &[LedgerPart], published: &PublishedRate) -> u64 {
+    let numbers = ["tables", "shared weights", "local weights"];
     let rest: u64 = ledger.iter().filter(|part| !numbers.contains(&part.part)).map(|part| part.bytes).sum();
-    rest + quantisation.steps_bytes() + published.brotli_bytes
+    rest + published.brotli_bytes
 }
 
 fn summary(report: &CompressReport) -> String {

@@ -25,7 +25,8 @@ use super::groups::{groups, turn};
 use super::plan::{CheckpointSettings, Event, Outcome, StoppedBy, TrainingPlan};
 use super::rounding::Rounding;
 use super::setup::{Snapshots, Workers, facts};
-use super::{Batches, Checkpoint, FusedAdam, Moments, Soap, TrainingError};
+use super::soap::{Rates, Soap};
+use super::{Batches, Checkpoint, FusedAdam, Moments, TrainingError};
 
 /// The last half of the judgements of a run are made.
 const JUDGEMENTS: u64 = 8;
@@ -33,8 +34,9 @@ const JUDGEMENTS: u64 = 8;
 const PSNR_MARGIN_DB: f64 = 1.0;
 /// The merge's rate as a share of the local networks': all partitions move it together.
 const MERGE_RATE: f64 = 1.0 / 30.0;
-/// The last layer's rate over that of the others: its weights grow to the contrast of the picture, ten times the size of hidden ones.
-const LAST_LAYER: f32 = 3.0;
+/// The last layer's weights grow to the contrast of the picture, ten times the size of hidden ones; wide layers, moved by Adam, bear a
+/// tenth of the rate.
+const RATES: Rates = Rates { last: 3.0, wide: 0.1 };
 
 pub(super) struct HeldRun<'a> {
     plan: &'a TrainingPlan,
@@ -278,7 +280,7 @@ impl<'a> HeldRun<'a> {
             shares,
             step: 0,
             shared_adam: FusedAdam::new(self.shared.len()),
-            soap: Soap::new(&self.plan.spec.local_layers(), group.len(), LAST_LAYER),
+            soap: Soap::new(&self.plan.spec.local_layers(), group.len(), RATES),
             local,
             best: None,
             started: self.seconds(),

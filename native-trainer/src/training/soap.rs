@@ -27,20 +27,26 @@ const EPSILON: f32 = 1e-10;
 const LARGEST_MOVE: f32 = 2.0;
 /// Steps between two steps of orthogonal iteration.
 const INTERVAL: u64 = 5;
-/// Widest matrix that gets a basis: the work grows with the cube. Wider layers are moved by Adam alone, which bears a
-/// tenth of the rate.
+/// Widest matrix that gets a basis: the work grows with the cube. Wider layers are moved by Adam alone.
 const WIDEST: usize = 80;
-const WIDE_RATE: f32 = 0.1;
 /// Steps of orthogonal iteration at the start, from the axes.
 const FIRST_ITERATIONS: usize = 8;
+
+/// Rates of layers over that of the others.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Rates {
+    /// Of the last layer.
+    pub last: f32,
+    /// Of those that are too wide for a basis.
+    pub wide: f32,
+}
 
 /// The optimiser of a group of networks.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Soap {
     layers: Vec<Layer>,
     network: usize,
-    /// The last layer's rate over that of the others.
-    last_layer: f32,
+    rates: Rates,
     /// Floats of one network's state.
     stride: usize,
     state: Vec<f32>,
@@ -60,11 +66,11 @@ struct Layer {
 impl Soap {
     /// What it remembers of one network.
     pub fn floats_per_network(layers: &[field::Layer]) -> usize {
-        Self::new(layers, 0, 1.0).stride
+        Self::new(layers, 0, Rates { last: 1.0, wide: 1.0 }).stride
     }
 
-    /// For `networks` networks of these layers, before the first step. The last layer moves at the rate of the others times `last_layer`.
-    pub fn new(layers: &[field::Layer], networks: usize, last_layer: f32) -> Self {
+    /// For `networks` networks of these layers, before the first step.
+    pub fn new(layers: &[field::Layer], networks: usize, rates: Rates) -> Self {
         let mut stride = 0;
         let layers: Vec<Layer> = layers
             .iter()
@@ -77,7 +83,7 @@ impl Soap {
             })
             .collect();
         let network = layers.last().map_or(0, |layer| layer.weights.end);
-        Self { layers, network, last_layer, stride, state: vec![0.0; stride * networks], steps: 0 }
+        Self { layers, network, rates, stride, state: vec![0.0; stride * networks], steps: 0 }
     }
 
     /// Everything that it remembers.
@@ -100,16 +106,17 @@ impl Soap {
         let step = Step {
             first: self.steps == 1,
             turns: self.steps.is_multiple_of(INTERVAL),
+            wide: self.rates.wide,
             corrections: [1.0 - BETA_1.powi(power), 1.0 - BETA_2.powi(power)],
         };
-        let (layers, last_layer) = (&self.layers, self.last_layer);
+        let (layers, rates) = (&self.layers, self.rates);
         weights
             .par_chunks_exact_mut(self.network)
             .zip(gradient.par_chunks_exact(self.network))
             .zip(self.state.par_chunks_exact_mut(self.stride))
             .for_each_init(Scratch::default, |scratch, ((weights, gradient), state)| {
                 for (index, layer) in layers.iter().enumerate() {
-                    let rate = if index + 1 == layers.len() { last_layer * rate } else { rate };
+                    let rate = if index + 1 == layers.len() { rates.last * rate } else { rate };
                     let (weights, gradient) = (&mut weights[layer.weights.clone()], &gradient[layer.weights.clone()]);
                     let state = &mut state[layer.state.clone()];
                     vectorised(
@@ -133,6 +140,7 @@ struct Scratch {
 struct Step {
     first: bool,
     turns: bool,
+    wide: f32,
     corrections: [f32; 2],
 }
 
@@ -156,7 +164,7 @@ impl Step {
                 *m = BETA_1 * *m + (1.0 - BETA_1) * g;
                 *v = BETA_2 * *v + (1.0 - BETA_2) * g * g;
                 let unbounded = *m / first_correction / ((*v / second_correction).sqrt() + EPSILON);
-                *w -= WIDE_RATE * rate * unbounded.clamp(-LARGEST_MOVE, LARGEST_MOVE);
+                *w -= self.wide * rate * unbounded.clamp(-LARGEST_MOVE, LARGEST_MOVE);
             }
             return;
         }
@@ -334,6 +342,8 @@ mod tests {
     use super::*;
     use tessera_core::field::{FieldSpec, SplitMix64};
 
+    const RATES: Rates = Rates { last: 3.0, wide: 0.1 };
+
     #[test]
     fn bases_become_eigenvectors() {
         let n = 6;
@@ -384,7 +394,7 @@ mod tests {
         };
         let mut weights: Vec<f32> = (0..2 * size).map(|_| random.uniform(0.5)).collect();
         let before = loss_and_gradient(&weights[size..]).0;
-        let mut soap = Soap::new(&spec.local_layers(), 2, 3.0);
+        let mut soap = Soap::new(&spec.local_layers(), 2, RATES);
         for step in 0..400 {
             let gradient: Vec<f32> = weights.chunks_exact(size).flat_map(|w| loss_and_gradient(w).1).collect();
             soap.step(&mut weights, &gradient, 2e-2 * (1.0 - f64::from(step) / 400.0));
@@ -398,13 +408,13 @@ mod tests {
     fn a_gradient_of_zero_moves_nothing() {
         let spec = FieldSpec::local_global(2, 3, 4, 5);
         let size: usize = spec.local_layers().last().unwrap().biases.end;
-        let mut soap = Soap::new(&spec.local_layers(), 3, 3.0);
+        let mut soap = Soap::new(&spec.local_layers(), 3, RATES);
         let mut weights = vec![0.5; 3 * size];
         for _ in 0..7 {
             soap.step(&mut weights, &vec![0.0; 3 * size], 1e-2);
         }
         assert!(weights.iter().all(|&w| w == 0.5));
         let state = soap.state().to_vec();
-        assert!(Soap::new(&spec.local_layers(), 2, 3.0).restored(state, 7).is_none());
+        assert!(Soap::new(&spec.local_layers(), 2, RATES).restored(state, 7).is_none());
     }
 }

@@ -11,7 +11,7 @@ use pulp::{Simd, WithSimd};
 use super::block::block_vectors;
 use super::dense::{Addend, Weights, dense, lanes_of, lanes_of_mut, pack, rectified};
 use crate::eval::{Axis, Run};
-use crate::field::latents::{Input, Level, TAPS, Taps, taps};
+use crate::field::latents::{Input, Level, TAPS, between, last_node, nodes_at, shares};
 use crate::field::{Field, LEAK, Layer};
 
 /// Writes the samples of a view that have latents into `out`, `[samples * channels]`; others stay as they are.
@@ -61,6 +61,13 @@ fn product(lengths: &[usize]) -> impl Iterator<Item = Vec<usize>> + '_ {
     })
 }
 
+/// Positions of a part along an axis, at one level.
+struct Along {
+    last: u32,
+    /// The node before each, and the part of the way to the next: taps of all would be ten times as large.
+    between: Vec<(i32, f32)>,
+}
+
 /// The part of a view that lies in one partition.
 struct Part<'a> {
     levels: &'a [Level],
@@ -69,8 +76,8 @@ struct Part<'a> {
     places: Vec<Range<usize>>,
     /// Sizes of the view.
     sizes: Vec<usize>,
-    /// What counts at a position, `[level][axis][position]`.
-    taps: Vec<Vec<Vec<Taps>>>,
+    /// The last node and where positions lie, `[level][axis]`.
+    along: Vec<Vec<Along>>,
     /// The level of each row of nodes, and the axis and order of a derivative along another axis than the last.
     rows: Vec<Input>,
     /// Of each input its row of nodes and its order along the last axis.
@@ -88,7 +95,8 @@ impl<'a> Part<'a> {
         let along = |level: &Level, axis: usize| {
             let samples = field.grid().axis_range(axis, chosen[axis].owner);
             let positions = &axes[axis].positions[chosen[axis].places.clone()];
-            positions.iter().map(|&position| taps(&samples, level.exponent, position)).collect()
+            let between = positions.iter().map(|&position| between(&samples, level.exponent, position)).collect();
+            Along { last: last_node(&samples, level.exponent), between }
         };
         let last = axes.len().saturating_sub(1);
         let mut rows: Vec<Input> = Vec::new();
@@ -108,11 +116,11 @@ impl<'a> Part<'a> {
             latents,
             places: chosen.iter().map(|run| run.places.clone()).collect(),
             sizes: axes.iter().map(|axis| axis.positions.len()).collect(),
-            taps: levels.iter().map(|level| (0..axes.len()).map(|axis| along(level, axis)).collect()).collect(),
+            along: levels.iter().map(|level| (0..axes.len()).map(|axis| along(level, axis)).collect()).collect(),
         }
     }
 
-    /// Calls `run` for every row of samples, with the place of the first in the view and the row's nodes of every level.
+    /// Calls `run` for every row of samples, with the place of the first in the view and its rows of nodes.
     #[inline(always)]
     fn rows(&self, mut run: impl FnMut(usize, &[Vec<f32>])) {
         let Some((last, leading)) = self.places.split_last() else { return };
@@ -136,13 +144,20 @@ impl<'a> Part<'a> {
         let level = &self.levels[row.level];
         let (own, columns) = (&self.latents[level.latents.clone()], nodes.len());
         nodes.fill(0.0);
+        let leading = self.along[row.level].iter().zip(index).enumerate();
+        let taps: Vec<_> = leading
+            .map(|(axis, (along, &i))| {
+                let (first, part) = along.between[i];
+                (nodes_at(first, along.last), shares(part, row.order_along(axis)))
+            })
+            .collect();
         for combination in 0..TAPS.pow(u32::try_from(index.len()).unwrap_or(u32::MAX)) {
             let (mut rest, mut place, mut weight) = (combination, 0, 1.0);
-            for (axis, ((taps, &i), &along)) in self.taps[row.level].iter().zip(index).zip(&level.nodes).enumerate() {
+            for ((taps, shares), &along) in taps.iter().zip(&level.nodes) {
                 let tap = rest % TAPS;
                 rest /= TAPS;
-                place = place * along + taps[i].nodes[tap];
-                weight *= taps[i].shares[row.order_along(axis)][tap];
+                place = place * along + taps[tap];
+                weight *= shares[tap];
             }
             if weight == 0.0 {
                 continue;
@@ -159,7 +174,7 @@ struct Network<'a, S: Simd> {
     layers: Vec<(Layer, Vec<f32>, &'a [f32])>,
     inputs: usize,
     channels: usize,
-    /// Interpolated latents, then the last features: what the last layer sees.
+    /// What the network sees of the latents, then the last features: what the last layer sees.
     joined: Vec<S::f32s>,
     features: [Vec<S::f32s>; 2],
     output: Vec<S::f32s>,
@@ -203,10 +218,10 @@ impl<'a, S: Simd> Network<'a, S> {
             let joined = lanes_of_mut::<S>(&mut self.joined).chunks_exact_mut(columns);
             for (into, &(row, order)) in joined.zip(&part.inputs) {
                 let (nodes, level) = (&rows[row], part.rows[row].level);
-                let taps = part.taps[level].last().map_or(&[][..], |taps| &taps[first..end]);
-                for (input, taps) in into[lane..].iter_mut().zip(taps) {
-                    let [a, b, c, d] = taps.nodes.map(|node| nodes[node]);
-                    let shares = &taps.shares[order];
+                let Some(along) = part.along[level].last() else { continue };
+                for (input, &(first, part)) in into[lane..].iter_mut().zip(&along.between[first..end]) {
+                    let [a, b, c, d] = nodes_at(first, along.last).map(|node| nodes[node]);
+                    let shares = shares(part, order);
                     *input = shares[0] * a + shares[1] * b + shares[2] * c + shares[3] * d;
                 }
             }

@@ -6,6 +6,8 @@ use tessera_core::eval::cpu::SYNTHESIS_BLOCK;
 use tessera_core::field::FieldSpec;
 use tessera_core::field::latents::{Input, ORDERS, TAPS, Taps, shares, taps};
 
+use super::arithmetic::inverse;
+
 /// Rows above and columns on either side of a level that stay zero; a row below.
 const MARGIN: usize = 2;
 
@@ -18,7 +20,7 @@ pub(super) struct Level {
     pub(super) stride: usize,
     /// All of it, margins included.
     pub(super) span: Range<usize>,
-    /// What the network sees of it: derivatives across rows, and for each along rows and the place among the inputs.
+    /// What the network sees of it: (order across rows, [(order along the row, place among the inputs)]).
     pub(super) inputs: Vec<(usize, Vec<(usize, usize)>)>,
     /// Shares of nodes at the samples of a run.
     shares: Vec<[[f32; TAPS]; ORDERS]>,
@@ -70,11 +72,12 @@ pub(super) struct Layout {
 
 /// Shares of nodes at the samples of a run: those that lie between the same two nodes.
 fn shares_of_run(exponent: u32) -> Vec<[[f32; TAPS]; ORDERS]> {
+    let of_part = |part: f32| std::array::from_fn(|order| shares(part, order));
     if exponent == 0 {
-        return vec![shares(0.0)];
+        return vec![of_part(0.0)];
     }
-    let side = f64::from(exponent).exp2();
-    (0..1_u32 << exponent).map(|place| shares((f64::from(place) + 0.5) / side)).collect()
+    let side = inverse(1 << exponent);
+    (0..1_u16 << exponent).map(|place| of_part((f32::from(place) + 0.5) * side)).collect()
 }
 
 /// The inputs of one level by their derivative across rows.
@@ -146,6 +149,8 @@ pub(super) fn columns(layout: &Layout, bounds: &[Range<u32>]) -> Vec<usize> {
 
 /// The coarsest level that training knows: a node for as many samples as a stretch has.
 pub(super) const COARSEST: u32 = SYNTHESIS_BLOCK.ilog2();
+/// Widths in this file are those of a stretch of 64 samples: at a node for every second sample 48 hold the 36 that count.
+const _: () = assert!(SYNTHESIS_BLOCK == 64);
 /// Nodes that count for a stretch: one for every sample of the finest level, and those around, in whole vectors.
 const NODES: usize = SYNTHESIS_BLOCK + 16;
 /// Samples of the runs that a stretch touches, at most.
@@ -164,8 +169,8 @@ impl Default for Nodes {
 
 /// Samples of a row of a partition, at most [`SYNTHESIS_BLOCK`], as a level has them: in runs, those for which the same nodes count.
 ///
-/// All loops have lengths that the compiler knows and work on whole vectors, also beyond the nodes of the stretch, where zeros or
-/// margins are: loops of any length took twice the time.
+/// All loops have lengths that the compiler knows and work on whole vectors. What lies beyond the nodes of the stretch (other rows,
+/// margins) is read with them and not used, and zeros are added to it on the way back.
 #[derive(Debug, Clone)]
 pub(super) struct Stretch<'a> {
     level: &'a Level,
@@ -195,7 +200,7 @@ impl<'a> Stretch<'a> {
         Self { level, samples, before: first + shift - from * side, from, places: start..end, count }
     }
 
-    /// Where a row of nodes begins: two margins before the first of the stretch.
+    /// Place of the first node that counts in a row.
     #[inline(always)]
     fn start(&self, row: usize) -> usize {
         self.level.row(row.cast_signed()) - MARGIN + self.from

@@ -5,6 +5,7 @@
 //! shared network is what learns slowest, so it moves many times, by a part of the samples each, while latents move once.
 //! The constants were found by trials (`docs/benchmarks.md`).
 
+mod adam;
 mod arithmetic;
 mod layout;
 mod partition;
@@ -23,16 +24,16 @@ use tessera_core::eval::cpu::{SYNTHESIS_BLOCK, Synthesis, SynthesisBlock};
 use tessera_core::field::{Field, FieldSpec};
 use tessera_core::grid::Grid;
 
+use self::adam::Adam;
 use self::arithmetic::hash;
 use self::layout::{COARSEST, Layout, Nodes};
 use self::partition::{Block, Partition, Rounding, exponent, scattered};
 use self::price::Price;
 use self::rate::{Weights, rate};
 use self::schedule::{Schedule, is_whole};
-use self::synthesis::Adam;
 use super::plan::{Event, Outcome, Settings, StoppedBy};
 use super::setup::{Snapshots, Workers};
-use super::soap::Soap;
+use super::soap::{Rates, Soap};
 use super::{DeviceChoice, OpenDevice, TrainingError};
 use crate::samples::Samples;
 use crate::vectorised::vectorised;
@@ -155,13 +156,13 @@ impl<'a> LatentTraining<'a> {
         stop: &'a AtomicBool,
     ) -> Result<Self, TrainingError> {
         spec.validate()?;
-        if grid.axes() != 2 || spec.pyramid().is_none() {
+        let Some(pyramid) = spec.pyramid().filter(|_| grid.axes() == 2) else {
             return Err(TrainingError::Settings("latents are for pictures".to_owned()));
-        }
-        let layout = Layout::new(spec);
-        if layout.levels.iter().any(|level| level.exponent > COARSEST) {
+        };
+        if pyramid.finest + pyramid.levels > COARSEST + 1 {
             return Err(TrainingError::Settings(format!("latents are at most {SYNTHESIS_BLOCK} samples apart")));
         }
+        let layout = Layout::new(spec);
         let scales = scales(&layout, target.price);
         let channels = spec.outputs as usize;
         let (mut partitions, mut blocks) = (Vec::new(), Vec::new());
@@ -214,7 +215,7 @@ impl<'a> LatentTraining<'a> {
             scales,
             partitions,
             blocks,
-            soap: Soap::new(&spec.shared_layers(), 1, 1.0),
+            soap: Soap::new(&spec.shared_layers(), 1, Rates { last: 1.0, wide: 1.0 }),
             shared,
             context_adam: Adam::new(contexts.len() * Weights::COUNT),
             whole_adam: Adam::new(contexts.len() * Weights::COUNT),

@@ -1,8 +1,6 @@
-//! The synthesis network's own weights: how they begin, and as a file has them; and how contexts move.
+//! The synthesis network's own weights: how they begin, and as a file has them.
 
 use tessera_core::field::{FieldSpec, SplitMix64};
-
-const BETAS: (f32, f32) = (0.9, 0.99);
 
 /// Start weights for values from 0 to 1: the values of all levels show as they are, and hidden features add a little.
 pub(super) fn start(spec: &FieldSpec, seed: u64, contrast: f32) -> Vec<f32> {
@@ -36,30 +34,4 @@ pub(super) fn signed(spec: &FieldSpec, shared: &[f32]) -> Vec<f32> {
 #[expect(clippy::cast_precision_loss, reason = "a width")]
 fn root(inputs: usize) -> f32 {
     (inputs.max(1) as f32).sqrt()
-}
-
-/// Adam with betas of its own, for contexts.
-#[derive(Debug, Clone)]
-pub(super) struct Adam {
-    first: Vec<f32>,
-    second: Vec<f32>,
-    steps: i32,
-}
-
-impl Adam {
-    pub(super) fn new(count: usize) -> Self {
-        Self { first: vec![0.0; count], second: vec![0.0; count], steps: 0 }
-    }
-
-    pub(super) fn step(&mut self, weights: &mut [f32], gradient: &[f32], rate: f32) {
-        self.steps = self.steps.saturating_add(1);
-        let (one, two) = BETAS;
-        let (rate, root) = (rate / (1.0 - one.powi(self.steps)), 1.0 / (1.0 - two.powi(self.steps)));
-        let moments = self.first.iter_mut().zip(&mut self.second);
-        for ((weight, gradient), (first, second)) in weights.iter_mut().zip(gradient).zip(moments) {
-            *first += (gradient - *first) * (1.0 - one);
-            *second += (gradient * gradient - *second) * (1.0 - two);
-            *weight -= rate * *first / ((*second * root).sqrt() + 1e-9);
-        }
-    }
 }
