@@ -179,7 +179,7 @@ pub fn between(samples: &Range<u32>, exponent: u32, position: f64) -> (i32, f32)
 /// partition asks another.
 #[inline(always)]
 pub fn nodes_at(first: i32, last: u32) -> [usize; TAPS] {
-    [-1, 0, 1, 2].map(|tap| (i64::from(first) + tap).clamp(0, i64::from(last)).unsigned_abs() as usize)
+    [-1, 0, 1, 2].map(|tap| first.saturating_add(tap).max(0).unsigned_abs().min(last) as usize)
 }
 
 /// The last node of a partition along an axis.
